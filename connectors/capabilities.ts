@@ -1,0 +1,61 @@
+/**
+ * What a kind of silo can do, as data.
+ *
+ * Per operation one of three words: `exact` — pushed, the silo's answer is PostgreSQL's answer; `superset` — pushed and
+ * checked again at the mediator, because the silo may return more rows; `none` — stays in the plan.
+ */
+import type { TypeKind } from '../src/plan/types.ts';
+import type { Dialect } from './dialect.ts';
+
+export type Support = 'exact' | 'superset' | 'none';
+
+/** The relational operations that may be pushed into a silo. */
+export type Operation =
+  | 'filter'
+  | 'project'
+  | 'join'
+  | 'aggregate'
+  | 'sort'
+  | 'limit'
+  | 'distinct'
+  | 'set-operation'
+  | 'window'
+  | 'subquery'
+  | 'values';
+
+export interface Capabilities {
+  /** How the silo is spoken to: statements in a dialect, or scans with simple filters. */
+  readonly language: 'sql' | 'scan';
+  readonly dialect?: Dialect;
+  /** Operations that are not named are `none`. */
+  readonly operations: Readonly<Partial<Record<Operation, Support>>>;
+  /**
+   * Functions and operators by canonical name. A word for all types, or words by the type of the first argument with
+   * `other` for the rest. What is not named is `none`.
+   */
+  readonly functions: Readonly<Record<string, FunctionSupport>>;
+  /** Aggregates by name, likewise. */
+  readonly aggregates: Readonly<Record<string, FunctionSupport>>;
+  /** Types whose values the silo stores and returns unchanged. */
+  readonly types: readonly TypeKind[];
+  /** The most values an IN list or VALUES may hold in one statement. */
+  readonly maxListLength?: number;
+  /** The most connections one statement may hold at once. */
+  readonly maxConnections?: number;
+  /** Training inside the silo's own engine. */
+  readonly training?: 'none' | 'engine';
+}
+
+export type FunctionSupport = Support | Readonly<Partial<Record<TypeKind | 'other', Support>>>;
+
+/** The word for `name` on a first argument of type `kind`. */
+export function supportOf(
+  table: Readonly<Record<string, FunctionSupport>>,
+  name: string,
+  kind: TypeKind | undefined,
+): Support {
+  const entry = Object.hasOwn(table, name) ? table[name] : undefined;
+  if (entry === undefined) return 'none';
+  if (typeof entry === 'string') return entry;
+  return (kind === undefined ? undefined : entry[kind]) ?? entry.other ?? 'none';
+}

@@ -1,0 +1,116 @@
+/** The vocabulary of TRAIN: what a model is, how it is trained in each silo, how updates are merged. */
+import type { Column, ColumnId } from './expressions.ts';
+import type { RelationalNode } from './nodes.ts';
+
+export type Loss = 'mse' | 'mae' | 'huber' | 'quantile' | 'binary-cross-entropy' | 'softmax-cross-entropy';
+
+/** The network. Input width and output width follow from the bound columns. */
+export interface ModelSpec {
+  readonly cell: 'lstm' | 'gru';
+  /** Features per time step. */
+  readonly inputs: number;
+  readonly hidden: number;
+  /** Stacked layers, 1 … 4. */
+  readonly layers: number;
+  /** Values put out per step: targets × quantiles, or classes. */
+  readonly outputs: number;
+  /** Dropout between layers, 0 … 1. */
+  readonly dropout: number;
+  /** The dense head reads the last step only, or every step. */
+  readonly readout: 'last' | 'every';
+  /** PyTorch's parametrisation has two bias vectors per layer; both are trained, so the effective bias step doubles. */
+  readonly biases: 1 | 2;
+  readonly loss: Loss;
+  /** For `quantile`: the levels, ascending. */
+  readonly quantiles?: readonly number[];
+  /** For `huber`: where the loss turns linear. */
+  readonly delta?: number;
+  /** For cross-entropies: a weight per class. */
+  readonly classWeights?: readonly number[];
+}
+
+export interface OptimizerSpec {
+  readonly name: 'sgd' | 'adam' | 'adamw' | 'rmsprop';
+  readonly learningRate: number;
+  readonly momentum?: number;
+  readonly betas?: readonly [number, number];
+  readonly epsilon?: number;
+  readonly weightDecay?: number;
+  /** Global L2 norm to which a step's gradient is clipped; absent: no clipping. */
+  readonly clipNorm?: number;
+  readonly schedule?: 'constant' | 'cosine' | 'step';
+  /** FedProx: mu of (mu / 2) · ‖w − w_global‖². */
+  readonly proximal?: number;
+}
+
+/** How one silo's rows become windows. */
+export interface SequenceSpec {
+  /** Look-back: rows per window. */
+  readonly window: number;
+  /** The target is the value `horizon` rows after the window's last row. */
+  readonly horizon: number;
+  readonly stride: number;
+  /** Rows of one entity further apart than this break the sequence (in units of the time column); absent: no gap rule. */
+  readonly maxGap?: number;
+}
+
+/** By fractions of each silo's time, or by one calendar cut for all silos (microseconds since 1970 UTC). */
+export type SplitSpec =
+  | { readonly kind: 'fractions'; readonly validate: number; readonly test: number }
+  | { readonly kind: 'calendar'; readonly validateFrom: bigint; readonly testFrom: bigint };
+
+/** Local training in one round. */
+export interface LocalTrainingSpec {
+  readonly epochs: number;
+  readonly batch: number;
+  readonly seed: number;
+  readonly optimizer: OptimizerSpec;
+}
+
+export type WeightBy = 'windows' | 'rows' | 'entities' | 'equal';
+
+export interface FederationSpec {
+  /** A strategy's name in operators/aggregate: `fedavg`, `fedprox`, `fedadam` … */
+  readonly strategy: string;
+  readonly options: Readonly<Record<string, number>>;
+  readonly rounds: number;
+  readonly minSilos: number;
+  readonly weightBy: WeightBy;
+}
+
+export interface PrivacySpec {
+  readonly secure: boolean;
+  readonly epsilon?: number;
+  readonly delta?: number;
+  readonly clip?: number;
+  readonly unit: 'record' | 'entity' | 'silo';
+}
+
+/** What a column of the feature query is to the model. */
+export interface FeatureSpec {
+  readonly name: string;
+  /** Standardised with the exact federated mean and population deviation, or passed through as it is. */
+  readonly scale: 'standard' | 'none';
+}
+
+/** A bound TRAIN: one feature query per silo, and everything that decides the result. */
+export interface Train {
+  readonly kind: 'train';
+  readonly model: string;
+  readonly replace: boolean;
+  /** The feature query over the whole federation, as bound. */
+  readonly source: RelationalNode;
+  readonly order: Column;
+  readonly entity?: Column;
+  readonly features: readonly (FeatureSpec & { readonly id: ColumnId })[];
+  /** Indexes into `features`. */
+  readonly targets: readonly number[];
+  readonly sequence: SequenceSpec;
+  readonly split: SplitSpec;
+  readonly spec: ModelSpec;
+  readonly local: LocalTrainingSpec;
+  readonly federation: FederationSpec;
+  readonly privacy?: PrivacySpec;
+  /** The statement as written, kept with the model. */
+  readonly text: string;
+}

@@ -104,7 +104,7 @@ export function tokenize(text: string, base?: Position): readonly Token[] {
     if (char === "'" || prefix !== undefined) {
       const { body, end } = literal(prefix === 'e' ? ESCAPE_STRING : PLAIN_STRING, at + (prefix?.length ?? 0));
       const plain = body.replaceAll("''", "'");
-      if (prefix === 'e') push('string', end, unescape(body));
+      if (prefix === 'e') push('string', end, backslashed(body));
       else if (prefix === 'u&') push('string', end, unicode(plain));
       else if (prefix === 'b' || prefix === 'x') push('bits', end, prefix + body);
       else push('string', end, plain);
@@ -213,7 +213,7 @@ function commentEnd(text: string, start: number): number | undefined {
 const ESCAPES: Readonly<Record<string, string>> = { b: '\b', f: '\f', n: '\n', r: '\r', t: '\t' };
 
 /** The backslash escapes of `E'…'`. */
-function unescape(body: string): string {
+function backslashed(body: string): string {
   return body.replace(
     /''|\\(?:u([0-9a-fA-F]{4})|U([0-9a-fA-F]{8})|x([0-9a-fA-F]{1,2})|([0-7]{1,3})|([\s\S]))/g,
     (_, short?: string, long?: string, hex?: string, octal?: string, char?: string) => {

@@ -1,0 +1,101 @@
+/** One round's aggregation: checked updates in, the next weights and server state out. */
+import { CausewayError, SQLSTATE } from '../../src/plan/errors.ts';
+import { checkUpdates } from './checks.ts';
+import type { MeanStrategy, MeanUpdate, ServerState, Strategy, StrategyOptions, Update, Vector } from './strategy.ts';
+import { weightedSum } from './vectors.ts';
+
+export interface AggregateInput {
+  readonly strategy: Strategy;
+  /** As {@link resolveOptions} returned them. */
+  readonly options: StrategyOptions;
+  /** The weights every (non-stale) update started from. */
+  readonly global: Float32Array;
+  readonly updates: readonly Update[];
+  /** Empty on the first round. */
+  readonly state: ServerState;
+  /** Silos of the federation, present or not. */
+  readonly population: number;
+}
+
+export interface Aggregated {
+  readonly weights: Float32Array;
+  readonly state: ServerState;
+  /** Effective share of each silo, p_i, in silo order; absent where the strategy does not use shares. */
+  readonly shares: ReadonlyMap<string, number>;
+  /** Updates that were left out, one error each. */
+  readonly rejected: readonly CausewayError[];
+}
+
+/**
+ * Aggregates one round. The result depends on the updates only, not on the order in which they came: everything is
+ * summed in float64 by silo name.
+ * @throws CausewayError CW002 when too few sound updates are left, or the new weights are not finite.
+ */
+export function aggregate(input: AggregateInput): Aggregated {
+  const { strategy, options, global, state } = input;
+  const { accepted, rejected } = checkUpdates(global.length, input.updates);
+  const least = strategy.needs === 'updates' ? strategy.leastUpdates(options) : 1;
+  if (accepted.length < least) throw tooFew(strategy, accepted.length, least, rejected);
+  if (strategy.needs === 'updates') {
+    const { weights, state: next } = strategy.combine(global, accepted, state, options);
+    return { weights: toFloat32(weights, strategy), state: next, shares: new Map(), rejected };
+  }
+  const shares = sharesOf(strategy, accepted);
+  const mean = meanUpdate(accepted, shares, input.population);
+  return { ...stepFromMean(strategy, global, mean, state, options), shares: zip(accepted, shares), rejected };
+}
+
+/**
+ * The server's step from a mean that is known already: after secure aggregation, central noise, or a tree of
+ * partial sums.
+ */
+export function stepFromMean(
+  strategy: MeanStrategy,
+  global: Float32Array,
+  mean: MeanUpdate,
+  state: ServerState,
+  options: StrategyOptions,
+): { weights: Float32Array; state: ServerState } {
+  const { weights, state: next } = strategy.step(global, mean, state, options);
+  return { weights: toFloat32(weights, strategy), state: next };
+}
+
+/** p_i = n_i / Σn, or 1 / |S| for strategies defined by the unweighted mean. Updates in silo order. */
+function sharesOf(strategy: MeanStrategy, updates: readonly Update[]): number[] {
+  const counts = strategy.weighting === 'equal' ? updates.map(() => 1) : updates.map((update) => update.count);
+  const total = counts.reduce((sum, count) => sum + count, 0);
+  return counts.map((count) => count / total);
+}
+
+function meanUpdate(updates: readonly Update[], shares: readonly number[], population: number): MeanUpdate {
+  const delta = weightedSum(
+    updates.map((update) => update.delta),
+    shares,
+  );
+  const controls = updates.flatMap((update) => (update.control === undefined ? [] : [update.control]));
+  const base = { delta, cohort: updates.length, population };
+  return controls.length === updates.length ? { ...base, control: weightedSum(controls, shares) } : base;
+}
+
+const zip = (updates: readonly Update[], shares: readonly number[]): Map<string, number> =>
+  new Map(updates.map((update, k) => [update.silo, shares[k]!]));
+
+function tooFew(strategy: Strategy, have: number, least: number, rejected: readonly CausewayError[]): CausewayError {
+  return new CausewayError(
+    SQLSTATE.trainingFailed,
+    `strategy ${strategy.name} needs ${least} sound updates, this round has ${have}`,
+    {
+      ...(rejected.length === 0 ? {} : { detail: rejected.map((error) => error.message).join('; ') }),
+      hint: 'Lower the strategy’s demands, or bring the missing silos back.',
+    },
+  );
+}
+
+function toFloat32(weights: Vector, strategy: Strategy): Float32Array {
+  const out = Float32Array.from(weights);
+  const at = out.findIndex((value) => !Number.isFinite(value));
+  if (at < 0) return out;
+  throw new CausewayError(SQLSTATE.trainingFailed, `strategy ${strategy.name} made weight ${at} ${out[at]}`, {
+    hint: 'Lower the learning rate, or clip updates.',
+  });
+}

@@ -1,0 +1,75 @@
+/** Refuses updates that would poison the mean, naming the silo, before anything is added up. */
+import { CausewayError, SQLSTATE } from '../../src/plan/errors.ts';
+import type { Update, Vector } from './strategy.ts';
+import { norm } from './vectors.ts';
+
+/** An update whose norm is this many times the median norm of the others is taken for a fault, not for learning. */
+const ABSURD_NORM_RATIO = 1e6;
+
+export interface CheckedUpdates {
+  /** Sorted by silo name (code units), the order in which everything is summed. */
+  readonly accepted: readonly Update[];
+  /** One error per refused update; `error.silo` names it. */
+  readonly rejected: readonly CausewayError[];
+}
+
+/**
+ * Splits `updates` into those that may be aggregated and those that may not: wrong length, NaN or infinity, a count
+ * that is not positive, a second update of one silo, or a norm 10⁶ times the median of the others.
+ */
+export function checkUpdates(length: number, updates: readonly Update[]): CheckedUpdates {
+  const rejected: CausewayError[] = [];
+  const sound: { readonly update: Update; readonly norm: number }[] = [];
+  const seen = new Set<string>();
+  for (const update of inSiloOrder(updates)) {
+    const size = norm(update.delta);
+    const reason = seen.has(update.silo) ? 'came twice in one round' : fault(length, update, size);
+    if (reason === undefined) sound.push({ update, norm: size });
+    else rejected.push(refusal(update.silo, reason));
+    seen.add(update.silo);
+  }
+  const accepted: Update[] = [];
+  for (const entry of sound) {
+    const reference = median(sound.filter((other) => other !== entry).map((other) => other.norm));
+    if (reference > 0 && entry.norm > ABSURD_NORM_RATIO * reference) {
+      const sizes = `norm ${entry.norm.toPrecision(3)}, the others' median is ${reference.toPrecision(3)}`;
+      rejected.push(refusal(entry.update.silo, `is absurdly large (${sizes})`));
+    } else {
+      accepted.push(entry.update);
+    }
+  }
+  return { accepted, rejected };
+}
+
+/** Sorted by silo name in code-unit order, which no locale changes. */
+export const inSiloOrder = (updates: readonly Update[]): Update[] =>
+  [...updates].sort((a, b) => (a.silo < b.silo ? -1 : a.silo > b.silo ? 1 : 0));
+
+function fault(length: number, update: Update, size: number): string | undefined {
+  return (
+    vectorFault('delta', length, update.delta, size) ??
+    (update.control === undefined ? undefined : vectorFault('control', length, update.control, norm(update.control))) ??
+    (Number.isFinite(update.count) && update.count > 0 ? undefined : `has count ${update.count}`)
+  );
+}
+
+function vectorFault(what: string, length: number, vector: Vector, size: number): string | undefined {
+  if (vector.length !== length) return `has ${vector.length} ${what} values, the model has ${length}`;
+  if (Number.isFinite(size)) return undefined;
+  const at = vector.findIndex((value) => !Number.isFinite(value));
+  return at < 0 ? `has a ${what} whose norm overflows` : `has ${what} value ${vector[at]} at ${at}`;
+}
+
+const refusal = (silo: string, reason: string): CausewayError =>
+  new CausewayError(SQLSTATE.trainingFailed, `the update of silo ${silo} ${reason}`, {
+    silo,
+    hint: 'The round goes on without it; look at the silo’s data and learning rate.',
+  });
+
+/** The median, or 0 of nothing. */
+function median(values: readonly number[]): number {
+  const sorted = [...values].sort((a, b) => a - b);
+  const middle = sorted.length >> 1;
+  if (sorted.length === 0) return 0;
+  return sorted.length % 2 === 1 ? sorted[middle]! : (sorted[middle - 1]! + sorted[middle]!) / 2;
+}

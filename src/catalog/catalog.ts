@@ -1,0 +1,67 @@
+/**
+ * The catalog: one directory that holds everything Causeway must remember — `catalog.db` (SQLite, WAL) and the
+ * models' weights. A restart keeps everything.
+ */
+import { chmodSync, mkdirSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
+import { CausewayError, messageOf, SQLSTATE } from '../plan/errors.ts';
+import { type EgressStore, egressStore } from './egress.ts';
+import { type FederatedTableStore, federatedTableStore } from './federated-tables.ts';
+import { type JobStore, jobStore } from './jobs.ts';
+import { type ModelStore, modelStore } from './models.ts';
+import { migrate } from './schema.ts';
+import { type SiloStore, siloStore } from './silos.ts';
+import { type ViewStore, viewStore } from './views.ts';
+
+export class Catalog<Signature = unknown, Metrics = unknown> implements Disposable {
+  readonly directory: string;
+  readonly silos: SiloStore;
+  readonly federatedTables: FederatedTableStore;
+  readonly views: ViewStore;
+  readonly models: ModelStore<Signature, Metrics>;
+  readonly jobs: JobStore;
+  readonly egress: EgressStore;
+  readonly #db: DatabaseSync;
+
+  private constructor(directory: string, db: DatabaseSync) {
+    this.directory = directory;
+    this.#db = db;
+    this.silos = siloStore(db);
+    this.federatedTables = federatedTableStore(db);
+    this.views = viewStore(db);
+    this.models = modelStore(db, join(directory, 'models'));
+    this.jobs = jobStore(db);
+    this.egress = egressStore(db);
+  }
+
+  /**
+   * Opens the catalog in `directory`, making it when it is not there. Readable by its owner only: options may hold
+   * passwords.
+   * @throws CausewayError 58030 when the directory cannot be written, 55000 when a newer Causeway wrote it.
+   */
+  static open<Signature, Metrics>(directory: string): Catalog<Signature, Metrics> {
+    const path = resolve(directory);
+    try {
+      mkdirSync(path, { recursive: true, mode: 0o700 });
+      const file = join(path, 'catalog.db');
+      const db = new DatabaseSync(file);
+      db.exec(
+        'PRAGMA journal_mode = WAL; PRAGMA foreign_keys = ON; PRAGMA busy_timeout = 5000; PRAGMA synchronous = FULL',
+      );
+      migrate(db, file);
+      chmodSync(file, 0o600);
+      return new Catalog(path, db);
+    } catch (cause) {
+      if (cause instanceof CausewayError) throw cause;
+      throw new CausewayError(SQLSTATE.ioError, `the catalog directory ${path} cannot be opened: ${messageOf(cause)}`, {
+        hint: 'Name a directory that can be written with --dir.',
+        cause,
+      });
+    }
+  }
+
+  [Symbol.dispose](): void {
+    this.#db.close();
+  }
+}

@@ -1,0 +1,12 @@
+/** `CREATE SILO [IF NOT EXISTS] name USING kind [OPTIONS (…)]`. */
+import type { Cursor } from './cursor.ts';
+import type { CreateSilo } from './statement.ts';
+
+export function createSilo(cursor: Cursor): CreateSilo {
+  const ifNotExists = cursor.accept('if', 'not', 'exists');
+  const name = cursor.name('a silo name');
+  cursor.expect('using');
+  const connector = cursor.name('a connector');
+  const options = cursor.accept('options') ? cursor.options() : [];
+  return { kind: 'create-silo', ifNotExists, name, connector, options };
+}

@@ -1,0 +1,131 @@
+/** Statements as written, before names are looked up. Positions are offsets into the statement's text. */
+
+/** A name or value with the place where it was written, for errors. */
+export interface Located<T> {
+  readonly value: T;
+  readonly offset: number;
+}
+
+/** `name => value`; a list value is written `('a', 'b')`, `['a', 'b']` or `ARRAY['a', 'b']`. */
+export type OptionValue = string | number | boolean | null | readonly (string | number | boolean)[];
+export interface Option {
+  readonly name: Located<string>;
+  readonly value: Located<OptionValue>;
+}
+
+/** A SELECT inside another statement: its text and where it begins. */
+export interface QueryText {
+  readonly text: string;
+  readonly offset: number;
+}
+
+export interface CreateSilo {
+  readonly kind: 'create-silo';
+  readonly ifNotExists: boolean;
+  readonly name: Located<string>;
+  readonly connector: Located<string>;
+  readonly options: readonly Option[];
+}
+
+/** DROP of one named object. */
+export interface Drop {
+  readonly kind: 'drop';
+  readonly object: 'silo' | 'federated-table' | 'model' | 'view';
+  readonly ifExists: boolean;
+  readonly name: Located<string>;
+}
+
+export interface CreateFederatedTable {
+  readonly kind: 'create-federated-table';
+  readonly ifNotExists: boolean;
+  readonly name: Located<string>;
+  readonly members: readonly { readonly silo: Located<string>; readonly table: Located<string> }[];
+}
+
+export interface CreateView {
+  readonly kind: 'create-view';
+  readonly orReplace: boolean;
+  readonly name: Located<string>;
+  readonly query: QueryText;
+}
+
+export interface TrainModel {
+  readonly kind: 'train-model';
+  readonly orReplace: boolean;
+  readonly name: Located<string>;
+  readonly targets: readonly Located<string>[];
+  readonly order?: Located<string>;
+  readonly entity?: Located<string>;
+  readonly window?: Located<number>;
+  readonly horizon?: Located<number>;
+  readonly algorithm?: Located<string>;
+  readonly options: readonly Option[];
+  readonly strategy?: Located<string>;
+  readonly federation: readonly Option[];
+  readonly privacy?: readonly Option[];
+  readonly split?:
+    | { readonly kind: 'fractions'; readonly options: readonly Option[] }
+    | { readonly kind: 'calendar'; readonly validateFrom: Located<string>; readonly testFrom: Located<string> };
+  readonly query: QueryText;
+  /** The whole statement. */
+  readonly text: string;
+}
+
+export interface Show {
+  readonly kind: 'show';
+  readonly what: 'silos' | 'models' | 'tables' | 'setting';
+  /** The setting's name. */
+  readonly name?: string;
+}
+
+export interface Describe {
+  readonly kind: 'describe';
+  readonly object: 'model' | 'table';
+  readonly name: readonly Located<string>[];
+}
+
+export interface AlterModel {
+  readonly kind: 'alter-model';
+  readonly name: Located<string>;
+  readonly activate: Located<number>;
+}
+
+export interface ExportModel {
+  readonly kind: 'export-model';
+  readonly name: Located<string>;
+  readonly path: Located<string>;
+}
+
+export interface Explain {
+  readonly kind: 'explain';
+  readonly analyze: boolean;
+  readonly format: 'text' | 'json' | 'dot';
+  readonly statement: TrainModel | Query;
+}
+
+export interface SetSetting {
+  readonly kind: 'set';
+  readonly name: Located<string>;
+  /** Undefined: back to the default (RESET, SET … TO DEFAULT). */
+  readonly value?: string;
+}
+
+/** Everything that the SELECT parser reads. */
+export interface Query {
+  readonly kind: 'query';
+  readonly query: QueryText;
+}
+
+export type Statement =
+  | CreateSilo
+  | Drop
+  | CreateFederatedTable
+  | CreateView
+  | TrainModel
+  | Show
+  | Describe
+  | AlterModel
+  | ExportModel
+  | Explain
+  | SetSetting
+  | Query;

@@ -1,8 +1,8 @@
 /** One round's aggregation: checked updates in, the next weights and server state out. */
 import { CausewayError, SQLSTATE } from '../../src/plan/errors.ts';
 import { checkUpdates } from './checks.ts';
+import { meanOf, partialSum, weightOf } from './partial.ts';
 import type { MeanStrategy, MeanUpdate, ServerState, Strategy, StrategyOptions, Update, Vector } from './strategy.ts';
-import { weightedSum } from './vectors.ts';
 
 export interface AggregateInput {
   readonly strategy: Strategy;
@@ -40,9 +40,9 @@ export function aggregate(input: AggregateInput): Aggregated {
     const { weights, state: next } = strategy.combine(global, accepted, state, options);
     return { weights: toFloat32(weights, strategy), state: next, shares: new Map(), rejected };
   }
-  const shares = sharesOf(strategy, accepted);
-  const mean = meanUpdate(accepted, shares, input.population);
-  return { ...stepFromMean(strategy, global, mean, state, options), shares: zip(accepted, shares), rejected };
+  const sum = partialSum('federation', strategy, accepted);
+  const step = stepFromMean(strategy, global, meanOf(sum, input.population), state, options);
+  return { ...step, shares: sharesOf(strategy, accepted, sum.weight), rejected };
 }
 
 /**
@@ -60,25 +60,10 @@ export function stepFromMean(
   return { weights: toFloat32(weights, strategy), state: next };
 }
 
-/** p_i = n_i / Σn, or 1 / |S| for strategies defined by the unweighted mean. Updates in silo order. */
-function sharesOf(strategy: MeanStrategy, updates: readonly Update[]): number[] {
-  const counts = strategy.weighting === 'equal' ? updates.map(() => 1) : updates.map((update) => update.count);
-  const total = counts.reduce((sum, count) => sum + count, 0);
-  return counts.map((count) => count / total);
+/** p_i = n_i / Σn, or 1 / |S| for strategies defined by the unweighted mean. */
+function sharesOf(strategy: MeanStrategy, updates: readonly Update[], total: number): Map<string, number> {
+  return new Map(updates.map((update) => [update.silo, weightOf(strategy, update) / total]));
 }
-
-function meanUpdate(updates: readonly Update[], shares: readonly number[], population: number): MeanUpdate {
-  const delta = weightedSum(
-    updates.map((update) => update.delta),
-    shares,
-  );
-  const controls = updates.flatMap((update) => (update.control === undefined ? [] : [update.control]));
-  const base = { delta, cohort: updates.length, population };
-  return controls.length === updates.length ? { ...base, control: weightedSum(controls, shares) } : base;
-}
-
-const zip = (updates: readonly Update[], shares: readonly number[]): Map<string, number> =>
-  new Map(updates.map((update, k) => [update.silo, shares[k]!]));
 
 function tooFew(strategy: Strategy, have: number, least: number, rejected: readonly CausewayError[]): CausewayError {
   return new CausewayError(

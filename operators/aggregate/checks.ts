@@ -15,18 +15,19 @@ export interface CheckedUpdates {
 
 /**
  * Splits `updates` into those that may be aggregated and those that may not: wrong length, NaN or infinity, a count
- * that is not positive, a second update of one silo, or a norm 10⁶ times the median of the others.
+ * that is not positive, a second update of one silo from the same weights, or a norm 10⁶ times the median of the others.
  */
 export function checkUpdates(length: number, updates: readonly Update[]): CheckedUpdates {
   const rejected: CausewayError[] = [];
   const sound: { readonly update: Update; readonly norm: number }[] = [];
-  const seen = new Set<string>();
+  let last: Update | undefined;
   for (const update of inSiloOrder(updates)) {
     const size = norm(update.delta);
-    const reason = seen.has(update.silo) ? 'came twice in one round' : fault(length, update, size);
+    const again = last?.silo === update.silo && staleness(last) === staleness(update);
+    const reason = again ? 'came twice in one round' : fault(length, update, size);
     if (reason === undefined) sound.push({ update, norm: size });
     else rejected.push(refusal(update.silo, reason));
-    seen.add(update.silo);
+    last = update;
   }
   const accepted: Update[] = [];
   for (const entry of sound) {
@@ -41,9 +42,11 @@ export function checkUpdates(length: number, updates: readonly Update[]): Checke
   return { accepted, rejected };
 }
 
-/** Sorted by silo name in code-unit order, which no locale changes. */
+/** Sorted by silo name in code-unit order, which no locale changes; a silo's older updates come first. */
 export const inSiloOrder = (updates: readonly Update[]): Update[] =>
-  [...updates].sort((a, b) => (a.silo < b.silo ? -1 : a.silo > b.silo ? 1 : 0));
+  [...updates].sort((a, b) => (a.silo < b.silo ? -1 : a.silo > b.silo ? 1 : staleness(b) - staleness(a)));
+
+const staleness = (update: Update): number => update.staleness ?? 0;
 
 function fault(length: number, update: Update, size: number): string | undefined {
   return (

@@ -1,0 +1,74 @@
+/**
+ * Partial sums, so that updates may be added up a tree: silos into regions, regions into the federation. A flat round
+ * is a tree of one region. For one tree the result repeats bit for bit; two trees agree to float64 rounding.
+ */
+import { CausewayError, SQLSTATE } from '../../src/plan/errors.ts';
+import { inSiloOrder } from './checks.ts';
+import type { MeanStrategy, MeanUpdate, Update } from './strategy.ts';
+import { weightedSum } from './vectors.ts';
+
+/** Σ n_i Δ_i of the silos below one node of the tree. */
+export interface PartialSum {
+  /** The node's name; partial sums are added in its order. */
+  readonly name: string;
+  readonly delta: Float64Array;
+  readonly control?: Float64Array;
+  readonly weight: number;
+  readonly cohort: number;
+}
+
+/** What an update weighs for `strategy`: its count, or 1 where the definition is an unweighted mean. */
+export const weightOf = (strategy: MeanStrategy, update: Update): number =>
+  strategy.weighting === 'equal' ? 1 : update.count;
+
+/** The sum over checked updates, in silo order. */
+export function partialSum(name: string, strategy: MeanStrategy, updates: readonly Update[]): PartialSum {
+  const ordered = inSiloOrder(updates);
+  const weights = ordered.map((update) => weightOf(strategy, update));
+  const deltas = ordered.map((update) => update.delta);
+  const controls = ordered.flatMap((update) => (update.control === undefined ? [] : [update.control]));
+  if (controls.length !== 0 && controls.length !== ordered.length) throw missingControl(ordered);
+  return {
+    name,
+    delta: weightedSum(deltas, weights),
+    ...(controls.length === 0 ? {} : { control: weightedSum(controls, weights) }),
+    weight: weights.reduce((sum, weight) => sum + weight, 0),
+    cohort: ordered.length,
+  };
+}
+
+/** Adds partial sums of the nodes below, in the order of their names. */
+export function mergePartials(name: string, parts: readonly PartialSum[]): PartialSum {
+  const ordered = [...parts].sort((a, b) => (a.name < b.name ? -1 : a.name > b.name ? 1 : 0));
+  const ones = ordered.map(() => 1);
+  const controls = ordered.flatMap((part) => (part.control === undefined ? [] : [part.control]));
+  return {
+    name,
+    delta: weightedSum(
+      ordered.map((part) => part.delta),
+      ones,
+    ),
+    ...(controls.length === 0 ? {} : { control: weightedSum(controls, ones) }),
+    weight: ordered.reduce((sum, part) => sum + part.weight, 0),
+    cohort: ordered.reduce((sum, part) => sum + part.cohort, 0),
+  };
+}
+
+/** The mean at the root of the tree. `population` counts the silos of the federation, present or not. */
+export function meanOf(root: PartialSum, population: number): MeanUpdate {
+  const divide = (sum: Float64Array): Float64Array => sum.map((value) => value / root.weight);
+  return {
+    delta: divide(root.delta),
+    ...(root.control === undefined ? {} : { control: divide(root.control) }),
+    cohort: root.cohort,
+    population,
+  };
+}
+
+function missingControl(updates: readonly Update[]): CausewayError {
+  const silo = updates.find((update) => update.control === undefined)?.silo ?? '';
+  return new CausewayError(SQLSTATE.trainingFailed, `the update of silo ${silo} has no control variate`, {
+    silo,
+    hint: 'All silos of a SCAFFOLD round must run the same version of causeway.',
+  });
+}

@@ -33,7 +33,7 @@ export interface Aggregated {
  */
 export function aggregate(input: AggregateInput): Aggregated {
   const { strategy, options, global, state } = input;
-  const { accepted, rejected } = checkUpdates(global.length, input.updates);
+  const { accepted, rejected } = checkUpdates(global, input.updates);
   const least = strategy.needs === 'updates' ? strategy.leastUpdates(options) : 1;
   if (accepted.length < least) throw tooFew(strategy, accepted.length, least, rejected);
   if (strategy.needs === 'updates') {

@@ -3,7 +3,10 @@ import { CausewayError, SQLSTATE } from '../../src/plan/errors.ts';
 import type { Update, Vector } from './strategy.ts';
 import { norm } from './vectors.ts';
 
-/** An update whose norm is this many times the median norm of the others is taken for a fault, not for learning. */
+/**
+ * An update whose norm is this many times the median norm of the others, and more than the model's own, is taken for a
+ * fault, not for learning.
+ */
 const ABSURD_NORM_RATIO = 1e6;
 
 export interface CheckedUpdates {
@@ -15,24 +18,26 @@ export interface CheckedUpdates {
 
 /**
  * Splits `updates` into those that may be aggregated and those that may not: wrong length, NaN or infinity, a count
- * that is not positive, a second update of one silo from the same weights, or a norm 10⁶ times the median of the others.
+ * that is not positive, a second update of one silo from the same weights, or an absurd norm.
  */
-export function checkUpdates(length: number, updates: readonly Update[]): CheckedUpdates {
+export function checkUpdates(global: Vector, updates: readonly Update[]): CheckedUpdates {
   const rejected: CausewayError[] = [];
   const sound: { readonly update: Update; readonly norm: number }[] = [];
   let last: Update | undefined;
   for (const update of inSiloOrder(updates)) {
     const size = norm(update.delta);
     const again = last?.silo === update.silo && staleness(last) === staleness(update);
-    const reason = again ? 'came twice in one round' : fault(length, update, size);
+    const reason = again ? 'came twice in one round' : fault(global.length, update, size);
     if (reason === undefined) sound.push({ update, norm: size });
     else rejected.push(refusal(update.silo, reason));
     last = update;
   }
   const accepted: Update[] = [];
+  const modelNorm = norm(global);
   for (const entry of sound) {
     const reference = median(sound.filter((other) => other !== entry).map((other) => other.norm));
-    if (reference > 0 && entry.norm > ABSURD_NORM_RATIO * reference) {
+    const absurd = entry.norm > ABSURD_NORM_RATIO * reference && entry.norm > 1 + modelNorm;
+    if (sound.length > 1 && absurd) {
       const sizes = `norm ${entry.norm.toPrecision(3)}, the others' median is ${reference.toPrecision(3)}`;
       rejected.push(refusal(entry.update.silo, `is absurdly large (${sizes})`));
     } else {

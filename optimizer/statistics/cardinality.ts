@@ -2,7 +2,7 @@
 import type { TableStatistics } from '../../connectors/connector.ts';
 import type { Column, ColumnId, Expression } from '../../src/plan/expressions.ts';
 import type { Join, RelationalNode, Scan, SetOperation } from '../../src/plan/nodes.ts';
-import { conjuncts } from '../../src/plan/walk.ts';
+import { conjuncts } from '../../src/plan/traverse.ts';
 import {
   type ColumnEstimate,
   DEFAULT_DISTINCT,

@@ -1,6 +1,6 @@
 /** How many pairs a join keeps. */
 import type { ColumnId, Expression } from '../../src/plan/expressions.ts';
-import { conjuncts } from '../../src/plan/walk.ts';
+import { conjuncts } from '../../src/plan/traverse.ts';
 import type { ColumnEstimate, RelationEstimate } from './estimate.ts';
 import { selectivity } from './selectivity.ts';
 

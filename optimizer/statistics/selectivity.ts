@@ -3,8 +3,8 @@
  * where nothing is known (selfuncs.c describes the same quantities; this is written from their definitions).
  */
 import type { Call, ColumnId, Expression, Literal, LiteralValue } from '../../src/plan/expressions.ts';
+import { columnsOf, conjuncts } from '../../src/plan/traverse.ts';
 import type { SqlType } from '../../src/plan/types.ts';
-import { columnsIn, conjuncts } from '../../src/plan/walk.ts';
 import type { ColumnEstimate, RelationEstimate } from './estimate.ts';
 import { onScale } from './scale.ts';
 
@@ -19,6 +19,14 @@ const DEFAULT = {
 } as const;
 
 const MIRRORED: Readonly<Record<string, string>> = { '<': '>', '<=': '>=', '>': '<', '>=': '<=', '=': '=', '<>': '<>' };
+
+/** Negated forms and what they negate. */
+const POSITIVE: Readonly<Record<string, string>> = {
+  not_in_list: 'in_list',
+  not_between: 'between',
+  not_like: 'like',
+  not_ilike: 'ilike',
+};
 
 const clamp = (fraction: number): number =>
   Number.isNaN(fraction) ? DEFAULT.other : Math.min(1, Math.max(0, fraction));
@@ -47,6 +55,8 @@ function fractionOf(predicate: Expression, relation: RelationEstimate): number {
 
 function ofCall(call: Call, relation: RelationEstimate): number {
   const [first, second] = call.args;
+  const positive = POSITIVE[call.name];
+  if (positive !== undefined) return negated({ ...call, name: positive }, relation);
   switch (call.name) {
     case 'and':
       return conjunctionOf(conjuncts(call), relation);
@@ -68,6 +78,12 @@ function ofCall(call: Call, relation: RelationEstimate): number {
         ],
         relation,
       );
+    case 'is_true':
+      return first === undefined ? DEFAULT.boolean : selectivity(first, relation);
+    case 'is_not_distinct_from':
+      return comparison('=', first, second, relation);
+    case 'is_distinct_from':
+      return 1 - comparison('=', first, second, relation);
     case 'like':
     case 'ilike':
       return pattern(first, second, relation);
@@ -86,7 +102,7 @@ function ofCall(call: Call, relation: RelationEstimate): number {
 /** NOT p keeps what p does not keep, NULLs aside. */
 function negated(operand: Expression, relation: RelationEstimate): number {
   let nulls = 0;
-  for (const id of columnsIn(operand)) nulls = Math.max(nulls, relation.columns.get(id)?.nullFraction ?? 0);
+  for (const id of columnsOf(operand)) nulls = Math.max(nulls, relation.columns.get(id)?.nullFraction ?? 0);
   const nullTest = operand.kind === 'call' && (operand.name === 'is_null' || operand.name === 'is_not_null');
   return 1 - (nullTest ? 0 : nulls) - selectivity(operand, relation);
 }

@@ -5,7 +5,7 @@
 import { createHash } from 'node:crypto';
 import type { ColumnId, Expression } from '../../src/plan/expressions.ts';
 import type { RelationalNode, Scan } from '../../src/plan/nodes.ts';
-import { conjuncts, expressionsOf, inputsOf } from '../../src/plan/walk.ts';
+import { conjuncts, expressionsOf, inputsOf } from '../../src/plan/traverse.ts';
 
 /** `silo.table`, or `silo.schema.table` away from the silo's own schema. */
 export const tableKey = (scan: Pick<Scan, 'silo' | 'schema' | 'table'>): string =>

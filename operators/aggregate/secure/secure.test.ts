@@ -77,7 +77,10 @@ function run(n: number, length: number, drops: Drops = {}): { secure: Float64Arr
   const revealed = answering.flatMap((name) => silos.get(name)!.unmask(masking, confirmations));
   const sum = secureSum({ session, roster, identities, shared: new Set(sharing), masked, revealed });
   const plain = new Float64Array(length);
-  for (const name of masking) updates.get(name)!.forEach((value, i) => (plain[i] = plain[i]! + value / n));
+  for (const name of masking) {
+    const values = updates.get(name)!;
+    for (let i = 0; i < length; i++) plain[i]! += values[i]! / n;
+  }
   return { secure: decode(sum, RANGE), plain };
 }
 

@@ -1,18 +1,18 @@
 /** One value between its text and its binary form, for every type: parameters, array elements, and rarer columns. */
 import { CausewayError } from '../../plan/errors.ts';
 import { type SqlType, typeName } from '../../plan/types.ts';
-import { CONDITION } from '../wire/conditions.ts';
 import { decodeUtf8 } from '../wire/byte-reader.ts';
+import { CONDITION } from '../wire/conditions.ts';
 import { type ArrayItems, arrayText, parseArray } from './array-text.ts';
 import {
   dateText,
   offsetText,
+  POSTGRES_EPOCH_DAYS,
+  POSTGRES_EPOCH_MICROS,
   parseDate,
   parseOffset,
   parseTime,
   parseTimestamp,
-  POSTGRES_EPOCH_DAYS,
-  POSTGRES_EPOCH_MICROS,
   TimeZone,
   timestampText,
   timeText,
@@ -89,13 +89,16 @@ export const postgresMicros = (micros: bigint): bigint =>
 function encodeArray(type: SqlType & { kind: 'array' }, items: ArrayItems): Buffer {
   const element = innermost(type);
   const dimensions: number[] = [];
-  for (let level: ArrayItems | string | null | undefined = items; Array.isArray(level) && level.length > 0; ) {
-    dimensions.push(level.length);
-    level = level[0] as ArrayItems | string | null | undefined;
-  }
-  const values = (items.flat(dimensions.length) as (string | null)[]).map((item) =>
-    item === null ? null : encodeBinary(element, item),
-  );
+  const values: (Buffer | null)[] = [];
+  const visit = (list: ArrayItems, depth: number): void => {
+    if (list.length > 0) dimensions[depth] ??= list.length;
+    for (const item of list) {
+      if (item === null) values.push(null);
+      else if (typeof item === 'string') values.push(encodeBinary(element, item));
+      else visit(item, depth + 1);
+    }
+  };
+  visit(items, 0);
   const header = Buffer.alloc(12 + dimensions.length * 8);
   header.writeInt32BE(dimensions.length, 0);
   header.writeInt32BE(values.includes(null) ? 1 : 0, 4);
@@ -163,7 +166,9 @@ function decode(type: SqlType, bytes: Buffer): string {
     case 'interval':
       return decodeInterval(exactly(bytes, 16));
     case 'uuid':
-      return exactly(bytes, 16).toString('hex').replace(/^(.{8})(.{4})(.{4})(.{4})/, '$1-$2-$3-$4-');
+      return exactly(bytes, 16)
+        .toString('hex')
+        .replace(/^(.{8})(.{4})(.{4})(.{4})/, '$1-$2-$3-$4-');
     case 'jsonb':
       if (bytes[0] !== 1) throw new RangeError(`unsupported jsonb version number ${bytes[0]}`);
       return decodeUtf8(bytes.subarray(1));
@@ -182,6 +187,7 @@ function exactly(bytes: Buffer, length: number): Buffer {
 function decodeArray(bytes: Buffer): string {
   const dimensions = bytes.readInt32BE(0);
   if (dimensions < 0 || dimensions > 6) throw new RangeError(`${dimensions} dimensions`);
+  if (dimensions === 0) return '{}';
   const element = typeOfOid(bytes.readUInt32BE(8));
   const lengths = Array.from({ length: dimensions }, (_, i) => bytes.readInt32BE(12 + i * 8));
   let at = 12 + dimensions * 8;
@@ -207,5 +213,5 @@ function decodeArray(bytes: Buffer): string {
     }
     return items;
   };
-  return arrayText(dimensions === 0 || count === 0 ? [] : read(0));
+  return arrayText(count === 0 ? [] : read(0));
 }

@@ -1,19 +1,39 @@
 /** Floating-point numbers in PostgreSQL's text form (float.c, float8out; ryu's shortest digits since 12). */
 
-/** Shortest digits that read back as the same double; below 1e-4 and from 1e15 on with an exponent. */
-export const doubleText = (value: number): string => shortest(value, 15, () => String(value));
+/**
+ * Shortest digits that read back as the same double; below 1e-4 and from 1e15 on with an exponent. Digits half-way
+ * between two doubles are not used, although rounding to even would read them back: PostgreSQL's ryu does not either.
+ */
+export const doubleText = (value: number): string =>
+  shortest(value, 15, () => {
+    const text = String(value);
+    return halfwayDouble(value, text) ? value.toPrecision(17) : text;
+  });
 
 /** Likewise for four-byte floats, whose exponent form begins at 1e6. */
 export const realText = (value: number): string =>
   shortest(value, 6, () => {
-    for (let digits = 6; digits < 9; digits++) {
+    for (let digits = 1; digits < 9; digits++) {
       const text = value.toPrecision(digits);
-      if (Math.fround(Number(text)) === value) return text;
+      const read = Number(text);
+      // The mirror image of `value` at a half-way point is the next float.
+      const mirror = 2 * read - value;
+      if (Math.fround(read) === value && (mirror === value || Math.fround(mirror) !== mirror)) return text;
     }
     return value.toPrecision(9);
   });
 
-/** `extra_float_digits` of 0 or less: `%.*g` with that many digits fewer than 15 (or 6). */
+/** Decimals of at most 17 digits lie half-way between doubles only where doubles are whole numbers. */
+function halfwayDouble(value: number, text: string): boolean {
+  const size = Math.abs(value);
+  if (size < 2 ** 53 || size >= 2 ** 78) return false;
+  const { digits, exponent } = decompose(text);
+  const read = BigInt(digits) * 10n ** BigInt(exponent - digits.length + 1);
+  const mirror = 2n * read - BigInt(size);
+  return mirror !== BigInt(size) && BigInt(Number(mirror)) === mirror;
+}
+
+/** `extra_float_digits` of 0 or less: `%.*g` with that many digits. An exact tie rounds up here, to even in C. */
 export function roundedText(value: number, digits: number): string {
   const precision = Math.max(1, digits);
   return shortest(value, precision, () => value.toPrecision(precision));

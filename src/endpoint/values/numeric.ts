@@ -15,7 +15,8 @@ const DECIMAL = /^([+-]?)(\d*)(?:\.(\d*))?(?:[eE]([+-]?\d{1,5}))?$/;
 /** @throws CausewayError (22P02) when `text` is no number. */
 export function encodeNumeric(text: string): Buffer {
   const special = SPECIAL[text.toLowerCase()];
-  if (special !== undefined) return header(0, 0, special, 0);
+  // PostgreSQL sends a scale of 32 with its infinities.
+  if (special !== undefined) return header(0, 0, special, special === 0xc000 ? 0 : 32);
   const match = DECIMAL.exec(text);
   if (!match || ((match[2] ?? '') === '' && (match[3] ?? '') === '')) {
     throw new CausewayError(SQLSTATE.invalidTextRepresentation, `invalid input syntax for type numeric: "${text}"`);

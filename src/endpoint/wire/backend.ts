@@ -38,7 +38,9 @@ export const backendKeyData = (w: MessageWriter, pid: number, secret: Uint8Array
 
 /** The newest minor version of protocol 3 spoken here, and the extensions asked for that are not known. */
 export function negotiateProtocolVersion(w: MessageWriter, minor: number, unknown: readonly string[]): void {
-  w.begin('v').int32(0x30000 | minor).int32(unknown.length);
+  w.begin('v')
+    .int32(0x30000 | minor)
+    .int32(unknown.length);
   for (const option of unknown) w.cstring(option);
   w.end();
 }

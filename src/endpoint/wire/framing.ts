@@ -44,7 +44,10 @@ export class MessageFramer {
     const declared = start.readUInt32BE(head - 4);
     if (declared < (this.typed ? 4 : 8)) throw new ProtocolViolation('invalid message length');
     if (declared > this.limit) {
-      throw new ProtocolViolation(`a message of ${declared} bytes is longer than the ${this.limit} accepted here`, '54000');
+      throw new ProtocolViolation(
+        `a message of ${declared} bytes is longer than the ${this.limit} accepted here`,
+        '54000',
+      );
     }
     const total = declared + head - 4;
     if (this.#length < total) return undefined;

@@ -35,7 +35,10 @@ export function decodeStartup(body: Buffer): StartupPacket {
   }
   const major = code >>> 16;
   if (major !== 3) {
-    throw new ProtocolViolation(`unsupported frontend protocol ${major}.${code & 0xffff}: server supports 3.0 to 3.2`, '0A000');
+    throw new ProtocolViolation(
+      `unsupported frontend protocol ${major}.${code & 0xffff}: server supports 3.0 to 3.2`,
+      '0A000',
+    );
   }
   const parameters = new Map<string, string>();
   const extensions: string[] = [];

@@ -10,14 +10,25 @@ export interface Dialect {
   readonly identifierQuotes: readonly [string, string];
   /** True where a backslash in a string literal is an escape and must be doubled. */
   readonly backslashEscapes?: boolean;
-  /** Calls spelled otherwise than PostgreSQL does. */
+  /**
+   * Calls spelled otherwise than PostgreSQL does, by canonical name. Where the spelling depends on types, a more special
+   * key wins: `name(kind,kind)` of all arguments, `name(kind)` of the first, `name:kind` of the result, `name/2` by count.
+   */
   readonly calls: Readonly<Record<string, Template>>;
-  /** Aggregates spelled otherwise. */
+  /**
+   * Aggregates and window functions spelled otherwise, keyed likewise. `$tail` stands for FILTER and OVER, so that
+   * `CAST(sum($1)$tail AS BIGINT)` wraps the whole call; without it they follow the template.
+   */
   readonly aggregates?: Readonly<Record<string, Template>>;
   /** Type names for casts that differ from PostgreSQL's. `$p`, `$s` stand for precision and scale. */
   readonly types: Readonly<Partial<Record<TypeKind, string>>>;
   /** Typed literals that differ, `$1` the quoted text: `DATE $1`, `CAST($1 AS DATETIME(6))`. */
   readonly literals: Readonly<Partial<Record<TypeKind, Template>>>;
+  /**
+   * How text is compared by code point where the engine's own order may be another one: `$1 COLLATE "C"`. Used for
+   * ranges, ORDER BY, min and max; absent where the engine's order is by code point anyway.
+   */
+  readonly codePointOrder?: Template;
   /** `standard`: NULLS FIRST/LAST may be written. `emulate`: an extra sort key `x IS NULL` is put before. */
   readonly nullOrdering: 'standard' | 'emulate';
   readonly booleanLiterals: 'keyword' | 'number';

@@ -1,0 +1,59 @@
+/** Joins: FROM a JOIN b ON …; semi and anti joins become EXISTS in the WHERE clause. */
+import type { Expression } from '../../src/plan/expressions.ts';
+import type { Join } from '../../src/plan/nodes.ts';
+import { conjuncts } from '../../src/plan/traverse.ts';
+import { fromItem, type Select, STAGE, selectText } from './select.ts';
+import { conditionTexts, mergeable, type Outer, type Writer } from './writer.ts';
+
+export function joinText(join: Join, outer: Outer, writer: Writer): Select {
+  if (join.type === 'semi' || join.type === 'anti') return semiJoinText(join, outer, writer);
+  const keepsLeft = join.type !== 'right' && join.type !== 'full';
+  const keepsRight = join.type !== 'left' && join.type !== 'full';
+  const left = side(writer.select(join.left, outer), keepsLeft, join.on, writer);
+  const built = writer.select(join.right, join.lateral === true ? (id) => left.scope.get(id) ?? outer(id) : outer);
+  const subselect = join.lateral === true && join.right.kind !== 'table-function';
+  const right = subselect ? writer.wrapped(built, 'LATERAL ') : side(built, keepsRight, join.on, writer);
+
+  const scope = new Map([...left.scope, ...right.scope]);
+  const on = conditionTexts(conjuncts(join.on), writer.naming(scope, outer));
+  const type = join.type === 'cross' ? 'inner' : join.type;
+  const operator = type === 'inner' && on.length === 0 ? 'CROSS JOIN' : `${type.toUpperCase()} JOIN`;
+  const condition = operator === 'CROSS JOIN' ? '' : ` ON ${on.join(' AND ') || 'TRUE'}`;
+  const where = [...left.where, ...right.where];
+  return {
+    ...fromItem(
+      `${left.from} ${operator} ${right.joined === true ? `(${right.from})` : right.from}${condition}`,
+      scope,
+      join.columns,
+    ),
+    joined: true,
+    stage: where.length > 0 ? STAGE.where : STAGE.from,
+    where,
+  };
+}
+
+/**
+ * A side as a FROM item. Its WHERE clause and its computed columns may move above the join only where the join keeps
+ * the side's rows as they are: on the NULL-extended side `coalesce(x, 1)` would mean another thing.
+ */
+function side(select: Select, kept: boolean, on: Expression | undefined, writer: Writer): Select {
+  const bare = select.from !== '' && select.ctes.length === 0;
+  const free = select.stage === STAGE.from || (kept && select.stage === STAGE.where);
+  const plain = select.columns.every((column) => select.scope.get(column.id)?.plain === true);
+  const readable = plain || (kept && mergeable(select.scope, on === undefined ? [] : [on]));
+  return bare && free && readable ? select : writer.wrapped(select);
+}
+
+function semiJoinText(join: Join, outer: Outer, writer: Writer): Select {
+  const on = conjuncts(join.on);
+  const left = writer.upTo(writer.select(join.left, outer), STAGE.where, on);
+  const right = writer.upTo(writer.select(join.right, outer), STAGE.where, on);
+  const naming = writer.naming(new Map([...left.scope, ...right.scope]), outer);
+  const where = [...right.where, ...conditionTexts(on, naming)];
+  const exists = selectText({ ...right, columns: [], where }, writer.dialect);
+  return {
+    ...left,
+    stage: STAGE.where,
+    where: [...left.where, `${join.type === 'anti' ? 'NOT ' : ''}EXISTS (${exists})`],
+  };
+}

@@ -1,0 +1,83 @@
+/** Identifiers, type names and literals in a dialect's spelling. */
+import type { Dialect } from '../../connectors/dialect.ts';
+import type { Literal } from '../../src/plan/expressions.ts';
+import { numeric, type SqlType, typeName } from '../../src/plan/types.ts';
+import { atom, BINDING, type Piece } from './piece.ts';
+
+export function identifier(name: string, dialect: Dialect): string {
+  const [open, close] = dialect.identifierQuotes;
+  return open + name.replaceAll(close, close + close) + close;
+}
+
+export function quoted(text: string, dialect: Dialect): string {
+  const escaped = text.replaceAll("'", "''");
+  return `'${dialect.backslashEscapes ? escaped.replaceAll('\\', '\\\\') : escaped}'`;
+}
+
+/** Scale given to numbers without one in dialects whose decimals need one. */
+const DEFAULT_SCALE = 10;
+
+/** The type's name for a CAST. */
+export function typeText(type: SqlType, dialect: Dialect): string {
+  const spelling = dialect.types[type.kind];
+  if (type.kind === 'array') {
+    return spelling === undefined
+      ? `${typeText(type.element, dialect)}[]`
+      : spelling.replace('$1', typeText(type.element, dialect));
+  }
+  if (spelling === undefined) return type.kind === 'unknown' ? 'text' : typeName(type);
+  if (type.kind === 'numeric') {
+    const scale = type.precision === undefined ? DEFAULT_SCALE : (type.scale ?? 0);
+    return spelling.replace('$p', String(type.precision ?? 38)).replace('$s', String(scale));
+  }
+  const length = type.kind === 'varchar' || type.kind === 'char' ? type.length : undefined;
+  return length === undefined ? spelling.replace(/\(\$p\)/, '') : spelling.replace('$p', String(length));
+}
+
+/** The narrowest numeric type that holds a decimal literal. */
+function numericOf(text: string): SqlType {
+  const [whole = '', fraction = ''] = text.replace(/^-/, '').split('.');
+  return numeric(Math.max(1, whole.length + fraction.length), fraction.length);
+}
+
+const PREFIXED = new Map<string, string>([
+  ['date', 'DATE'],
+  ['time', 'TIME'],
+  ['timestamp', 'TIMESTAMP'],
+  ['timestamptz', 'TIMESTAMPTZ'],
+]);
+
+const signed = (text: string): Piece => (text.startsWith('-') ? { text, binding: BINDING.sign } : atom(text));
+
+/** A literal that has its type in every dialect, wherever it stands. */
+export function literalText({ value, type }: Literal, dialect: Dialect): Piece {
+  const cast = (text: string, to: SqlType = type): Piece => atom(`CAST(${text} AS ${typeText(to, dialect)})`);
+  if (value === null) return type.kind === 'unknown' ? atom('NULL') : cast('NULL');
+  const text = String(value);
+  const template = dialect.literals[type.kind];
+  if (template !== undefined) return atom(template.replaceAll('$1', () => quoted(text, dialect)));
+  switch (type.kind) {
+    case 'boolean':
+      if (dialect.booleanLiterals === 'number') return atom(value ? '1' : '0');
+      return atom(value ? 'TRUE' : 'FALSE');
+    case 'integer':
+      return signed(text);
+    case 'smallint':
+    case 'bigint':
+      return /^-?\d{1,9}$/.test(text) ? cast(text) : signed(text);
+    case 'numeric':
+      if (!/^-?\d+(\.\d+)?$/.test(text)) return cast(quoted(text, dialect));
+      return text.includes('.') ? signed(text) : cast(text, numericOf(text));
+    case 'text':
+    case 'varchar':
+    case 'unknown':
+      return atom(quoted(text, dialect));
+    case 'date':
+    case 'time':
+    case 'timestamp':
+    case 'timestamptz':
+      return atom(`${PREFIXED.get(type.kind)} ${quoted(text, dialect)}`);
+    default:
+      return cast(quoted(text, dialect));
+  }
+}

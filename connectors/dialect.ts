@@ -12,7 +12,8 @@ export interface Dialect {
   readonly backslashEscapes?: boolean;
   /**
    * Calls spelled otherwise than PostgreSQL does, by canonical name. Where the spelling depends on types, a more special
-   * key wins: `name(kind,kind)` of all arguments, `name(kind)` of the first, `name:kind` of the result, `name/2` by count.
+   * key wins: `name(kind,kind)` of all arguments, `name(kind):kind` of the first and the result, `name(kind)`,
+   * `name:kind` of the result, `name/2` by count. Casts go by the name `cast`: `cast(double):integer`.
    */
   readonly calls: Readonly<Record<string, Template>>;
   /**

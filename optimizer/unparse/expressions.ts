@@ -35,8 +35,14 @@ export function expressionText(expression: Expression, naming: Naming): Piece {
       return literalText(expression, dialect);
     case 'parameter':
       return atom(`$${expression.index}`);
-    case 'cast':
-      return atom(`CAST(${expressionText(expression.operand, naming).text} AS ${typeText(expression.type, dialect)})`);
+    case 'cast': {
+      const operand = expressionText(expression.operand, naming);
+      const unbounded = expression.type.kind !== 'numeric' || expression.type.precision === undefined;
+      const call = { name: 'cast', args: [expression.operand], type: expression.type };
+      const template = unbounded ? templateOf(dialect.calls, call) : undefined;
+      if (template !== undefined) return fill(template, [operand]);
+      return atom(`CAST(${operand.text} AS ${typeText(expression.type, dialect)})`);
+    }
     case 'case': {
       const branches = expression.branches.map(
         ({ when, then }) => `WHEN ${expressionText(when, naming).text} THEN ${expressionText(then, naming).text}`,
@@ -62,8 +68,12 @@ const callText = (call: Call, naming: Naming): Piece => {
   if (template !== undefined) return fill(template, args);
   const infix = INFIX.get(call.name);
   if (infix !== undefined && args.length >= 2) return chain(infix.text, infix.binding, infix.associative, args);
-  const sign = args.length === 1 && (call.name === '-' || call.name === '+' || call.name === '~');
-  if (sign) return { text: `${call.name}${within(args[0]!, BINDING.atom)}`, binding: BINDING.sign };
+  const quantified = /^(\S+) (any|all)$/.exec(call.name);
+  if (quantified !== null) {
+    const [, operator, quantifier] = quantified;
+    const text = `${within(args[0]!, BINDING.comparison + 1)} ${operator} ${quantifier!.toUpperCase()} (${args[1]!.text})`;
+    return { text, binding: BINDING.comparison };
+  }
   const spelled = SPELLING.get(call.name);
   if (spelled !== undefined) return spelled(args);
   return atom(`${call.name}(${args.map((arg) => arg.text).join(', ')})`);
@@ -83,7 +93,8 @@ const byCodePoint = (piece: Piece, of: Expression, dialect: Dialect): Piece =>
 
 /**
  * The dialect's own spelling of a call, the most special one first: `name(kinds of all arguments)`,
- * `name(kind of the first)`, `name:kind of the result`, `name/number of arguments`, `name`.
+ * `name(kind of the first):kind of the result`, `name(kind of the first)`, `name:kind of the result`,
+ * `name/number of arguments`, `name`. Casts go by the name `cast`.
  */
 export function templateOf(
   table: Readonly<Record<string, string>> | undefined,
@@ -93,6 +104,7 @@ export function templateOf(
   const kinds = call.args.map((arg) => arg.type.kind);
   for (const key of [
     `${call.name}(${kinds.join(',')})`,
+    `${call.name}(${kinds[0] ?? ''}):${call.type.kind}`,
     `${call.name}(${kinds[0] ?? ''})`,
     `${call.name}:${call.type.kind}`,
     `${call.name}/${call.args.length}`,

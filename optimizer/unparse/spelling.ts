@@ -45,19 +45,14 @@ const matching =
     binding: BINDING.like,
   });
 
-const membership =
-  (operator: string): Spelling =>
-  ([subject, ...values]) => ({
-    text: `${within(subject!, BINDING.like + 1)} ${operator} (${values.map((value) => value.text).join(', ')})`,
-    binding: BINDING.like,
-  });
+const membership: Spelling = ([subject, ...values]) => ({
+  text: `${within(subject!, BINDING.like + 1)} IN (${values.map((value) => value.text).join(', ')})`,
+  binding: BINDING.like,
+});
 
-const between =
+const prefix =
   (operator: string): Spelling =>
-  ([subject, low, high]) => ({
-    text: `${within(subject!, BINDING.like + 1)} ${operator} ${within(low!, BINDING.like + 1)} AND ${within(high!, BINDING.like + 1)}`,
-    binding: BINDING.like,
-  });
+  ([operand]) => ({ text: `${operator}${within(operand!, BINDING.atom)}`, binding: BINDING.sign });
 
 /** A field name that was bound as a text literal, without its quotes. */
 const keyword = (piece: Piece): string => piece.text.replaceAll("'", '');
@@ -76,25 +71,19 @@ export const SPELLING: ReadonlyMap<string, Spelling> = new Map<string, Spelling>
     [`is_not_${word}`, postfix(`IS NOT ${word.toUpperCase()}`)] as const,
   ]),
   ['like', matching('LIKE')],
-  ['not_like', matching('NOT LIKE')],
   ['ilike', matching('ILIKE')],
-  ['not_ilike', matching('NOT ILIKE')],
   ['similar_to', matching('SIMILAR TO')],
-  ['not_similar_to', matching('NOT SIMILAR TO')],
-  ['in_list', membership('IN')],
-  ['not_in_list', membership('NOT IN')],
-  ['between', between('BETWEEN')],
-  ['not_between', between('NOT BETWEEN')],
+  ['in_list', membership],
   ['extract', ([field, from]) => atom(`extract(${keyword(field!)} FROM ${from!.text})`)],
-  ['at_time_zone', ([zone, time]) => atom(`timezone(${zone!.text}, ${time!.text})`)],
+  ['negate', prefix('-')],
+  ['plus', prefix('+')],
+  ['bit_not', prefix('~')],
+  ['position', ([part, whole]) => atom(`strpos(${whole!.text}, ${part!.text})`)],
   ['array', (args) => atom(`ARRAY[${args.map((arg) => arg.text).join(', ')}]`)],
   ['row', (args) => atom(`ROW(${args.map((arg) => arg.text).join(', ')})`)],
   ['subscript', ([array, index]) => atom(`(${array!.text})[${index!.text}]`)],
-  ['collate', ([text, name]) => atom(`(${within(text!, BINDING.atom)} COLLATE "${keyword(name!)}")`)],
-  [
-    'any_array',
-    ([left, right]) => ({ text: `${within(left!, 6)} = ANY (${right!.text})`, binding: BINDING.comparison }),
-  ],
+  ['slice', ([array, from, to]) => atom(`(${array!.text})[${from!.text}:${to!.text}]`)],
+  ['text_collate_c', ([text]) => atom(`(${within(text!, BINDING.atom)} COLLATE "C")`)],
   ...['current_date', 'current_time', 'current_timestamp', 'localtime', 'localtimestamp', 'current_user'].map(
     (name) => [name, bare(name.toUpperCase())] as const,
   ),

@@ -85,7 +85,7 @@ function projectText(node: Project, outer: Outer, to: Writer): Select {
   const built = to.select(node.input, outer);
   // One group of all rows would be lost when no aggregate is left in the list.
   const losesGroup = built.groups?.length === 0 && node.expressions.every((e) => columnsOf(e).size === 0);
-  const fixed = built.stage === STAGE.distinct || built.stage === STAGE.whole || losesGroup;
+  const fixed = built.distinct === 'DISTINCT' || built.stage === STAGE.whole || losesGroup;
   const input = fixed || !mergeable(built.scope, node.expressions) ? to.wrapped(built) : built;
   const naming = to.naming(input.scope, outer);
   const scope = new Map<ColumnId, ScopeEntry>();

@@ -2,6 +2,7 @@
 import { CausewayError, SQLSTATE } from '../../src/plan/errors.ts';
 import { checkUpdates } from './checks.ts';
 import { meanOf, partialSum, weightOf } from './partial.ts';
+import { type CentralPrivacy, privateMean } from './privacy/central.ts';
 import type { MeanStrategy, MeanUpdate, ServerState, Strategy, StrategyOptions, Update, Vector } from './strategy.ts';
 
 export interface AggregateInput {
@@ -15,6 +16,8 @@ export interface AggregateInput {
   readonly state: ServerState;
   /** Silos of the federation, present or not. */
   readonly population: number;
+  /** Noise on the mean of whole silos; for strategies that need the mean only. */
+  readonly privacy?: CentralPrivacy;
 }
 
 export interface Aggregated {
@@ -40,9 +43,25 @@ export function aggregate(input: AggregateInput): Aggregated {
     const { weights, state: next } = strategy.combine(global, accepted, state, options);
     return { weights: toFloat32(weights, strategy), state: next, shares: new Map(), rejected };
   }
+  if (input.privacy !== undefined) return aggregatePrivately(input, strategy, input.privacy, accepted, rejected);
   const sum = partialSum('federation', strategy, accepted);
   const step = stepFromMean(strategy, global, meanOf(sum, input.population), state, options);
   return { ...step, shares: sharesOf(strategy, accepted, sum.weight), rejected };
+}
+
+/** The clipping norm is part of the state, because adaptive clipping moves it from round to round. */
+function aggregatePrivately(
+  { options, global, state, population }: AggregateInput,
+  strategy: MeanStrategy,
+  privacy: CentralPrivacy,
+  accepted: readonly Update[],
+  rejected: readonly CausewayError[],
+): Aggregated {
+  const { clip, ...rest } = state;
+  const { delta, nextClip } = privateMean(accepted, privacy, clip?.[0] ?? privacy.clip);
+  const mean = { delta, cohort: accepted.length, population };
+  const step = stepFromMean(strategy, global, mean, rest, options);
+  return { ...step, state: { ...step.state, clip: Float64Array.of(nextClip) }, shares: privacy.shares, rejected };
 }
 
 /**

@@ -1,0 +1,119 @@
+/** Partial plans of the search, and which of them can be forgotten without loss. */
+import { type Cost, leading, type Objective } from '../cost/objective.ts';
+import type { RelationSet } from './sets.ts';
+
+export type Step =
+  | { readonly kind: 'read'; readonly relation: number }
+  | { readonly kind: 'join'; readonly left: Entry; readonly right: Entry }
+  /** `by` is present for a semi-join: its keys go to `input`'s site first. */
+  | { readonly kind: 'ship'; readonly input: Entry; readonly by?: Entry };
+
+/**
+ * A plan for `set` whose rows are at `site`. Its time is `max(path, busiest border) + work`: it starts when all its
+ * inputs have arrived; what crosses one silo's border shares that border's capacity.
+ */
+export interface Entry {
+  readonly set: RelationSet;
+  readonly site: number;
+  readonly step: Step;
+  /** Seconds until the last input has arrived at the site. */
+  readonly path: number;
+  /** Seconds of sending per border so far. */
+  readonly busy: readonly number[];
+  /** Seconds of work at the site itself since then. */
+  readonly work: number;
+  readonly bytes: number;
+  readonly money: number;
+}
+
+/** When the inputs are all there. */
+export function readyAt(path: number, busy: readonly number[]): number {
+  let ready = path;
+  for (const seconds of busy) if (seconds > ready) ready = seconds;
+  return ready;
+}
+
+export const costOf = (entry: Entry): Cost => ({
+  seconds: readyAt(entry.path, entry.busy) + entry.work,
+  bytes: entry.bytes,
+  money: entry.money,
+});
+
+const sum = (a: readonly number[], b: readonly number[]): readonly number[] => a.map((value, i) => value + b[i]!);
+
+export function readEntry(relation: number, set: RelationSet, site: number, sites: number, cost: Cost): Entry {
+  const busy = Array.from({ length: sites }, () => 0);
+  return {
+    set,
+    site,
+    step: { kind: 'read', relation },
+    path: 0,
+    busy,
+    work: cost.seconds,
+    bytes: cost.bytes,
+    money: cost.money,
+  };
+}
+
+export function joinEntry(left: Entry, right: Entry, cost: Cost): Entry {
+  return {
+    set: left.set | right.set,
+    site: left.site,
+    step: { kind: 'join', left, right },
+    path: Math.max(left.path, right.path),
+    busy: sum(left.busy, right.busy),
+    work: left.work + right.work + cost.seconds,
+    bytes: left.bytes + right.bytes + cost.bytes,
+    money: left.money + right.money + cost.money,
+  };
+}
+
+/** `input` at another site. With `by`, it starts only when the keys are known. */
+export function shipEntry(input: Entry, to: number, cost: Cost, by?: Entry): Entry {
+  const start = by === undefined ? 0 : readyAt(by.path, by.busy) + by.work;
+  return {
+    set: input.set,
+    site: to,
+    step: { kind: 'ship', input, ...(by === undefined ? {} : { by }) },
+    path: Math.max(readyAt(input.path, input.busy), start) + input.work + cost.seconds,
+    busy: input.busy.map((seconds, site) => (site === input.site ? seconds + input.work + cost.seconds : seconds)),
+    work: 0,
+    bytes: input.bytes + cost.bytes,
+    money: input.money + cost.money,
+  };
+}
+
+/** Plans of one set at one site, none of which is certainly useless. */
+export type Frontier = readonly Entry[];
+
+const CAPACITY = 6;
+
+/**
+ * Adds a plan unless another one is at least as good in all that may matter later: for `time` the arrival of the inputs
+ * and the work since then (a later input may hide the one but not the other), for sums like bytes and money the sum.
+ */
+export function keep(frontier: Frontier, entry: Entry, objective: Objective, capacity = CAPACITY): Frontier {
+  for (const known of frontier) if (dominates(known, entry, objective)) return frontier;
+  const kept = frontier.filter((known) => !dominates(entry, known, objective));
+  kept.push(entry);
+  if (kept.length <= capacity) return kept;
+  kept.sort((a, b) => rank(a, objective) - rank(b, objective));
+  return kept.slice(0, capacity);
+}
+
+const rank = (entry: Entry, objective: Objective): number => leading(costOf(entry), objective);
+
+const SLACK = 1 + 1e-9;
+
+function dominates(a: Entry, b: Entry, objective: Objective): boolean {
+  const readyA = readyAt(a.path, a.busy);
+  const readyB = readyAt(b.path, b.busy);
+  if (objective === 'time') {
+    if (readyA > readyB * SLACK || a.work > b.work * SLACK) return false;
+    const equal = readyB <= readyA * SLACK && b.work <= a.work * SLACK;
+    return !equal || a.bytes <= b.bytes;
+  }
+  const [first, second] = [leading(costOf(a), objective), leading(costOf(b), objective)];
+  if (Math.abs(first - second) > 1e-9 * Math.max(first, second)) return first < second;
+  return readyA + a.work <= readyB + b.work;
+}

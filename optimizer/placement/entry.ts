@@ -20,26 +20,25 @@ export interface Entry {
   readonly path: number;
   /** Seconds of sending per border so far. */
   readonly busy: readonly number[];
+  /** The later of `path` and the busiest border: when the work at the site can start. */
+  readonly ready: number;
   /** Seconds of work at the site itself since then. */
   readonly work: number;
   readonly bytes: number;
   readonly money: number;
 }
 
-/** When the inputs are all there. */
-export function readyAt(path: number, busy: readonly number[]): number {
+function readyAt(path: number, busy: readonly number[]): number {
   let ready = path;
   for (const seconds of busy) if (seconds > ready) ready = seconds;
   return ready;
 }
 
 export const costOf = (entry: Entry): Cost => ({
-  seconds: readyAt(entry.path, entry.busy) + entry.work,
+  seconds: entry.ready + entry.work,
   bytes: entry.bytes,
   money: entry.money,
 });
-
-const sum = (a: readonly number[], b: readonly number[]): readonly number[] => a.map((value, i) => value + b[i]!);
 
 export function readEntry(relation: number, set: RelationSet, site: number, sites: number, cost: Cost): Entry {
   const busy = Array.from({ length: sites }, () => 0);
@@ -49,6 +48,7 @@ export function readEntry(relation: number, set: RelationSet, site: number, site
     step: { kind: 'read', relation },
     path: 0,
     busy,
+    ready: 0,
     work: cost.seconds,
     bytes: cost.bytes,
     money: cost.money,
@@ -56,12 +56,16 @@ export function readEntry(relation: number, set: RelationSet, site: number, site
 }
 
 export function joinEntry(left: Entry, right: Entry, cost: Cost): Entry {
+  const path = Math.max(left.path, right.path);
+  const busy = new Array<number>(left.busy.length);
+  for (let i = 0; i < busy.length; i++) busy[i] = left.busy[i]! + right.busy[i]!;
   return {
     set: left.set | right.set,
     site: left.site,
     step: { kind: 'join', left, right },
-    path: Math.max(left.path, right.path),
-    busy: sum(left.busy, right.busy),
+    path,
+    busy,
+    ready: readyAt(path, busy),
     work: left.work + right.work + cost.seconds,
     bytes: left.bytes + right.bytes + cost.bytes,
     money: left.money + right.money + cost.money,
@@ -70,13 +74,17 @@ export function joinEntry(left: Entry, right: Entry, cost: Cost): Entry {
 
 /** `input` at another site. With `by`, it starts only when the keys are known. */
 export function shipEntry(input: Entry, to: number, cost: Cost, by?: Entry): Entry {
-  const start = by === undefined ? 0 : readyAt(by.path, by.busy) + by.work;
+  const start = by === undefined ? 0 : by.ready + by.work;
+  const path = Math.max(input.ready, start) + input.work + cost.seconds;
+  const busy = input.busy.slice();
+  busy[input.site] = busy[input.site]! + input.work + cost.seconds;
   return {
     set: input.set,
     site: to,
     step: { kind: 'ship', input, ...(by === undefined ? {} : { by }) },
-    path: Math.max(readyAt(input.path, input.busy), start) + input.work + cost.seconds,
-    busy: input.busy.map((seconds, site) => (site === input.site ? seconds + input.work + cost.seconds : seconds)),
+    path,
+    busy,
+    ready: readyAt(path, busy),
     work: 0,
     bytes: input.bytes + cost.bytes,
     money: input.money + cost.money,
@@ -106,14 +114,13 @@ const rank = (entry: Entry, objective: Objective): number => leading(costOf(entr
 const SLACK = 1 + 1e-9;
 
 function dominates(a: Entry, b: Entry, objective: Objective): boolean {
-  const readyA = readyAt(a.path, a.busy);
-  const readyB = readyAt(b.path, b.busy);
   if (objective === 'time') {
-    if (readyA > readyB * SLACK || a.work > b.work * SLACK) return false;
-    const equal = readyB <= readyA * SLACK && b.work <= a.work * SLACK;
+    if (a.ready > b.ready * SLACK || a.work > b.work * SLACK) return false;
+    const equal = b.ready <= a.ready * SLACK && b.work <= a.work * SLACK;
     return !equal || a.bytes <= b.bytes;
   }
-  const [first, second] = [leading(costOf(a), objective), leading(costOf(b), objective)];
+  const first = objective === 'egress' ? a.bytes : a.money;
+  const second = objective === 'egress' ? b.bytes : b.money;
   if (Math.abs(first - second) > 1e-9 * Math.max(first, second)) return first < second;
-  return readyA + a.work <= readyB + b.work;
+  return a.ready + a.work <= b.ready + b.work;
 }

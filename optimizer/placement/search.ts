@@ -27,7 +27,7 @@ export interface SearchResult {
   readonly considered: number;
 }
 
-const DEFAULTS = { pairBudget: 30_000, orders: 4, window: 8 } as const;
+const DEFAULTS = { pairBudget: 30_000, orders: 8, window: 8 } as const;
 
 /** Finds the cheapest plans of joining all relations of `problem`, at every site where they can be had. */
 export function search(problem: JoinProblem, options: SearchOptions = {}): SearchResult {

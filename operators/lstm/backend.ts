@@ -1,0 +1,63 @@
+/** What a training backend is: one model on one row buffer, driven step by step from a training thread. */
+import type { ModelSpec, OptimizerSpec } from '../../src/plan/training.ts';
+
+/** Standardised rows, and where inputs and targets of a window stand in them. */
+export interface SequenceData {
+  /** Rows × features. */
+  readonly values: Float32Array;
+  readonly features: number;
+  /** Columns (positions among the features) of the targets. */
+  readonly targets: readonly number[];
+  /** Rows per window. */
+  readonly window: number;
+  /** The target of step t is the value `horizon` rows after it. */
+  readonly horizon: number;
+}
+
+export interface StepOptions {
+  readonly learningRate: number;
+  /** Dropout masks are a function of it; masks are drawn only in training. */
+  readonly dropoutSeed: number;
+}
+
+/**
+ * A model on a thread. `starts` are window start rows, at most the batch the backend was made for. All calls are synchronous and
+ * leave nothing running, so that results repeat bit for bit for a given thread count.
+ */
+export interface TrainingBackend extends Disposable {
+  /** `wasm`, `native`, `tfjs`, `reference`. */
+  readonly name: string;
+  readonly threads: number;
+  /** Flat weights in the order of `weightLayout`. */
+  setWeights(weights: Float32Array): void;
+  getWeights(): Float32Array;
+  /** Begins a run: empty moving averages; the current weights are the centre of the FedProx term. */
+  startOptimizer(optimizer: OptimizerSpec): void;
+  /** One optimizer step. Returns the batch's mean loss before it. */
+  trainStep(starts: Uint32Array, options: StepOptions): number;
+  /** Mean loss and its gradient, in the order of `weightLayout`; weights stay. */
+  gradients(starts: Uint32Array, dropoutSeed?: number): { readonly loss: number; readonly gradient: Float32Array };
+  /** Network outputs: windows × outputs, or windows × steps × outputs when the readout is every step. */
+  predict(starts: Uint32Array, outputs: Float32Array): void;
+}
+
+/** Output values per window. */
+export const outputsPerWindow = (spec: ModelSpec, window: number): number =>
+  spec.outputs * (spec.readout === 'every' ? window : 1);
+
+/** Target values per output row, as the loss reads them. */
+export function gatherTargets(
+  data: SequenceData,
+  readout: ModelSpec['readout'],
+  starts: Uint32Array,
+  into: Float32Array | Float64Array,
+): void {
+  const first = readout === 'every' ? 0 : data.window - 1;
+  let next = 0;
+  for (const start of starts) {
+    for (let step = first; step < data.window; step++) {
+      const row = (start + step + data.horizon) * data.features;
+      for (const target of data.targets) into[next++] = data.values[row + target]!;
+    }
+  }
+}

@@ -1,0 +1,78 @@
+/** Roll-out: predictions beyond the last known row of every entity. */
+import { outputsPerWindow, type SequenceData, type TrainingBackend } from './backend.ts';
+import { pointOutput, type SessionSetup } from './training-session.ts';
+
+export interface ForecastRequest {
+  readonly weights: Float32Array;
+  /** Rows ahead of the last known one. */
+  readonly steps: number;
+  /** The entities' last rows: name, end of its last segment, and the rows known before it without a break. */
+  readonly entities: readonly { readonly name: string; readonly end: number; readonly known: number }[];
+  /**
+   * Per entity, steps × features in original units: the features' future values. NaN, or a missing entity, holds the last
+   * known value. Targets are always the model's own predictions.
+   */
+  readonly future?: ReadonlyMap<string, Float64Array>;
+}
+
+/** Values in original units: steps × outputs. */
+export interface EntityForecast {
+  readonly entity: string;
+  readonly values: Float64Array;
+}
+
+/**
+ * Step k predicts the value k rows after the last known row ("now") from the window that ends at row now − horizon + k.
+ * Up to the horizon all its inputs are known; beyond it, it reads earlier predictions and the given future. Entities
+ * with fewer than window + horizon − 1 unbroken rows are left out.
+ */
+export function forecastEntities(
+  setup: SessionSetup,
+  createBackend: (data: SequenceData) => TrainingBackend,
+  { entities, future, steps, weights }: ForecastRequest,
+): EntityForecast[] {
+  const { data, model, scales } = setup;
+  const { features, horizon, targets, window } = data;
+  const known = window + horizon - 1;
+  const able = entities.filter((entity) => entity.known >= known);
+  if (able.length === 0) return [];
+  const rows = known + steps;
+  const values = new Float32Array(new SharedArrayBuffer(able.length * rows * features * 4));
+  able.forEach((entity, e) => {
+    const base = e * rows * features;
+    values.set(data.values.subarray((entity.end - known) * features, entity.end * features), base);
+    const given = future?.get(entity.name);
+    for (let k = 0; k < steps; k++) {
+      for (let f = 0; f < features; f++) {
+        const value = given?.[k * features + f] ?? Number.NaN;
+        const { mean, deviation } = scales[f]!;
+        const at = base + (known + k) * features + f;
+        values[at] = Number.isNaN(value) ? values[at - features]! : (value - mean) / deviation;
+      }
+    }
+  });
+
+  const size = outputsPerWindow(model, window);
+  const last = size - model.outputs;
+  const forecasts = able.map(({ name }) => ({ entity: name, values: new Float64Array(steps * model.outputs) }));
+  const outputs = new Float32Array(able.length * size);
+  using backend = createBackend({ ...data, values });
+  backend.setWeights(weights);
+  for (let k = 0; k < steps; k++) {
+    backend.predict(
+      Uint32Array.from(able, (_, e) => e * rows + k),
+      outputs,
+    );
+    forecasts.forEach((forecast, e) => {
+      for (let o = 0; o < model.outputs; o++) {
+        const { mean, deviation } = scales[targets[Math.floor((o * targets.length) / model.outputs)]!]!;
+        forecast.values[k * model.outputs + o] = outputs[e * size + last + o]! * deviation + mean;
+      }
+      targets.forEach((target, i) => {
+        values[(e * rows + known + k) * features + target] =
+          outputs[e * size + last + pointOutput(model, i, targets.length)]!;
+      });
+    });
+  }
+  return forecasts;
+}

@@ -1,0 +1,299 @@
+/** Training inside one silo: rows in, updates and sums out. Nothing here sends anything anywhere. */
+import type { RecordBatch } from 'apache-arrow';
+import { CausewayError, SQLSTATE, throwIfAborted } from '../../src/plan/errors.ts';
+import type { FeatureSpec, ModelSpec, SequenceSpec, SplitSpec } from '../../src/plan/training.ts';
+import type { Evaluation } from './evaluation.ts';
+import type { EntityForecast } from './forecast.ts';
+import { RowStore } from './row-store.ts';
+import { scaleRows, trainingMoments } from './standardise.ts';
+import { type FeatureStatistics, type TrainedFeatures, trainedFeatures } from './statistics.ts';
+import type { TrainRequest, TrainResult } from './training-session.ts';
+import { TrainingThread } from './training-thread.ts';
+import { type Part, type Segment, segments, splitTimes, windowStarts } from './windows.ts';
+
+export interface LocalTrainerSpec {
+  readonly silo: string;
+  /** Names of the stream's columns, for messages: time, entity if there is one, then the features. */
+  readonly time: string;
+  readonly entity?: string;
+  readonly features: readonly FeatureSpec[];
+  /** Indexes into `features`. */
+  readonly targets: readonly number[];
+  readonly sequence: SequenceSpec;
+  readonly split: SplitSpec;
+  /** `inputs` counts all features; {@link LocalTrainer.model} has it without the dropped ones. */
+  readonly model: ModelSpec;
+  /** Rows per season, for the seasonal naive rule in evaluations. */
+  readonly season?: number;
+}
+
+export interface TrainerSummary {
+  /** Rows kept, and rows left out because of a NULL. */
+  readonly rows: number;
+  readonly incompleteRows: number;
+  readonly entities: number;
+  /** Runs of rows without an entity, gap, NULL or split border inside. */
+  readonly segments: number;
+  readonly rowsPerPart: Readonly<Record<Part, number>>;
+  readonly windows: Readonly<Record<Part, number>>;
+  /** Bytes of the row buffer. */
+  readonly bytes: number;
+}
+
+/** Predictions in original units, one per window. */
+export interface Predictions {
+  /** The entity of each window ('' without an entity column), and the time of the predicted row. */
+  readonly entities: readonly string[];
+  readonly times: Float64Array;
+  /** Windows × outputs, and windows × targets. */
+  readonly predicted: Float64Array;
+  readonly actual: Float64Array;
+}
+
+/** State after {@link LocalTrainer.standardise}. */
+interface Ready {
+  readonly features: TrainedFeatures;
+  readonly model: ModelSpec;
+  readonly values: Float32Array;
+  readonly thread: TrainingThread;
+}
+
+/** Windows predicted or evaluated per call of the backend, unless the training batch is larger. */
+const SCORING_BATCH = 256;
+
+/**
+ * One silo's side of a training run: `open` reads the rows, `statistics` leaves the silo, the merged statistics come
+ * back to `standardise`, then rounds of `trainRound` and `evaluate`.
+ */
+export class LocalTrainer implements AsyncDisposable {
+  readonly summary: TrainerSummary;
+  readonly #spec: LocalTrainerSpec;
+  readonly #store: RowStore;
+  readonly #segments: readonly Segment[];
+  readonly #windows: Readonly<Record<Part, Uint32Array>>;
+  readonly #control = new Int32Array(new SharedArrayBuffer(8));
+  #ready: Ready | undefined;
+
+  private constructor(spec: LocalTrainerSpec, store: RowStore) {
+    this.#spec = spec;
+    this.#store = store;
+    const { sequence, silo, split } = spec;
+    const times = store.times;
+    const order = { times, entityStarts: store.entities.map(({ start }) => start), breaks: store.breaks };
+    this.#segments = segments(order, splitTimes(times, split), sequence.maxGap);
+    const perPart = <T>(of: (part: Part) => T) => ({
+      train: of('train'),
+      validation: of('validation'),
+      test: of('test'),
+    });
+    this.#windows = perPart((part) => windowStarts(this.#segments, part, sequence));
+    if (this.#windows.train.length === 0) throw tooFewRows(silo, store.rows, sequence, this.#segments);
+    this.summary = Object.freeze({
+      rows: store.rows,
+      incompleteRows: store.incompleteRows,
+      entities: store.entities.length,
+      segments: this.#segments.length,
+      rowsPerPart: perPart((part) =>
+        this.#segments.reduce((sum, s) => sum + (s.part === part ? s.end - s.start : 0), 0),
+      ),
+      windows: perPart((part) => this.#windows[part].length),
+      bytes: store.values.byteLength,
+    });
+  }
+
+  /**
+   * Streams the rows into one buffer. The batches' columns are, by position: time, [entity], features; rows are sorted by entity, then
+   * time. Throws {@link CausewayError} when there is not one training window, a value is NaN or infinite, a column is
+   * NULL throughout or not a number, or rows are not sorted.
+   */
+  static async open(
+    spec: LocalTrainerSpec,
+    batches: AsyncIterable<RecordBatch>,
+    signal: AbortSignal,
+  ): Promise<LocalTrainer> {
+    const store = new RowStore({
+      time: spec.time,
+      ...(spec.entity === undefined ? {} : { entity: spec.entity }),
+      features: spec.features.map(({ name }) => name),
+    });
+    try {
+      for await (const batch of batches) {
+        throwIfAborted(signal);
+        store.append(batch);
+      }
+      throwIfAborted(signal);
+      store.finish();
+      return new LocalTrainer(spec, store);
+    } catch (thrown) {
+      if (!(thrown instanceof CausewayError) || thrown.silo !== undefined) throw thrown;
+      const { detail, hint } = thrown;
+      throw new CausewayError(thrown.sqlstate, thrown.message, {
+        silo: spec.silo,
+        ...(detail === undefined ? {} : { detail }),
+        ...(hint === undefined ? {} : { hint }),
+      });
+    }
+  }
+
+  /** Per feature (n, mean, M2) over the training rows, in float64: what leaves the silo before the first round. */
+  statistics(): FeatureStatistics {
+    if (this.#ready) throw new CausewayError(SQLSTATE.objectNotInPrerequisiteState, 'the rows are scaled already');
+    return trainingMoments(this.#store.values, this.#store.origin, this.#segments);
+  }
+
+  /** Scales the rows with the federation's statistics and drops constant features. Called once, before any round. */
+  standardise(merged: FeatureStatistics): TrainedFeatures {
+    if (this.#ready) throw new CausewayError(SQLSTATE.objectNotInPrerequisiteState, 'the rows are scaled already');
+    const { features: all, model: asked, season, sequence, silo, targets } = this.#spec;
+    const features = trainedFeatures(all, targets, merged);
+    const model = { ...asked, inputs: features.kept.length };
+    const values = scaleRows(this.#store.values, this.#store.origin, features);
+    const thread = new TrainingThread({
+      batch: SCORING_BATCH,
+      session: {
+        silo,
+        model,
+        data: {
+          values,
+          features: features.kept.length,
+          targets: features.targets,
+          window: sequence.window,
+          horizon: sequence.horizon,
+        },
+        names: features.kept.map((i) => all[i]!.name),
+        scales: features.scales,
+        windows: this.#windows,
+        segments: this.#segments,
+        ...(season === undefined ? {} : { season }),
+        control: this.#control,
+      },
+    });
+    this.#ready = { features, model, values, thread };
+    return features;
+  }
+
+  /** The network as it is trained: `inputs` without dropped features. */
+  get model(): ModelSpec {
+    return this.#use().model;
+  }
+
+  /** Steps done in the current round. */
+  get steps(): number {
+    return Atomics.load(this.#control, 1);
+  }
+
+  /** One round of local training. The request's weights are not touched; on failure they are the last good ones. */
+  trainRound(request: TrainRequest, signal: AbortSignal): Promise<TrainResult> {
+    return this.#use().thread.train(request, signal);
+  }
+
+  /** Sums of loss and errors on one part, for exact pooling over silos (`mergeEvaluations`). */
+  evaluate(weights: Float32Array, part: Part, signal: AbortSignal): Promise<Evaluation> {
+    return this.#use().thread.evaluate(weights, part, signal);
+  }
+
+  /** Predictions for every window of a part. Outputs of a classifier are its logits. */
+  async predict(weights: Float32Array, part: Part, signal: AbortSignal): Promise<Predictions> {
+    const { features, model, thread, values } = this.#use();
+    const { horizon, window } = this.#spec.sequence;
+    const starts = this.#windows[part];
+    const outputs = await thread.predict(weights, starts, signal);
+    const size = outputs.length / starts.length;
+    const times = this.#store.times;
+    const scale = (target: number) => features.scales[features.targets[target]!]!;
+    const predicted = new Float64Array(starts.length * model.outputs);
+    const actual = new Float64Array(starts.length * features.targets.length);
+    const classifies = model.loss === 'binary-cross-entropy' || model.loss === 'softmax-cross-entropy';
+    starts.forEach((start, k) => {
+      for (let o = 0; o < model.outputs; o++) {
+        const value = outputs[(k + 1) * size - model.outputs + o]!;
+        const { mean, deviation } = scale(Math.floor((o * features.targets.length) / model.outputs));
+        predicted[k * model.outputs + o] = classifies ? value : value * deviation + mean;
+      }
+      features.targets.forEach((column, i) => {
+        const value = values[(start + window - 1 + horizon) * model.inputs + column]!;
+        actual[k * features.targets.length + i] = value * scale(i).deviation + scale(i).mean;
+      });
+    });
+    return {
+      entities: this.#entitiesOf(starts),
+      times: Float64Array.from(starts, (start) => times[start + window - 1 + horizon]!),
+      predicted,
+      actual,
+    };
+  }
+
+  /**
+   * Predictions `steps` rows beyond the last row of every entity. A model of horizon H needs nothing but known rows up to
+   * H steps ahead; further steps read the model's own predictions and, for all other features, `future`: per entity
+   * steps × features in original units and in the order of the kept features. NaN, or an entity that is missing there,
+   * holds the last known value. Entities with fewer than window + horizon − 1 unbroken rows are left out.
+   */
+  forecast(
+    weights: Float32Array,
+    steps: number,
+    signal: AbortSignal,
+    future?: ReadonlyMap<string, Float64Array>,
+  ): Promise<readonly EntityForecast[]> {
+    const { entities } = this.#store;
+    const ends = entities.map((_, e) => entities[e + 1]?.start ?? this.#store.rows);
+    const last = entities.map(({ name, start }, e) => ({
+      name,
+      end: ends[e]!,
+      known: ends[e]! - Math.max(start, this.#unbrokenFrom(ends[e]!)),
+    }));
+    return this.#use().thread.forecast({ weights, steps, entities: last, ...(future ? { future } : {}) }, signal);
+  }
+
+  /** Times of the last row of every entity, and the usual distance of its rows: what forecast steps are dated with. */
+  lastRows(): readonly { readonly entity: string; readonly time: number; readonly interval: number }[] {
+    const { entities, rows, times } = this.#store;
+    return entities.map(({ name, start }, e) => {
+      const end = entities[e + 1]?.start ?? rows;
+      const distances: number[] = [];
+      for (let row = Math.max(start + 1, end - 32); row < end; row++) distances.push(times[row]! - times[row - 1]!);
+      distances.sort((a, b) => a - b);
+      return { entity: name, time: times[end - 1]!, interval: distances[distances.length >> 1] ?? 0 };
+    });
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#ready?.thread[Symbol.asyncDispose]();
+  }
+
+  #use(): Ready {
+    if (this.#ready) return this.#ready;
+    throw new CausewayError(SQLSTATE.objectNotInPrerequisiteState, 'the rows are not scaled yet', {
+      hint: 'Call standardise with the merged statistics first.',
+    });
+  }
+
+  /** First row before `end` from which nothing is missing; split borders do not count. */
+  #unbrokenFrom(end: number): number {
+    const { breaks, times } = this.#store;
+    const maxGap = this.#spec.sequence.maxGap ?? Number.POSITIVE_INFINITY;
+    let row = end - 1;
+    while (row > 0 && !breaks.has(row) && times[row]! - times[row - 1]! <= maxGap) row--;
+    return row;
+  }
+
+  #entitiesOf(starts: Uint32Array): string[] {
+    const { entities } = this.#store;
+    let e = 0;
+    return Array.from(starts, (start) => {
+      while (e + 1 < entities.length && entities[e + 1]!.start <= start) e++;
+      return entities[e]!.name;
+    });
+  }
+}
+
+function tooFewRows(silo: string, rows: number, sequence: SequenceSpec, all: readonly Segment[]): CausewayError {
+  const longest = all.reduce((most, s) => Math.max(most, s.part === 'train' ? s.end - s.start : 0), 0);
+  return new CausewayError(SQLSTATE.trainingFailed, `silo ${silo} has not one training window`, {
+    silo,
+    detail:
+      `A window needs ${sequence.window + sequence.horizon} consecutive rows (window ${sequence.window}, horizon ` +
+      `${sequence.horizon}); the longest run among its ${rows} rows has ${longest} in the training part.`,
+    hint: 'Select more rows, or make WINDOW or HORIZON smaller.',
+  });
+}

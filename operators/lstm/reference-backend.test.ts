@@ -1,0 +1,76 @@
+import { describe, expect, it } from 'vitest';
+import type { ModelSpec } from '../../src/plan/training.ts';
+import type { SequenceData } from './backend.ts';
+import { initialWeights } from './model.ts';
+import { MersenneTwister } from './random.ts';
+import { ReferenceBackend } from './reference-backend.ts';
+
+const BASE: ModelSpec = {
+  cell: 'lstm',
+  inputs: 3,
+  hidden: 4,
+  layers: 1,
+  outputs: 2,
+  dropout: 0,
+  readout: 'last',
+  biases: 2,
+  loss: 'mse',
+};
+
+const SPECS: readonly (readonly [string, Partial<ModelSpec>])[] = [
+  ['lstm', {}],
+  ['three layers', { layers: 3 }],
+  ['dropout between layers', { layers: 3, dropout: 0.4 }],
+  ['every step', { readout: 'every' }],
+  ['gru', { cell: 'gru' }],
+  ['gru, one bias, layers, dropout, every step', { cell: 'gru', biases: 1, layers: 2, dropout: 0.3, readout: 'every' }],
+  ['huber', { loss: 'huber', delta: 0.3 }],
+];
+
+const data: SequenceData = {
+  values: Float32Array.from(
+    { length: 45 },
+    (
+      (random) => () =>
+        random.uniform24() * 4 - 2
+    )(new MersenneTwister(3)),
+  ),
+  features: 3,
+  targets: [0, 1],
+  window: 5,
+  horizon: 1,
+};
+
+const starts = Uint32Array.of(0, 3, 8);
+
+describe('gradients in float64 against central differences', () => {
+  it.each(SPECS)('%s', (_, overrides) => {
+    const spec = { ...BASE, ...overrides };
+    const backend = new ReferenceBackend(spec, data, 'float64');
+    const weights = Float64Array.from(initialWeights(spec, 1));
+    backend.setWeights(weights);
+    const seed = 11;
+    backend.gradients(starts, seed);
+    const analytic = backend.exactGradient.slice();
+    const lossAt = (i: number, change: number) => {
+      const moved = weights.slice();
+      moved[i] = moved[i]! + change;
+      backend.setWeights(moved);
+      return backend.gradients(starts, seed).loss;
+    };
+    const step = 1e-5;
+    for (let i = 0; i < weights.length; i++) {
+      const numeric = (lossAt(i, step) - lossAt(i, -step)) / (2 * step);
+      expect(Math.abs(numeric - analytic[i]!)).toBeLessThan(1e-8 + 1e-6 * Math.abs(numeric));
+    }
+  });
+});
+
+it('draws the same dropout mask for the same seed, and another for another', () => {
+  const spec = { ...BASE, layers: 2, dropout: 0.5 };
+  const backend = new ReferenceBackend(spec, data);
+  backend.setWeights(initialWeights(spec, 1));
+  const loss = (seed: number) => backend.gradients(starts, seed).loss;
+  expect(loss(5)).toBe(loss(5));
+  expect(loss(5)).not.toBe(loss(6));
+});

@@ -1,0 +1,229 @@
+/** What a training thread does: rounds of local training, evaluation and prediction on one silo's rows. */
+import { CausewayError, canceled, SQLSTATE } from '../../src/plan/errors.ts';
+import type { LocalTrainingSpec, ModelSpec } from '../../src/plan/training.ts';
+import { gatherTargets, outputsPerWindow, type SequenceData, type TrainingBackend } from './backend.ts';
+import { ErrorCounter, type Evaluation, type TargetEvaluation } from './evaluation.ts';
+import { lossFunction } from './losses.ts';
+import { scheduledRate } from './optimizers.ts';
+import { deriveSeed, MersenneTwister, shuffle } from './random.ts';
+import type { Scale } from './statistics.ts';
+import type { Part, Segment } from './windows.ts';
+
+/** Everything a thread needs to know of its silo. Buffers are shared, not copied. */
+export interface SessionSetup {
+  readonly silo: string;
+  readonly model: ModelSpec;
+  readonly data: SequenceData;
+  /** Names of the kept features, and how each was scaled. */
+  readonly names: readonly string[];
+  readonly scales: readonly Scale[];
+  readonly windows: Readonly<Record<Part, Uint32Array>>;
+  readonly segments: readonly Segment[];
+  /** Rows per season for the seasonal naive rule. */
+  readonly season?: number;
+  /** [0]: 1 asks to stop; [1]: steps done in this round. */
+  readonly control: Int32Array;
+}
+
+export interface TrainRequest extends LocalTrainingSpec {
+  readonly weights: Float32Array;
+  /** From 1. */
+  readonly round: number;
+  /** Rounds of the whole run, for learning-rate schedules. */
+  readonly rounds?: number;
+}
+
+export interface TrainResult {
+  readonly weights: Float32Array;
+  /** Training windows of this silo. */
+  readonly windows: number;
+  /** Mean training loss of the last epoch, each batch taken before its step. */
+  readonly loss: number;
+  /** The same for every epoch. */
+  readonly losses: readonly number[];
+  readonly steps: number;
+  readonly seconds: number;
+  /** Rows fed through the network per second: windows × window length × epochs ÷ seconds. */
+  readonly rowsPerSecond: number;
+}
+
+const STOP = 0;
+const STEPS = 1;
+
+export class TrainingSession {
+  readonly #setup: SessionSetup;
+  readonly #backend: TrainingBackend;
+  readonly #batch: number;
+
+  /** `batch` is the largest number of windows the backend takes at once. */
+  constructor(setup: SessionSetup, backend: TrainingBackend, batch: number) {
+    this.#setup = setup;
+    this.#backend = backend;
+    this.#batch = batch;
+  }
+
+  /** Trains one round from `weights`, with fresh optimizer state. The same request gives the same bits. */
+  train(request: TrainRequest): TrainResult {
+    const { control, data, silo, windows } = this.#setup;
+    const { batch, epochs, optimizer, round, rounds, seed, weights } = request;
+    const began = performance.now();
+    const learningRate = scheduledRate(optimizer, round, rounds ?? round);
+    this.#backend.setWeights(weights);
+    this.#backend.startOptimizer(optimizer);
+    Atomics.store(control, STEPS, 0);
+    const losses: number[] = [];
+    let steps = 0;
+    for (let epoch = 1; epoch <= epochs; epoch++) {
+      const order = windows.train.slice();
+      shuffle(order, new MersenneTwister(deriveSeed(seed, silo, round, epoch)));
+      let sum = 0;
+      for (let from = 0; from < order.length; from += batch) {
+        if (Atomics.load(control, STOP)) throw canceled();
+        const starts = order.subarray(from, from + batch);
+        const dropoutSeed = deriveSeed(seed, silo, round, epoch, from);
+        const loss = this.#backend.trainStep(starts, { learningRate, dropoutSeed });
+        if (!Number.isFinite(loss)) throw this.#diverged(loss, steps + 1, round, starts);
+        sum += loss * starts.length;
+        Atomics.store(control, STEPS, ++steps);
+      }
+      losses.push(sum / order.length);
+    }
+    const seconds = (performance.now() - began) / 1000;
+    return {
+      weights: this.#backend.getWeights(),
+      windows: windows.train.length,
+      loss: losses.at(-1) ?? Number.NaN,
+      losses,
+      steps,
+      seconds,
+      rowsPerSecond: (windows.train.length * data.window * epochs) / seconds,
+    };
+  }
+
+  /** Network outputs of these windows, standardised: windows × outputs (× steps). */
+  predict(weights: Float32Array, starts: Uint32Array): Float32Array {
+    const size = outputsPerWindow(this.#setup.model, this.#setup.data.window);
+    const outputs = new Float32Array(starts.length * size);
+    this.#backend.setWeights(weights);
+    for (let from = 0; from < starts.length; from += this.#batch) {
+      if (Atomics.load(this.#setup.control, STOP)) throw canceled();
+      const chunk = starts.subarray(from, from + this.#batch);
+      this.#backend.predict(chunk, outputs.subarray(from * size, (from + chunk.length) * size));
+    }
+    return outputs;
+  }
+
+  /** Loss and errors of `weights` on one part, beside those of the naive rules. */
+  evaluate(weights: Float32Array, part: Part): Evaluation {
+    const { data, model } = this.#setup;
+    const starts = this.#setup.windows[part];
+    const outputs = this.predict(weights, starts);
+    const loss = lossFunction(model);
+    const rows = outputs.length / model.outputs;
+    const targets = new Float32Array(rows * data.targets.length);
+    gatherTargets(data, model.readout, starts, targets);
+    return {
+      part,
+      windows: starts.length,
+      lossSum: loss.accumulate(outputs, targets, new Float32Array(outputs.length), rows, 1),
+      lossWeight: loss.weight(targets, rows),
+      targets: isRegression(model) ? data.targets.map((_, i) => this.#errors(i, starts, outputs)) : [],
+    };
+  }
+
+  #errors(index: number, starts: Uint32Array, outputs: Float32Array): TargetEvaluation {
+    const { data, model, names, scales, season } = this.#setup;
+    const { features, horizon, values, window } = data;
+    const column = data.targets[index]!;
+    const { mean, deviation } = scales[column]!;
+    const valueAt = (row: number) => values[row * features + column]! * deviation + mean;
+    const size = outputsPerWindow(model, window);
+    const output = size - model.outputs + pointOutput(model, index, data.targets.length);
+    const counters = { model: new ErrorCounter(), persistence: new ErrorCounter(), seasonal: new ErrorCounter() };
+    const back = season === undefined ? 0 : season * Math.ceil(horizon / season);
+    const segmentStart = segmentStartFinder(this.#setup.segments);
+    let sum = 0;
+    for (const start of starts) sum += valueAt(start + window - 1 + horizon);
+    const average = sum / starts.length;
+    let m2 = 0;
+    starts.forEach((start, k) => {
+      const target = start + window - 1 + horizon;
+      const actual = valueAt(target);
+      m2 += (actual - average) ** 2;
+      counters.model.add(actual, outputs[k * size + output]! * deviation + mean);
+      counters.persistence.add(actual, valueAt(target - horizon));
+      if (season !== undefined && target - back >= segmentStart(target)) {
+        counters.seasonal.add(actual, valueAt(target - back));
+      }
+    });
+    return {
+      target: names[column]!,
+      model: counters.model.sums,
+      persistence: counters.persistence.sums,
+      ...(season === undefined ? {} : { seasonal: counters.seasonal.sums }),
+      actual: { n: starts.length, mean: starts.length === 0 ? 0 : average, m2 },
+    };
+  }
+
+  #diverged(loss: number, step: number, round: number, starts: Uint32Array): CausewayError {
+    const { data, names, scales, silo } = this.#setup;
+    const ranges = names.map((name, column) => ({
+      name,
+      scale: scales[column]!,
+      low: Infinity,
+      high: -Infinity,
+      column,
+    }));
+    for (const start of starts) {
+      for (let row = start; row < start + data.window + data.horizon; row++) {
+        for (const range of ranges) {
+          const value = data.values[row * data.features + range.column]!;
+          range.low = Math.min(range.low, value);
+          range.high = Math.max(range.high, value);
+        }
+      }
+    }
+    const widest = ranges.reduce((a, b) => (Math.max(-b.low, b.high) > Math.max(-a.low, a.high) ? b : a));
+    const original = (value: number) => (value * widest.scale.deviation + widest.scale.mean).toPrecision(6);
+    return new CausewayError(
+      SQLSTATE.trainingFailed,
+      `the training loss is ${loss} at step ${step} of round ${round}`,
+      {
+        silo,
+        detail:
+          `In this batch column "${widest.name}" ranges from ${original(widest.low)} to ${original(widest.high)}, ` +
+          `${widest.low.toPrecision(3)} to ${widest.high.toPrecision(3)} after scaling. The round's starting weights are kept.`,
+        hint: 'Lower learning_rate, set clip, or exclude outliers in the training query.',
+      },
+    );
+  }
+}
+
+/** Losses whose outputs are values of the targets. */
+export const isRegression = (model: ModelSpec): boolean =>
+  model.loss !== 'binary-cross-entropy' && model.loss !== 'softmax-cross-entropy';
+
+/** The output that is the point forecast of target `index`: the level nearest to the median, or the value itself. */
+export function pointOutput(model: ModelSpec, index: number, targets: number): number {
+  const levels = model.quantiles;
+  if (model.loss !== 'quantile' || levels === undefined) return index;
+  const nearest = levels.reduce(
+    (best, level, i) => (Math.abs(level - 0.5) < Math.abs(levels[best]! - 0.5) ? i : best),
+    0,
+  );
+  return (index * model.outputs) / targets + nearest;
+}
+
+/** First row of the segment a row lies in; rows are asked for in any order. */
+function segmentStartFinder(segments: readonly Segment[]): (row: number) => number {
+  return (row) => {
+    let low = 0;
+    let high = segments.length - 1;
+    while (low < high) {
+      const middle = (low + high + 1) >> 1;
+      if (segments[middle]!.start <= row) low = middle;
+      else high = middle - 1;
+    }
+    return segments[low]!.start;
+  };
+}

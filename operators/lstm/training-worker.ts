@@ -1,0 +1,43 @@
+/** Entry point of a training thread: answers one request after the other. See training-thread.ts for the other side. */
+import { parentPort, workerData } from 'node:worker_threads';
+import { CausewayError, messageOf, SQLSTATE } from '../../src/plan/errors.ts';
+import { forecastEntities } from './forecast.ts';
+import { ReferenceBackend } from './reference-backend.ts';
+import { TrainingSession } from './training-session.ts';
+import type { ThreadReply, ThreadRequest, ThreadSetup } from './training-thread.ts';
+
+const setup = workerData as ThreadSetup;
+const backend = new ReferenceBackend(setup.session.model, setup.session.data);
+const session = new TrainingSession(setup.session, backend, setup.batch);
+
+function answer(request: ThreadRequest): unknown {
+  switch (request.kind) {
+    case 'train':
+      return session.train(request.request);
+    case 'evaluate':
+      return session.evaluate(request.weights, request.part);
+    case 'predict':
+      return session.predict(request.weights, request.starts);
+    case 'forecast':
+      return forecastEntities(setup.session, (data) => new ReferenceBackend(setup.session.model, data), request);
+  }
+}
+
+parentPort!.on('message', (request: ThreadRequest) => {
+  let reply: ThreadReply;
+  try {
+    reply = { id: request.id, value: answer(request) };
+  } catch (thrown) {
+    const known = thrown instanceof CausewayError;
+    reply = {
+      id: request.id,
+      error: {
+        sqlstate: known ? thrown.sqlstate : SQLSTATE.internalError,
+        message: messageOf(thrown),
+        detail: known ? thrown.detail : thrown instanceof Error ? thrown.stack : undefined,
+        hint: known ? thrown.hint : undefined,
+      },
+    };
+  }
+  parentPort!.postMessage(reply);
+});

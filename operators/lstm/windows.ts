@@ -1,0 +1,80 @@
+/** Windows as start offsets into the row buffer: never across an entity, a gap, a NULL row or a split border. */
+import type { SequenceSpec, SplitSpec } from '../../src/plan/training.ts';
+
+export type Part = 'train' | 'validation' | 'test';
+
+export const PARTS: readonly Part[] = ['train', 'validation', 'test'];
+
+/** A run of rows inside which every window of consecutive rows is legal. Rows [start, end). */
+export interface Segment {
+  readonly start: number;
+  readonly end: number;
+  readonly part: Part;
+}
+
+/** What decides where sequences break. */
+export interface RowOrder {
+  readonly times: Float64Array;
+  /** First rows of the entities, ascending. */
+  readonly entityStarts: readonly number[];
+  /** Rows before which a row is missing. */
+  readonly breaks: ReadonlySet<number>;
+}
+
+/**
+ * The times at which validation and test begin. With fractions: of the silo's n rows in time order the first
+ * ⌊(1 − validate − test)·n⌋ train and the next ⌊validate·n⌋ validate; rows of one time are never parted, so that all
+ * entities of a silo are cut at the same moment.
+ */
+export function splitTimes(times: Float64Array, split: SplitSpec): readonly [validate: number, test: number] {
+  if (split.kind === 'calendar') return [Number(split.validateFrom), Number(split.testFrom)];
+  const sorted = times.slice().sort();
+  // Half a millionth of a row absorbs the rounding of 1 − 0.1 − 0.1.
+  const rows = (fraction: number) => Math.floor(fraction * sorted.length + 5e-7);
+  const train = rows(1 - split.validate - split.test);
+  const at = (row: number) => sorted[row] ?? Number.POSITIVE_INFINITY;
+  return [at(train), at(train + rows(split.validate))];
+}
+
+/** Cuts rows into segments, in row order. */
+export function segments(
+  order: RowOrder,
+  [validate, test]: readonly [number, number],
+  maxGap = Number.POSITIVE_INFINITY,
+): Segment[] {
+  const { times, entityStarts, breaks } = order;
+  const partOf = (time: number): Part => (time < validate ? 'train' : time < test ? 'validation' : 'test');
+  const found: Segment[] = [];
+  let start = 0;
+  let entity = 1;
+  for (let row = 1; row <= times.length; row++) {
+    const newEntity = entityStarts[entity] === row;
+    while (entityStarts[entity] === row) entity++;
+    const broken =
+      row === times.length ||
+      newEntity ||
+      breaks.has(row) ||
+      times[row]! - times[row - 1]! > maxGap ||
+      partOf(times[row]!) !== partOf(times[row - 1]!);
+    if (!broken) continue;
+    found.push({ start, end: row, part: partOf(times[start]!) });
+    start = row;
+  }
+  return found;
+}
+
+/** Start offsets of all windows of `part`: inputs are rows s … s+L−1, the last target is row s+L−1+H. */
+export function windowStarts(all: readonly Segment[], part: Part, sequence: SequenceSpec): Uint32Array {
+  const span = sequence.window + sequence.horizon;
+  const counts = all.map((segment) =>
+    segment.part === part && segment.end - segment.start >= span
+      ? Math.floor((segment.end - segment.start - span) / sequence.stride) + 1
+      : 0,
+  );
+  const starts = new Uint32Array(new SharedArrayBuffer(4 * counts.reduce((sum, count) => sum + count, 0)));
+  let next = 0;
+  all.forEach((segment, i) => {
+    for (let k = 0; k < counts[i]!; k++) starts[next++] = segment.start + k * sequence.stride;
+  });
+  return starts;
+}

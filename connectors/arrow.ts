@@ -14,6 +14,8 @@
  * | time | Time64 microseconds |
  * | timestamp, timestamptz | Timestamp microseconds (UTC) |
  * | uuid | Utf8, lower case with hyphens |
+ *
+ * `infinity` of a date or timestamp is the type's highest integer, `-infinity` its negative. char(n) is padded.
  */
 import {
   Binary,
@@ -21,16 +23,19 @@ import {
   type DataType,
   DateDay,
   Decimal,
+  Field,
   Float32,
   Float64,
   Int16,
   Int32,
   Int64,
+  Schema,
   TimeMicrosecond,
   TimestampMicrosecond,
   Utf8,
 } from 'apache-arrow';
 import type { SqlType } from '../src/plan/types.ts';
+import type { ResultColumn } from './connector.ts';
 
 /** The Arrow type in which values of `type` travel. */
 export function arrowType(type: SqlType): DataType {
@@ -65,3 +70,7 @@ export function arrowType(type: SqlType): DataType {
       return new Utf8();
   }
 }
+
+/** The Arrow schema of rows with these columns. */
+export const arrowSchema = (columns: readonly ResultColumn[]): Schema =>
+  new Schema(columns.map((column) => new Field(column.name, arrowType(column.type), true)));

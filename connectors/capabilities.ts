@@ -31,7 +31,7 @@ export interface Capabilities {
   readonly operations: Readonly<Partial<Record<Operation, Support>>>;
   /**
    * Functions and operators by canonical name. A word for all types, or words by the type of the first argument with
-   * `other` for the rest. What is not named is `none`.
+   * `other` for the rest. `*` stands for every name that is not there. What is not named is `none`.
    */
   readonly functions: Readonly<Record<string, FunctionSupport>>;
   /** Aggregates by name, likewise. */
@@ -54,7 +54,7 @@ export function supportOf(
   name: string,
   kind: TypeKind | undefined,
 ): Support {
-  const entry = Object.hasOwn(table, name) ? table[name] : undefined;
+  const entry = Object.hasOwn(table, name) ? table[name] : table['*'];
   if (entry === undefined) return 'none';
   if (typeof entry === 'string') return entry;
   return (kind === undefined ? undefined : entry[kind]) ?? entry.other ?? 'none';

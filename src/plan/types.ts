@@ -34,31 +34,32 @@ export type TypeKind = SqlType['kind'];
 /** The one frozen object of a parameterless type. */
 export const scalar = (kind: ScalarKind): SqlType => SCALARS[kind];
 
+const SCALAR_KINDS = [
+  'boolean',
+  'smallint',
+  'integer',
+  'bigint',
+  'real',
+  'double',
+  'text',
+  'bytea',
+  'date',
+  'time',
+  'timetz',
+  'timestamp',
+  'timestamptz',
+  'interval',
+  'uuid',
+  'json',
+  'jsonb',
+  'unknown',
+] as const satisfies readonly ScalarKind[];
+
+/** Every kind of type. */
+export const TYPE_KINDS: readonly TypeKind[] = Object.freeze([...SCALAR_KINDS, 'numeric', 'varchar', 'char', 'array']);
+
 const SCALARS = Object.freeze(
-  Object.fromEntries(
-    (
-      [
-        'boolean',
-        'smallint',
-        'integer',
-        'bigint',
-        'real',
-        'double',
-        'text',
-        'bytea',
-        'date',
-        'time',
-        'timetz',
-        'timestamp',
-        'timestamptz',
-        'interval',
-        'uuid',
-        'json',
-        'jsonb',
-        'unknown',
-      ] as const
-    ).map((kind) => [kind, Object.freeze({ kind })]),
-  ),
+  Object.fromEntries(SCALAR_KINDS.map((kind) => [kind, Object.freeze({ kind })])),
 ) as Readonly<Record<ScalarKind, SqlType>>;
 
 /** `numeric`, `numeric(p)` or `numeric(p, s)`. */

@@ -1,0 +1,70 @@
+/** A directory of Parquet, CSV and JSON files as a silo: every file, or every glob that is named, is a table. */
+import { randomUUID } from 'node:crypto';
+import { resolve } from 'node:path';
+import type { DuckDBConnection } from '@duckdb/node-api';
+import { throwIfAborted } from '../../src/plan/errors.ts';
+import type { Connector } from '../connector.ts';
+import { DuckDBSilo } from '../duckdb-catalog.ts';
+import { quoteIdentifier } from '../duckdb-conform.ts';
+import { duckdbCapabilities } from '../duckdb-dialect.ts';
+import { duckdbError } from '../duckdb-errors.ts';
+import { connectDuckDB } from '../duckdb-process.ts';
+import { checkOptions } from '../options.ts';
+import { type FileTable, fileTables } from './tables.ts';
+
+export const files: Connector = {
+  kind: 'files',
+  options: [
+    { name: 'path', description: 'a directory, a file, or a glob such as data/*.parquet', required: true },
+    { name: 'format', description: 'parquet, csv or json; by the file name when absent' },
+    { name: 'recursive', description: 'true: directories below are read too' },
+    { name: 'delimiter', description: 'CSV: the column separator; found out when absent' },
+    { name: 'header', description: 'CSV: true or false; found out when absent' },
+    { name: 'nullstr', description: 'CSV: the text that stands for NULL; empty when absent' },
+    {
+      name: 'tables',
+      description:
+        'JSON: per table its path and reader options: {"orders": {"path": "o/*.csv", "delimiter": "|", "columns": {"id": "bigint"}}}',
+    },
+  ],
+  capabilities: duckdbCapabilities,
+  async connect(options, signal) {
+    checkOptions(files, options);
+    throwIfAborted(signal);
+    const list = () => fileTables(options);
+    const tables = await list();
+    const alias = `files_${randomUUID().replaceAll('-', '')}`;
+    const connection = await connectDuckDB();
+    try {
+      await connection.run(`ATTACH ':memory:' AS ${quoteIdentifier(alias)}`);
+      await createViews(connection, alias, tables);
+    } catch (thrown) {
+      await connection.run(`DETACH DATABASE IF EXISTS ${quoteIdentifier(alias)}`);
+      throw thrown;
+    } finally {
+      connection.closeSync();
+    }
+    return new DuckDBSilo({
+      context: `files:${resolve(options.path!)}`,
+      alias,
+      schema: 'main',
+      writable: false,
+      refresh: async (fresh) => createViews(fresh, alias, await list()),
+      detach: async (last) => {
+        await last.run(`DETACH ${quoteIdentifier(alias)}`);
+      },
+    });
+  },
+};
+
+/** One view per table, so that a statement names tables and DuckDB reads files. */
+async function createViews(connection: DuckDBConnection, alias: string, tables: readonly FileTable[]): Promise<void> {
+  for (const { name, path, reader } of tables) {
+    const view = `${quoteIdentifier(alias)}.main.${quoteIdentifier(name)}`;
+    try {
+      await connection.run(`CREATE OR REPLACE VIEW ${view} AS SELECT * FROM ${reader}`);
+    } catch (thrown) {
+      throw duckdbError(thrown, `reading ${path}`);
+    }
+  }
+}

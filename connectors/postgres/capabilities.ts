@@ -1,0 +1,39 @@
+/** PostgreSQL is the judge of the language, so nearly everything is exact; what is not is said by type. */
+import { TYPE_KINDS } from '../../src/plan/types.ts';
+import type { Capabilities } from '../capabilities.ts';
+import type { Dialect } from '../dialect.ts';
+
+const postgresDialect: Dialect = {
+  name: 'postgres',
+  identifierQuotes: ['"', '"'],
+  calls: {},
+  types: {},
+  literals: {},
+  nullOrdering: 'standard',
+  booleanLiterals: 'keyword',
+  limit: 'limit-offset',
+};
+
+export const postgresCapabilities: Capabilities = {
+  language: 'sql',
+  dialect: postgresDialect,
+  operations: {
+    filter: 'exact',
+    project: 'exact',
+    join: 'exact',
+    aggregate: 'exact',
+    sort: 'exact',
+    limit: 'exact',
+    distinct: 'exact',
+    'set-operation': 'exact',
+    window: 'exact',
+    subquery: 'exact',
+    values: 'exact',
+  },
+  functions: { '*': 'exact' },
+  aggregates: { '*': 'exact' },
+  types: TYPE_KINDS,
+  maxListLength: 5000,
+  maxConnections: 8,
+  training: 'none',
+};

@@ -1,0 +1,25 @@
+/** The kinds of silos there are. A connector, and the client library it brings, is loaded when it is first used. */
+import { CausewayError, SQLSTATE } from '../src/plan/errors.ts';
+import { didYouMean } from '../src/plan/nearest.ts';
+import type { Connector } from './connector.ts';
+
+const CONNECTORS: Readonly<Record<string, () => Promise<Connector>>> = {
+  postgres: async () => (await import('./postgres/connector.ts')).postgres,
+  duckdb: async () => (await import('./duckdb/connector.ts')).duckdb,
+  files: async () => (await import('./files/connector.ts')).files,
+};
+
+/** Every known kind. */
+export const connectorKinds: readonly string[] = Object.freeze(Object.keys(CONNECTORS));
+
+/** @throws CausewayError for an unknown kind, naming the nearest one. */
+export async function connectorOf(kind: string): Promise<Connector> {
+  const load = Object.hasOwn(CONNECTORS, kind) ? CONNECTORS[kind] : undefined;
+  if (load !== undefined) return load();
+  const hint = didYouMean(kind, connectorKinds);
+  throw new CausewayError(
+    SQLSTATE.undefinedObject,
+    `unknown kind of silo "${kind}"`,
+    hint === undefined ? {} : { hint },
+  );
+}

@@ -1,0 +1,160 @@
+/**
+ * The mediator: the engine for what no silo can do alone, an embedded DuckDB.
+ *
+ * One statement works in one session: a schema of its own that takes in the fragments' rows, and from which the rest of
+ * the plan is answered. Everything in it is gone when the session is disposed of.
+ */
+import type { DuckDBConnection } from '@duckdb/node-api';
+import type { RecordBatch } from 'apache-arrow';
+import type { ColumnInfo, FragmentResult, ResultColumn } from '../../connectors/connector.ts';
+import { conform, describeQuery, quoteIdentifier, quoteLiteral } from '../../connectors/duckdb-conform.ts';
+import { duckdbError } from '../../connectors/duckdb-errors.ts';
+import { connectDuckDB, type DuckDBSettings, processDuckDB } from '../../connectors/duckdb-process.ts';
+import { streamQuery } from '../../connectors/duckdb-reader.ts';
+import { placeText, storeBatches } from '../../connectors/duckdb-storage.ts';
+import { CausewayError, canceled, SQLSTATE, throwIfAborted } from '../../src/plan/errors.ts';
+
+const DATABASE = 'memory';
+
+export class Mediator implements AsyncDisposable {
+  readonly #sessions = new Set<MediatorSession>();
+  #next = 1;
+
+  /** Opens the process's DuckDB; `settings` count when nothing has opened it before. */
+  static async open(settings: DuckDBSettings = {}): Promise<Mediator> {
+    await processDuckDB(settings);
+    return new Mediator();
+  }
+
+  /** A place to work in for one statement. */
+  async session(): Promise<MediatorSession> {
+    const schema = `statement_${process.pid}_${this.#next++}`;
+    const connection = await connectDuckDB();
+    try {
+      await connection.run(`CREATE SCHEMA ${DATABASE}.${schema}`);
+    } finally {
+      connection.closeSync();
+    }
+    const session = new MediatorSession(schema, () => this.#sessions.delete(session));
+    this.#sessions.add(session);
+    return session;
+  }
+
+  /** Changes the memory all queries together may take before they spill or fail: `4GB`. */
+  async setMemoryLimit(limit: string): Promise<void> {
+    const connection = await connectDuckDB();
+    try {
+      await connection.run(`SET GLOBAL memory_limit = ${quoteLiteral(limit)}`);
+    } catch (thrown) {
+      throw new CausewayError(SQLSTATE.invalidParameterValue, `"${limit}" is not an amount of memory`, {
+        hint: "Write a number and a unit: '500MB', '4GB'.",
+        cause: thrown,
+      });
+    } finally {
+      connection.closeSync();
+    }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    for (const session of [...this.#sessions]) await session[Symbol.asyncDispose]();
+  }
+}
+
+export class MediatorSession implements AsyncDisposable {
+  readonly #schema: string;
+  readonly #onDispose: () => void;
+  /** Connections at work; disposal stops them. */
+  readonly #connections = new Set<DuckDBConnection>();
+  #disposed = false;
+
+  constructor(schema: string, onDispose: () => void) {
+    this.#schema = schema;
+    this.#onDispose = onDispose;
+  }
+
+  /**
+   * Takes a fragment's rows in under `name`: batches become a table, what DuckDB can read itself becomes a view.
+   * @returns the rows taken in, or undefined for a view.
+   */
+  async ingest(name: string, result: FragmentResult, signal: AbortSignal): Promise<number | undefined> {
+    return this.#with(signal, async (connection) => {
+      const place = { database: DATABASE, schema: this.#schema, table: name };
+      if (result.kind === 'batches') return storeBatches(connection, place, result.columns, result.batches, signal);
+      const select = await conform(connection, result.select, result.columns, 'store');
+      await connection.run(`CREATE VIEW ${placeText(place)} AS ${select}`);
+      return undefined;
+    });
+  }
+
+  /** Runs a query once and keeps its rows under `name`, for results that are read more than once. */
+  async materialize(name: string, sql: string, columns: readonly ResultColumn[], signal: AbortSignal): Promise<void> {
+    await this.#with(signal, async (connection) => {
+      const place = { database: DATABASE, schema: this.#schema, table: name };
+      await connection.run(`CREATE TABLE ${placeText(place)} AS ${await conform(connection, sql, columns, 'store')}`);
+    });
+  }
+
+  /**
+   * Streams a query in DuckDB's dialect over the names taken in; its i-th column as `columns[i]`.
+   * @throws CausewayError at any time while it is read; rows are never silently missing.
+   */
+  async *query(
+    sql: string,
+    columns: readonly ResultColumn[],
+    signal: AbortSignal,
+  ): AsyncGenerator<RecordBatch, void, undefined> {
+    const connection = await this.#connect();
+    try {
+      yield* streamQuery(connection, sql, columns, signal);
+    } finally {
+      this.#close(connection);
+    }
+  }
+
+  /** The columns of a query, which is planned but not run. */
+  async describe(sql: string, signal: AbortSignal): Promise<readonly ColumnInfo[]> {
+    return this.#with(signal, (connection) => describeQuery(connection, sql));
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    if (this.#disposed) return;
+    this.#disposed = true;
+    this.#onDispose();
+    for (const connection of this.#connections) connection.interrupt();
+    const connection = await connectDuckDB();
+    try {
+      await connection.run(`DROP SCHEMA IF EXISTS ${DATABASE}.${this.#schema} CASCADE`);
+    } finally {
+      connection.closeSync();
+    }
+  }
+
+  async #connect(): Promise<DuckDBConnection> {
+    if (this.#disposed) throw new CausewayError(SQLSTATE.objectNotInPrerequisiteState, 'the session is closed');
+    const connection = await connectDuckDB();
+    this.#connections.add(connection);
+    const path = `${DATABASE}.${quoteIdentifier(this.#schema)},${DATABASE}.main`;
+    await connection.run(`SET search_path = ${quoteLiteral(path)}`);
+    return connection;
+  }
+
+  #close(connection: DuckDBConnection): void {
+    this.#connections.delete(connection);
+    connection.closeSync();
+  }
+
+  async #with<T>(signal: AbortSignal, action: (connection: DuckDBConnection) => Promise<T>): Promise<T> {
+    throwIfAborted(signal);
+    const connection = await this.#connect();
+    const interrupt = () => connection.interrupt();
+    signal.addEventListener('abort', interrupt);
+    try {
+      return await action(connection);
+    } catch (thrown) {
+      throw signal.aborted ? canceled(thrown) : duckdbError(thrown);
+    } finally {
+      signal.removeEventListener('abort', interrupt);
+      this.#close(connection);
+    }
+  }
+}

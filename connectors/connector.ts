@@ -157,6 +157,8 @@ export interface RelationResult {
   readonly attach?: { readonly path: string; readonly alias: string };
   /** A complete SELECT in DuckDB's dialect. */
   readonly select: string;
+  /** To be called once the rows were read, or will not be: until then the silo keeps the files they stand in. */
+  readonly release?: () => Promise<void>;
 }
 
 export type FragmentResult = BatchResult | RelationResult;

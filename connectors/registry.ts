@@ -7,6 +7,9 @@ const CONNECTORS: Readonly<Record<string, () => Promise<Connector>>> = {
   postgres: async () => (await import('./postgres/connector.ts')).postgres,
   duckdb: async () => (await import('./duckdb/connector.ts')).duckdb,
   files: async () => (await import('./files/connector.ts')).files,
+  s3: async () => (await import('./lake/kinds.ts')).s3,
+  gcs: async () => (await import('./lake/kinds.ts')).gcs,
+  lake: async () => (await import('./lake/kinds.ts')).folder,
 };
 
 /** Every known kind. */

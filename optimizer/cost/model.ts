@@ -8,6 +8,7 @@ export const MODEL_VERSION = 1;
 
 export interface StoredSite {
   readonly version: number;
+  readonly site: string;
   readonly gram: readonly number[];
   readonly moment: readonly number[];
   readonly observations: number;
@@ -16,8 +17,8 @@ export interface StoredSite {
 
 /** Where the model outlives the process; the catalog implements it. */
 export interface CostModelStore {
-  load(): Iterable<readonly [site: string, stored: StoredSite]>;
-  save(site: string, stored: StoredSite): void;
+  load(): Iterable<StoredSite>;
+  save(site: StoredSite): void;
 }
 
 interface Site {
@@ -64,9 +65,9 @@ export class CostModel {
     this.#kindOf = kindOf;
     this.#store = store;
     const notices: string[] = [];
-    for (const [site, stored] of store?.load() ?? []) {
-      if (!this.#restore(site, stored)) {
-        notices.push(`cost model of ${site} is of another version and was left aside; run CALIBRATE SILO`);
+    for (const stored of store?.load() ?? []) {
+      if (!this.#restore(stored)) {
+        notices.push(`cost model of ${stored.site} is of another version and was left aside; run CALIBRATE SILO`);
       }
     }
     this.notices = notices;
@@ -125,8 +126,9 @@ export class CostModel {
 
   #save(site: string, { equations, observations, profile }: Site): void {
     const { seconds: _, ...rest } = profile;
-    this.#store?.save(site, {
+    this.#store?.save({
       version: MODEL_VERSION,
+      site,
       gram: [...equations.gram],
       moment: [...equations.moment],
       observations,
@@ -134,7 +136,7 @@ export class CostModel {
     });
   }
 
-  #restore(site: string, stored: StoredSite): boolean {
+  #restore(stored: StoredSite): boolean {
     const size = UNITS.length;
     const numbers = [...stored.gram, ...stored.moment];
     const usable =
@@ -143,7 +145,7 @@ export class CostModel {
       stored.moment.length === size &&
       numbers.every(Number.isFinite);
     if (!usable) return false;
-    const known = this.#site(site);
+    const known = this.#site(stored.site);
     known.equations.gram.set(stored.gram);
     known.equations.moment.set(stored.moment);
     known.observations = stored.observations;

@@ -14,7 +14,8 @@ export interface Traffic {
 }
 
 export class CachedObject {
-  readonly info: ObjectInfo;
+  /** Its ETag is known at the latest after the first read. */
+  info: ObjectInfo;
   readonly path: string;
   /** Bytes on this machine's disk. */
   size = 0;
@@ -29,14 +30,19 @@ export class CachedObject {
 
   constructor(info: ObjectInfo, path: string, store: ObjectStore, gate: Gate, traffic: Traffic) {
     this.info = info;
-    this.path = path;
+    this.path = store.localPath?.(info.key) ?? path;
     this.#store = store;
     this.#gate = gate;
     this.#traffic = traffic;
   }
 
+  /** True where the store is this machine's disk: nothing is copied, everything is present. */
+  get isLocal(): boolean {
+    return this.#store.localPath !== undefined;
+  }
+
   has(ranges: readonly ByteRange[]): boolean {
-    return missing(union(ranges), this.#present).length === 0;
+    return this.isLocal || missing(union(ranges), this.#present).length === 0;
   }
 
   /** Makes the bytes of `ranges` present. Callers take turns, so that no byte is asked for twice. */
@@ -47,13 +53,17 @@ export class CachedObject {
   }
 
   async #fetch(ranges: readonly ByteRange[], signal: AbortSignal): Promise<void> {
+    if (this.isLocal) return;
     const gaps = missing(union(ranges), this.#present);
     if (gaps.length === 0 && this.#created) return;
     const file = await open(this.path, this.#created ? 'r+' : 'w+');
     try {
       if (!this.#created) await file.truncate(this.info.size);
       this.#created = true;
-      const results = await Promise.allSettled(requests(gaps).map((range) => this.#read(file, range, signal)));
+      const parts = requests(gaps);
+      // All parts must come from one version: where its name is not known yet, the first part tells it.
+      if (this.info.etag === '' && parts.length > 0) await this.#read(file, parts.shift()!, signal);
+      const results = await Promise.allSettled(parts.map((range) => this.#read(file, range, signal)));
       const failed = results.find((r) => r.status === 'rejected');
       if (failed !== undefined) throw failed.reason;
     } finally {
@@ -62,7 +72,8 @@ export class CachedObject {
   }
 
   async #read(file: FileHandle, range: ByteRange, signal: AbortSignal): Promise<void> {
-    const body = await this.#gate.run(() => this.#store.read(this.info, range, signal));
+    const { body, etag } = await this.#gate.run(() => this.#store.read(this.info, range, signal));
+    if (this.info.etag === '') this.info = { ...this.info, etag };
     await file.write(body, 0, body.length, range.start);
     this.#traffic.requests++;
     this.#traffic.bytes += body.length;

@@ -55,14 +55,15 @@ export async function localStore(root: string): Promise<ObjectStore> {
     stat: (key) => info(key),
     async read(object, range) {
       const file = await open(pathOf(object.key)).catch(() => {
-        throw changed(location, object.key);
+        throw changed(location, object);
       });
       try {
         const body = new Uint8Array(range.end - range.start);
         const { bytesRead } = await file.read(body, 0, body.length, range.start);
         const now = await info(object.key);
-        if (now?.etag !== object.etag || bytesRead !== body.length) throw changed(location, object.key);
-        return body;
+        if (now === undefined || (object.etag !== '' && now.etag !== object.etag) || bytesRead !== body.length)
+          throw changed(location, object);
+        return { body, etag: now.etag };
       } finally {
         await file.close();
       }

@@ -120,7 +120,7 @@ export function s3Store(options: S3Options): ObjectStore {
       }
     },
     read(object, range, signal) {
-      if (range.end <= range.start) return Promise.resolve(new Uint8Array());
+      if (range.end <= range.start) return Promise.resolve({ body: new Uint8Array(), etag: object.etag });
       return attempt(object.key, signal, async (abortSignal) => {
         const answer = await client
           .send(
@@ -128,17 +128,18 @@ export function s3Store(options: S3Options): ObjectStore {
               ...place,
               Key: fullKey(object.key),
               Range: `bytes=${range.start}-${range.end - 1}`,
-              IfMatch: object.etag,
+              ...(object.etag === '' ? {} : { IfMatch: object.etag }),
             }),
             { abortSignal },
           )
           .catch((error) => {
             const status = statusOf(error);
-            if (status === 412 || status === 404 || status === 416) throw changed(location, object.key);
+            if (status === 412 || status === 404 || status === 416) throw changed(location, object);
             throw error;
           });
         // Stores that do not know If-Match still say which version they sent.
-        if (answer.ETag !== undefined && answer.ETag !== object.etag) throw changed(location, object.key);
+        if (object.etag !== '' && answer.ETag !== undefined && answer.ETag !== object.etag)
+          throw changed(location, object);
         const body = await answer.Body!.transformToByteArray();
         if (body.length !== range.end - range.start) {
           throw new StoreError(
@@ -146,7 +147,7 @@ export function s3Store(options: S3Options): ObjectStore {
             `${location}/${object.key}: ${body.length} of ${range.end - range.start} bytes came`,
           );
         }
-        return body;
+        return { body, etag: answer.ETag ?? object.etag };
       });
     },
     async write(key, body, condition, signal) {

@@ -10,7 +10,16 @@ export interface ObjectInfo {
   readonly key: string;
   /** Bytes. */
   readonly size: number;
-  /** Changes whenever the content does. Reads that carry it fail with `changed` once the object was replaced. */
+  /**
+   * Changes whenever the content does. Reads that carry it fail with `changed` once the object was replaced. Empty
+   * where table metadata names a file without one: the first read tells it.
+   */
+  readonly etag: string;
+}
+
+/** An answered read: all the bytes of the range, and the version they came from. */
+export interface ReadResult {
+  readonly body: Uint8Array;
   readonly etag: string;
 }
 
@@ -39,7 +48,7 @@ export interface ObjectStore extends AsyncDisposable {
    * The bytes of `range`, all of them.
    * @throws StoreError `changed` when the object is no longer the one `object.etag` names; `transient` when fewer came.
    */
-  read(object: ObjectInfo, range: ByteRange, signal: AbortSignal): Promise<Uint8Array>;
+  read(object: ObjectInfo, range: ByteRange, signal: AbortSignal): Promise<ReadResult>;
   /** @throws StoreError `conflict` when `condition` does not hold; nothing was written then. */
   write(key: string, body: Uint8Array, condition: WriteCondition, signal: AbortSignal): Promise<ObjectInfo>;
   remove(key: string, signal: AbortSignal): Promise<void>;
@@ -70,9 +79,14 @@ export class StoreError extends Error {
   }
 }
 
-/** The error of an object that was replaced while it was being read. */
-export const changed = (location: string, key: string): StoreError =>
-  new StoreError('changed', `${location}/${key} was replaced while it was being read`);
+/** The error of an object that is not, or no longer, the one that `object` describes. */
+export const changed = (location: string, object: ObjectInfo): StoreError =>
+  object.etag === ''
+    ? new StoreError(
+        'missing',
+        `${location}/${object.key} is not there, or not ${object.size} bytes long, as the table's metadata says`,
+      )
+    : new StoreError('changed', `${location}/${object.key} was replaced while it was being read`);
 
 /**
  * `path` as a key, with percent-escapes left alone.

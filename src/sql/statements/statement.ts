@@ -1,5 +1,4 @@
 /** Statements as written, before names are looked up. Positions are offsets into the statement's text. */
-import type { Allowance, Recipient } from '../../plan/policy.ts';
 
 /** A name or value with the place where it was written, for errors. */
 export interface Located<T> {
@@ -31,7 +30,7 @@ export interface CreateSilo {
 /** DROP of one named object. */
 export interface Drop {
   readonly kind: 'drop';
-  readonly object: 'silo' | 'federated-table' | 'model' | 'view' | 'policy';
+  readonly object: 'silo' | 'federated-table' | 'model' | 'view';
   readonly ifExists: boolean;
   readonly name: Located<string>;
 }
@@ -111,30 +110,6 @@ export interface SetSetting {
   readonly value?: string;
 }
 
-export interface CreatePolicy {
-  readonly kind: 'create-policy';
-  readonly name: Located<string>;
-  readonly silo: Located<string>;
-  readonly table: Located<string>;
-  readonly allow: Allowance;
-  readonly to: Recipient;
-  readonly where?: Located<string>;
-  readonly role?: Located<string>;
-}
-
-/** Fetches a table's statistics anew. */
-export interface Analyze {
-  readonly kind: 'analyze';
-  readonly silo: Located<string>;
-  readonly table: Located<string>;
-}
-
-/** Measures the speed of one silo, or of all. */
-export interface Calibrate {
-  readonly kind: 'calibrate';
-  readonly silo?: Located<string>;
-}
-
 /** Everything that the SELECT parser reads. */
 export interface Query {
   readonly kind: 'query';
@@ -153,7 +128,4 @@ export type Statement =
   | ExportModel
   | Explain
   | SetSetting
-  | CreatePolicy
-  | Analyze
-  | Calibrate
   | Query;

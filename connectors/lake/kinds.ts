@@ -1,0 +1,137 @@
+/** The kinds of lake silos: one per object store, over the same table layouts and formats. */
+import type { TypeKind } from '../../src/plan/types.ts';
+import type { Capabilities, FunctionSupport } from '../capabilities.ts';
+import type { Connector, OptionSpec, SiloOptions } from '../connector.ts';
+import { checkOptions } from '../options.ts';
+import { bytesOption, flagOption, LAKE_OPTIONS } from './options.ts';
+import { LakeSilo } from './silo.ts';
+import { localStore } from './stores/local.ts';
+import { RETRY } from './stores/retry.ts';
+import { s3Store } from './stores/s3.ts';
+import type { ObjectStore } from './stores/store.ts';
+import { bucketUrl } from './stores/url.ts';
+
+const CACHE_BYTES = 10 * 1024 ** 3;
+
+/** Types on which DuckDB compares as PostgreSQL does. */
+const COMPARED: readonly TypeKind[] = [
+  'boolean',
+  'smallint',
+  'integer',
+  'bigint',
+  'double',
+  'numeric',
+  'text',
+  'date',
+  'timestamp',
+  'timestamptz',
+  'uuid',
+];
+
+const compared: FunctionSupport = Object.fromEntries(COMPARED.map((kind) => [kind, 'exact']));
+
+/** Scans with simple filters: files, row groups and partitions are skipped, and every row is checked. */
+const capabilities: Capabilities = {
+  language: 'scan',
+  operations: { filter: 'exact', project: 'exact', limit: 'exact' },
+  functions: {
+    '=': compared,
+    '<>': compared,
+    '<': compared,
+    '<=': compared,
+    '>': compared,
+    '>=': compared,
+    in_list: compared,
+    is_null: 'exact',
+    is_not_null: 'exact',
+    and: 'exact',
+  },
+  aggregates: {},
+  types: [...COMPARED, 'real', 'bytea', 'time', 'timetz', 'interval', 'json', 'array'],
+  maxListLength: 1000,
+};
+
+function lake(
+  kind: string,
+  options: readonly OptionSpec[],
+  openStore: (options: SiloOptions, signal: AbortSignal) => ObjectStore | Promise<ObjectStore>,
+): Connector {
+  const all = [...options, ...LAKE_OPTIONS];
+  return {
+    kind,
+    options: all,
+    capabilities,
+    async connect(given, signal) {
+      checkOptions({ kind, options: all }, given);
+      const store = await openStore(given, signal);
+      return LakeSilo.open(
+        store,
+        {
+          cacheBytes: bytesOption(given, 'cache_bytes', CACHE_BYTES),
+          ...(given.cache_folder === undefined ? {} : { cacheFolder: given.cache_folder }),
+          silo: given,
+        },
+        signal,
+      );
+    },
+  };
+}
+
+const S3_OPTIONS: readonly OptionSpec[] = [
+  { name: 'url', description: 's3://bucket/prefix', required: true },
+  { name: 'region', description: 'the bucket’s region (default us-east-1)' },
+  { name: 'endpoint', description: 'another server than Amazon’s: http://host:port' },
+  { name: 'path_style', description: 'true for http://host/bucket/key (default: when endpoint is given)' },
+  { name: 'access_key', description: 'without it, the AWS credential chain is asked' },
+  { name: 'secret_key', description: 'belongs to access_key', secret: true },
+  { name: 'session_token', description: 'for temporary credentials', secret: true },
+  { name: 'requester_pays', description: 'true to pay for requests to somebody else’s bucket' },
+  { name: 'checksums', description: 'false for stores that lack checksums and trailers' },
+  { name: 'encryption', description: 'AES256 or aws:kms for what is written' },
+  { name: 'kms_key', description: 'key id for aws:kms' },
+];
+
+function openS3(scheme: 's3' | 'gs', options: SiloOptions): ObjectStore {
+  const { bucket, prefix } = bucketUrl(options.url!, scheme === 's3' ? ['s3', 's3a'] : ['gs']);
+  const endpoint = options.endpoint ?? (scheme === 'gs' ? 'https://storage.googleapis.com' : undefined);
+  const {
+    access_key: accessKeyId,
+    secret_key: secretAccessKey,
+    session_token: sessionToken,
+    kms_key: kmsKey,
+  } = options;
+  return s3Store({
+    scheme,
+    bucket,
+    prefix,
+    region: options.region ?? (scheme === 'gs' ? 'auto' : 'us-east-1'),
+    pathStyle: flagOption(options, 'path_style', endpoint !== undefined),
+    requesterPays: flagOption(options, 'requester_pays', false),
+    checksums: flagOption(options, 'checksums', scheme === 's3') ? 'WHEN_SUPPORTED' : 'WHEN_REQUIRED',
+    retry: RETRY,
+    ...(endpoint === undefined ? {} : { endpoint }),
+    ...(accessKeyId === undefined || secretAccessKey === undefined
+      ? {}
+      : { credentials: { accessKeyId, secretAccessKey, ...(sessionToken === undefined ? {} : { sessionToken }) } }),
+    ...(options.encryption === undefined
+      ? {}
+      : { encryption: options.encryption === 'aws:kms' ? 'aws:kms' : 'AES256' }),
+    ...(kmsKey === undefined ? {} : { kmsKey }),
+  });
+}
+
+export const s3 = lake('s3', S3_OPTIONS, (options) => openS3('s3', options));
+
+export const gcs = lake(
+  'gcs',
+  S3_OPTIONS.filter(({ name }) => !['encryption', 'kms_key', 'requester_pays'].includes(name)).map((spec) =>
+    spec.name === 'url' ? { ...spec, description: 'gs://bucket/prefix' } : spec,
+  ),
+  (options) => openS3('gs', options),
+);
+
+export const folder = lake(
+  'lake',
+  [{ name: 'path', description: 'a folder on this machine', required: true }],
+  (options) => localStore(options.path!),
+);

@@ -1,0 +1,57 @@
+/** What every table layout (folder of files, Delta Lake, Iceberg) tells the scan: columns, and files with their facts. */
+import type { ColumnInfo } from '../../connector.ts';
+import type { Bounds } from '../bounds.ts';
+import type { FileFormat } from '../formats/format.ts';
+import type { TextShape } from '../formats/text.ts';
+import type { ObjectInfo } from '../stores/store.ts';
+
+export interface LakeColumn extends ColumnInfo {
+  /** The type in which DuckDB reads it, in DuckDB's spelling. */
+  readonly duckType: string;
+  /** Where its values stand: in the files under a name or a field id, or in the file's partition values. */
+  readonly source:
+    | { readonly kind: 'field'; readonly id: string | number }
+    | { readonly kind: 'partition'; readonly key: string };
+}
+
+export interface DataFile {
+  readonly object: ObjectInfo;
+  /** By partition key, in text form; null is NULL. */
+  readonly partition: Readonly<Record<string, string | null>>;
+  /** Rows in the file, before deletes. */
+  readonly rows?: number;
+  /** What the table's metadata knows of a column's values in this file. */
+  readonly bounds?: (column: LakeColumn) => Bounds | undefined;
+  /** Rows that no longer count. */
+  readonly deletes?: RowDeletes;
+}
+
+export interface RowDeletes {
+  /** Positions of deleted rows, from 0. */
+  readonly positions?: () => Promise<Iterable<number | bigint>>;
+  /** Iceberg's equality deletes that apply to this file, by their index in {@link Snapshot.equalityDeletes}. */
+  readonly equality?: readonly number[];
+}
+
+/** Rows of the table that equal a row of `object` in all `columns` (NULL equals NULL) are deleted. */
+export interface EqualityDelete {
+  readonly object: ObjectInfo;
+  readonly columns: readonly LakeColumn[];
+}
+
+/** One consistent state of a table. */
+export interface Snapshot {
+  /** As the layout names it: a Delta version, an Iceberg snapshot id, or `current`. */
+  readonly version: string;
+  readonly format: FileFormat;
+  readonly columns: readonly LakeColumn[];
+  readonly files: readonly DataFile[];
+  /** How the files are written, where the format is CSV or JSON. */
+  readonly text?: TextShape;
+  readonly equalityDeletes?: readonly EqualityDelete[];
+}
+
+export interface LakeTable {
+  /** The state at `version` (a version number, a snapshot id or a timestamp), or the newest. */
+  snapshot(signal: AbortSignal, version?: string): Promise<Snapshot>;
+}

@@ -1,0 +1,233 @@
+/**
+ * Drives the rounds of one training run over silos that may fail, and over crashes of its own: every step is journalled
+ * first, and what the journal has is not done again.
+ */
+import { randomBytes } from 'node:crypto';
+import { CausewayError, SQLSTATE, throwIfAborted } from '../../../src/plan/errors.ts';
+import { aggregate } from '../aggregate.ts';
+import type { CentralPrivacy } from '../privacy/central.ts';
+import type { Strategy, StrategyOptions } from '../strategy.ts';
+import { Collector } from './collect.ts';
+import { deadlineSeconds } from './deadline.ts';
+import type { Outcome, Position, RoundJournal } from './journal.ts';
+import type { RoundParticipant, RoundTask } from './participant.ts';
+
+export interface RunPlan {
+  /** Identity of the run: the journal's key. A run that is resumed has the same one. */
+  readonly run: string;
+  readonly strategy: Strategy;
+  readonly options: StrategyOptions;
+  readonly rounds: number;
+  /** A round with fewer sound results fails. */
+  readonly minSilos: number;
+  readonly initial: Float32Array;
+  /** Central noise; the journal keeps each round's seed. */
+  readonly privacy?: Omit<CentralPrivacy, 'seed'>;
+  /** Stop when the validation loss has not improved for this many rounds, and take the best weights. */
+  readonly patience?: number;
+  /** Predicted seconds of a silo's first round, for its deadline. */
+  readonly expectedSeconds?: ReadonlyMap<string, number>;
+}
+
+export interface RoundReport extends Outcome {
+  readonly round: number;
+  /** Mean validation loss over all silos' windows; null when no silo has any. */
+  readonly validationLoss: number | null;
+  readonly seconds: number;
+}
+
+export interface RunResult {
+  readonly weights: Float32Array;
+  /** The round they came from. */
+  readonly round: number;
+}
+
+/**
+ * Runs (or goes on with) the rounds; yields a report per published round and returns the weights: with `patience` the
+ * best by validation loss, else the last.
+ * @throws CausewayError CW002 when fewer than `minSilos` are left, naming the lost ones.
+ */
+export async function* runRounds(
+  plan: RunPlan,
+  participants: readonly RoundParticipant[],
+  journal: RoundJournal,
+  signal: AbortSignal,
+): AsyncGenerator<RoundReport, RunResult> {
+  const collector = new Collector(signal);
+  try {
+    let position = journal.position(plan.run, plan.initial);
+    while (position.round <= plan.rounds && !isExhausted(plan, journal)) {
+      throwIfAborted(signal);
+      yield await oneRound({ plan, participants, journal, collector, signal }, position);
+      position = journal.position(plan.run, plan.initial);
+    }
+    const best = plan.patience === undefined ? undefined : journal.best(plan.run);
+    return best ?? { weights: position.weights, round: position.round - 1 };
+  } finally {
+    await collector.stop();
+  }
+}
+
+interface Context {
+  readonly plan: RunPlan;
+  readonly participants: readonly RoundParticipant[];
+  readonly journal: RoundJournal;
+  readonly collector: Collector;
+  readonly signal: AbortSignal;
+}
+
+/** True when the last `patience` rounds brought nothing. */
+function isExhausted(plan: RunPlan, journal: RoundJournal): boolean {
+  const best = journal.best(plan.run);
+  if (plan.patience === undefined || best === undefined) return false;
+  return journal.reports(plan.run).length - best.round >= plan.patience;
+}
+
+/** Takes one round from wherever the journal has it to PUBLISHED. */
+async function oneRound(context: Context, at: Position): Promise<RoundReport> {
+  const { journal, participants, plan, signal } = context;
+  const { run } = plan;
+  const { round } = at;
+  const began = performance.now();
+  let { seed, state, weights } = at;
+  let missing: Record<string, string> = {};
+  if (state === 'new') {
+    seed = plan.privacy === undefined ? undefined : new Uint8Array(randomBytes(32));
+    journal.open(run, round, seed);
+    state = 'open';
+  }
+  if (state === 'open') {
+    missing = await collect(context, at);
+    const silos = [...journal.results(run, round).keys()];
+    if (silos.length < plan.minSilos) throw tooFewSilos(plan, round, silos.length, missing);
+    journal.seal(run, round, silos);
+    state = 'sealed';
+  }
+  if (state === 'sealed') weights = mergeRound(context, at, seed, missing);
+  const validationLoss = await validate(participants, weights, signal);
+  const seconds = (performance.now() - began) / 1000;
+  const report: RoundReport = { round, ...journal.outcome(run, round), validationLoss, seconds };
+  const best = journal.best(run);
+  const better = validationLoss !== null && (best === undefined || validationLoss < best.loss);
+  journal.publish(run, round, report, better ? { round, loss: validationLoss, weights } : undefined);
+  return report;
+}
+
+/**
+ * Asks every silo that has not answered yet. Returns when all have, when the strategy has enough, or when the deadline
+ * is over and `minSilos` have answered; says who is missing and why.
+ */
+async function collect(
+  { collector, journal, participants, plan }: Context,
+  at: Position,
+): Promise<Record<string, string>> {
+  const { minSilos, options, run, strategy } = plan;
+  const { round, server, weights } = at;
+  const terms = strategy.local?.(options) ?? {};
+  const control = terms.controlVariates === true ? server.control : undefined;
+  const task: RoundTask = { run, round, weights, terms, ...(control === undefined ? {} : { control }) };
+  const closesAfter = strategy.closesAfter?.(options);
+  const enough = Math.min(closesAfter ?? participants.length, participants.length);
+  const have = journal.results(run, round);
+  for (const participant of participants) if (!have.has(participant.silo)) collector.ask(participant, task);
+  const missing: Record<string, string> = {};
+  const deadline = timer(deadlineSeconds(pastTimes(plan, journal)));
+  let taken = have.size;
+  let overdue = false;
+  while (taken < enough && collector.size > 0 && !(overdue && taken >= minSilos)) {
+    const arrival = await collector.next(overdue ? NEVER : deadline.over);
+    if (arrival === undefined) {
+      overdue = true;
+    } else if ('error' in arrival.outcome) {
+      missing[arrival.silo] = arrival.outcome.error;
+    } else {
+      const result = { ...arrival.outcome.result, staleness: round - arrival.task.round };
+      if (journal.result(run, round, arrival.silo, result) === 'accepted') taken++;
+    }
+  }
+  deadline.cancel();
+  // An asynchronous strategy takes what is still under way in a later round; the others have no use for it.
+  if (closesAfter === undefined) for (const silo of await collector.stop()) missing[silo] = 'did not answer in time';
+  return missing;
+}
+
+const NEVER = new Promise<undefined>(() => {});
+
+/** Settles after `seconds`; never when there is no deadline. */
+function timer(seconds: number | undefined): { over: Promise<undefined>; cancel: () => void } {
+  if (seconds === undefined) return { over: NEVER, cancel: () => {} };
+  const { promise, resolve } = Promise.withResolvers<undefined>();
+  const handle = setTimeout(() => resolve(undefined), seconds * 1000);
+  return { over: promise, cancel: () => clearTimeout(handle) };
+}
+
+/** Training times to set the deadline by: the last rounds', or the predicted ones before the first. */
+function pastTimes(plan: RunPlan, journal: RoundJournal): number[] {
+  const reports = journal.reports<RoundReport>(plan.run).slice(-5);
+  if (reports.length > 0) return reports.map(({ trainingSeconds }) => trainingSeconds);
+  return [...(plan.expectedSeconds?.values() ?? [])];
+}
+
+/** Aggregates a sealed round; returns the next weights. */
+function mergeRound(
+  { journal, participants, plan }: Context,
+  { round, server, weights: global }: Position,
+  seed: Uint8Array | undefined,
+  missing: Readonly<Record<string, string>>,
+): Float32Array {
+  const { minSilos, options, privacy, run, strategy } = plan;
+  const results = journal.results(run, round);
+  const updates = [...results].map(([silo, result]) => ({ silo, ...result }));
+  const noise = privacy === undefined || seed === undefined ? {} : { privacy: { ...privacy, seed } };
+  const population = participants.length;
+  const merged = aggregate({ strategy, options, global, updates, state: server, population, ...noise });
+  const refused = Object.fromEntries(merged.rejected.map((error) => [error.silo ?? '', error.message]));
+  const silos = updates.map(({ silo }) => silo).filter((silo) => refused[silo] === undefined);
+  if (silos.length < minSilos) throw tooFewSilos(plan, round, silos.length, { ...missing, ...refused });
+  journal.aggregated(run, round, merged.weights, merged.state, {
+    loss: meanLoss(updates),
+    silos,
+    missing: { ...missing, ...refused },
+    trainingSeconds: Math.max(...updates.map(({ seconds }) => seconds)),
+  });
+  return merged.weights;
+}
+
+async function validate(
+  participants: readonly RoundParticipant[],
+  weights: Float32Array,
+  signal: AbortSignal,
+): Promise<number | null> {
+  // A silo that is lost for the moment is left out of the loss, not of the next round.
+  const losses = await Promise.allSettled(participants.map((participant) => participant.validate(weights, signal)));
+  throwIfAborted(signal);
+  const known = losses.flatMap((entry) => (entry.status === 'fulfilled' ? [entry.value] : []));
+  const weight = known.reduce((sum, loss) => sum + loss.lossWeight, 0);
+  return weight === 0 ? null : known.reduce((sum, loss) => sum + loss.lossSum, 0) / weight;
+}
+
+function meanLoss(updates: readonly { readonly loss: number; readonly count: number }[]): number {
+  let [sum, weight] = [0, 0];
+  for (const { loss, count } of updates) {
+    sum += loss * count;
+    weight += count;
+  }
+  return sum / weight;
+}
+
+function tooFewSilos(
+  plan: RunPlan,
+  round: number,
+  have: number,
+  missing: Readonly<Record<string, string>>,
+): CausewayError {
+  const lost = Object.entries(missing).sort(([a], [b]) => (a < b ? -1 : 1));
+  return new CausewayError(
+    SQLSTATE.trainingFailed,
+    `round ${round} has updates of ${have} silos, it needs ${plan.minSilos}${lost.length === 0 ? '' : `; lost: ${lost.map(([silo]) => silo).join(', ')}`}`,
+    {
+      ...(lost.length === 0 ? {} : { detail: lost.map(([silo, reason]) => `${silo}: ${reason}`).join('\n') }),
+      hint: 'RESUME TRAIN when the silos are back, or lower min_silos.',
+    },
+  );
+}

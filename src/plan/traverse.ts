@@ -1,7 +1,7 @@
 /** Walking and rebuilding plans: children, expressions, and the columns a subtree takes from outside. */
 import type { AggregateCall, ColumnId, Expression, FrameBound, SortKey, WindowCall } from './expressions.ts';
 import { node, type RelationalNode } from './nodes.ts';
-import { scalar } from './types.ts';
+import { sameType, scalar } from './types.ts';
 
 /** The relational inputs of a node, in order; subqueries inside its expressions are not among them. */
 export function inputsOf(plan: RelationalNode): readonly RelationalNode[] {
@@ -142,25 +142,29 @@ export function partsOf(expression: Expression): readonly Expression[] {
   }
 }
 
-/** Rebuilds an expression from its leaves up; `f` sees each part after its own parts. Subquery plans stay as they are. */
-export function mapExpression(expression: Expression, f: ExpressionMap): Expression {
-  const deep = (part: Expression): Expression => mapExpression(part, f);
+/** The expression with `f` applied to each of its direct parts; subquery plans stay as they are. */
+export function mapParts(expression: Expression, f: ExpressionMap): Expression {
   switch (expression.kind) {
     case 'call':
-      return f({ ...expression, args: expression.args.map(deep) });
+      return { ...expression, args: expression.args.map(f) };
     case 'cast':
-      return f({ ...expression, operand: deep(expression.operand) });
+      return { ...expression, operand: f(expression.operand) };
     case 'case':
-      return f({
+      return {
         ...expression,
-        branches: expression.branches.map(({ when, then }) => ({ when: deep(when), then: deep(then) })),
-        ...(expression.otherwise === undefined ? {} : { otherwise: deep(expression.otherwise) }),
-      });
+        branches: expression.branches.map(({ when, then }) => ({ when: f(when), then: f(then) })),
+        ...(expression.otherwise === undefined ? {} : { otherwise: f(expression.otherwise) }),
+      };
     case 'subquery':
-      return f({ ...expression, operands: expression.operands.map(deep) });
+      return { ...expression, operands: expression.operands.map(f) };
     default:
-      return f(expression);
+      return expression;
   }
+}
+
+/** Rebuilds an expression from its leaves up; `f` sees each part after its own parts. Subquery plans stay as they are. */
+export function mapExpression(expression: Expression, f: ExpressionMap): Expression {
+  return f(mapParts(expression, (part) => mapExpression(part, f)));
 }
 
 /** True when `test` holds for the expression or any part of it (subquery plans not entered). */
@@ -240,4 +244,27 @@ export function conjuncts(predicate: Expression | undefined): Expression[] {
 export function conjunction(predicates: readonly Expression[]): Expression | undefined {
   if (predicates.length < 2) return predicates[0];
   return Object.freeze({ kind: 'call', name: 'and', args: Object.freeze([...predicates]), type: scalar('boolean') });
+}
+
+/** True when two expressions are the same but for object identity; subqueries are the same only when they are one. */
+export function sameExpression(a: Expression, b: Expression): boolean {
+  if (a === b) return true;
+  if (a.kind !== b.kind || !sameType(a.type, b.type)) return false;
+  switch (a.kind) {
+    case 'column':
+      return a.id === (b as typeof a).id;
+    case 'literal':
+      return a.value === (b as typeof a).value;
+    case 'parameter':
+      return a.index === (b as typeof a).index;
+    case 'subquery':
+      return (
+        a.plan === (b as typeof a).plan && a.form === (b as typeof a).form && a.operator === (b as typeof a).operator
+      );
+    default: {
+      if (a.kind === 'call' && a.name !== (b as typeof a).name) return false;
+      const [left, right] = [partsOf(a), partsOf(b)];
+      return left.length === right.length && left.every((part, i) => sameExpression(part, right[i]!));
+    }
+  }
 }

@@ -1,0 +1,133 @@
+/** The entry: SELECT text to a bound plan, or the long way round where the plan has no word for it. */
+import type { SelectStmt } from '@pgsql/types';
+import { CausewayError, type Position, SQLSTATE } from '../../plan/errors.ts';
+import type { Column, ColumnId } from '../../plan/expressions.ts';
+import { columnIds, node, type RelationalNode } from '../../plan/nodes.ts';
+import type { SqlType } from '../../plan/types.ts';
+import { EMPTY, type Level, NotModelled, type StatementContext } from './context.ts';
+import { type Locate, parseSelect } from './parse.ts';
+import { bindQuery } from './query.ts';
+import { relationPlan } from './relation.ts';
+import { loadRelations } from './relation-names.ts';
+import type { BindScope, RelationName } from './scope.ts';
+
+/** A bound SELECT. */
+export interface BoundSelect {
+  readonly plan: RelationalNode;
+  /** The output columns; a column name may occur more than once. */
+  readonly columns: readonly Column[];
+  /** Types of `$1`, `$2` …; `unknown` where nothing says what a parameter is. */
+  readonly parameters: readonly SqlType[];
+}
+
+export interface BindOptions {
+  /** Where the text begins in a larger statement, for error positions. */
+  readonly at?: Position;
+  /** Shares column ids with the statement around this SELECT. */
+  readonly nextId?: () => ColumnId;
+  /** Types a client has already given to its parameters. */
+  readonly parameterTypes?: readonly SqlType[];
+}
+
+/**
+ * Parses and binds one SELECT.
+ * @throws CausewayError with PostgreSQL's SQLSTATE, message and a position: 42601 syntax, 42P01 table, 42703 column,
+ *   42702 ambiguous name, 42883 function or operator, 42804 type mismatch …
+ */
+export async function bindSelect(text: string, scope: BindScope, options: BindOptions = {}): Promise<BoundSelect> {
+  return bind(text, scope, { ...options, nextId: options.nextId ?? columnIds() });
+}
+
+type Options = BindOptions & Required<Pick<BindOptions, 'nextId'>>;
+
+async function bind(text: string, scope: BindScope, options: Options): Promise<BoundSelect> {
+  try {
+    const { select, locate } = parseSelect(text, options.at);
+    const relations = await loadRelations(select, locate, scope);
+    return bindDirectly(select, locate, scope, relations, options);
+  } catch (thrown) {
+    const error = thrown instanceof NotModelled ? thrown.error : thrown;
+    const unparsed = error instanceof CausewayError && error.sqlstate === SQLSTATE.syntaxError;
+    if (!(thrown instanceof NotModelled || unparsed) || scope.longWay === undefined) throw error;
+    return theLongWay(text, scope, scope.longWay, options, error as CausewayError);
+  }
+}
+
+function bindDirectly(
+  select: SelectStmt,
+  locate: Locate,
+  scope: BindScope,
+  relations: StatementContext['relations'],
+  options: Options,
+): BoundSelect {
+  const level = topLevel(locate, scope, relations, options);
+  const { plan, columns } = bindQuery(select, level);
+  return { plan, columns, parameters: parameterList(level.statement.parameters) };
+}
+
+function topLevel(
+  locate: Locate,
+  scope: BindScope,
+  relations: StatementContext['relations'],
+  { nextId, parameterTypes = [] }: Options,
+): Level {
+  const statement: StatementContext = {
+    scope,
+    nextId,
+    relations,
+    parameters: new Map(parameterTypes.map((type, i) => [i + 1, type])),
+    cteNames: new Set(),
+  };
+  return { statement, locate, parent: undefined, ctes: new Map(), namespace: EMPTY, clause: 'SELECT', bindQuery };
+}
+
+function parameterList(types: ReadonlyMap<number, SqlType>): readonly SqlType[] {
+  const count = Math.max(0, ...types.keys());
+  return Array.from({ length: count }, (_, i) => types.get(i + 1) ?? ({ kind: 'unknown' } as const));
+}
+
+/**
+ * The text as it stands, for the mediator, over the relations it reads (docs/design.md §1).
+ * @throws the error of the direct way when the mediator cannot make sense of the text either
+ */
+async function theLongWay(
+  text: string,
+  scope: BindScope,
+  longWay: NonNullable<BindScope['longWay']>,
+  options: Options,
+  direct: CausewayError,
+): Promise<BoundSelect> {
+  const names = await longWay.tables(text);
+  if (names === undefined) throw direct;
+  const inputs = await Promise.all(names.map((name) => inputOf(name, scope, options, direct)));
+  const described = inputs.map(({ name, plan }) => ({ name, columns: plan.columns }));
+  let columns: readonly { readonly name: string; readonly type: SqlType }[];
+  try {
+    columns = await longWay.describe(text, described);
+  } catch {
+    throw direct;
+  }
+  const output = columns.map(({ name, type }) => ({ id: options.nextId(), name, type }));
+  const plan = node({
+    kind: 'mediator-query',
+    text,
+    inputs: inputs.map((input) => input.plan),
+    names: inputs.map((input) => input.name),
+    columns: output,
+  });
+  return { plan, columns: output, parameters: [] };
+}
+
+async function inputOf(
+  { schema, name }: RelationName,
+  scope: BindScope,
+  options: Options,
+  direct: CausewayError,
+): Promise<{ readonly name: string; readonly plan: RelationalNode }> {
+  const range = { relname: name, ...(schema === undefined ? {} : { schemaname: schema }) };
+  const nowhere: Locate = () => direct.position;
+  const select: SelectStmt = { fromClause: [{ RangeVar: range }] };
+  const relations = await loadRelations(select, nowhere, scope);
+  const { plan } = relationPlan(range, topLevel(nowhere, scope, relations, options));
+  return { name: schema === undefined ? name : `${schema}.${name}`, plan };
+}

@@ -8,7 +8,6 @@ export const MODEL_VERSION = 1;
 
 export interface StoredSite {
   readonly version: number;
-  readonly site: string;
   readonly gram: readonly number[];
   readonly moment: readonly number[];
   readonly observations: number;
@@ -17,8 +16,8 @@ export interface StoredSite {
 
 /** Where the model outlives the process; the catalog implements it. */
 export interface CostModelStore {
-  load(): Iterable<StoredSite>;
-  save(site: StoredSite): void;
+  load(): Iterable<readonly [site: string, stored: StoredSite]>;
+  save(site: string, stored: StoredSite): void;
 }
 
 interface Site {
@@ -65,9 +64,9 @@ export class CostModel {
     this.#kindOf = kindOf;
     this.#store = store;
     const notices: string[] = [];
-    for (const stored of store?.load() ?? []) {
-      if (!this.#restore(stored)) {
-        notices.push(`cost model of ${stored.site} is of another version and was left aside; run CALIBRATE SILO`);
+    for (const [site, stored] of store?.load() ?? []) {
+      if (!this.#restore(site, stored)) {
+        notices.push(`cost model of ${site} is of another version and was left aside; run CALIBRATE SILO`);
       }
     }
     this.notices = notices;
@@ -126,9 +125,8 @@ export class CostModel {
 
   #save(site: string, { equations, observations, profile }: Site): void {
     const { seconds: _, ...rest } = profile;
-    this.#store?.save({
+    this.#store?.save(site, {
       version: MODEL_VERSION,
-      site,
       gram: [...equations.gram],
       moment: [...equations.moment],
       observations,
@@ -136,7 +134,7 @@ export class CostModel {
     });
   }
 
-  #restore(stored: StoredSite): boolean {
+  #restore(site: string, stored: StoredSite): boolean {
     const size = UNITS.length;
     const numbers = [...stored.gram, ...stored.moment];
     const usable =
@@ -145,7 +143,7 @@ export class CostModel {
       stored.moment.length === size &&
       numbers.every(Number.isFinite);
     if (!usable) return false;
-    const known = this.#site(stored.site);
+    const known = this.#site(site);
     known.equations.gram.set(stored.gram);
     known.equations.moment.set(stored.moment);
     known.observations = stored.observations;

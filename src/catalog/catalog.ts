@@ -9,7 +9,9 @@ import { CausewayError, messageOf, SQLSTATE } from '../plan/errors.ts';
 import { type EgressStore, egressStore } from './egress.ts';
 import { type FederatedTableStore, federatedTableStore } from './federated-tables.ts';
 import { type JobStore, jobStore } from './jobs.ts';
+import { type LearnedStore, learnedStore } from './learned.ts';
 import { type ModelStore, modelStore } from './models.ts';
+import { type PolicyStore, policyStore } from './policies.ts';
 import { migrate } from './schema.ts';
 import { type SiloStore, siloStore } from './silos.ts';
 import { type ViewStore, viewStore } from './views.ts';
@@ -22,6 +24,7 @@ export class Catalog<Signature = unknown, Metrics = unknown> implements Disposab
   readonly models: ModelStore<Signature, Metrics>;
   readonly jobs: JobStore;
   readonly egress: EgressStore;
+  readonly policies: PolicyStore;
   readonly #db: DatabaseSync;
 
   private constructor(directory: string, db: DatabaseSync) {
@@ -33,6 +36,7 @@ export class Catalog<Signature = unknown, Metrics = unknown> implements Disposab
     this.models = modelStore(db, join(directory, 'models'));
     this.jobs = jobStore(db);
     this.egress = egressStore(db);
+    this.policies = policyStore(db);
   }
 
   /**
@@ -59,6 +63,11 @@ export class Catalog<Signature = unknown, Metrics = unknown> implements Disposab
         cause,
       });
     }
+  }
+
+  /** What is known of a topic until it is learned anew; a layer above says what a value looks like. */
+  learned<T>(topic: 'statistics' | 'speed'): LearnedStore<T> {
+    return learnedStore<T>(this.#db, topic);
   }
 
   [Symbol.dispose](): void {

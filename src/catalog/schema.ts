@@ -61,6 +61,17 @@ const MIGRATIONS: readonly string[] = [
      at TEXT NOT NULL
    ) STRICT;
    CREATE TABLE settings (name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT;`,
+  `CREATE TABLE policies (
+     name TEXT PRIMARY KEY,
+     body TEXT NOT NULL,
+     created_at TEXT NOT NULL
+   ) STRICT;
+   CREATE TABLE learned (
+     topic TEXT NOT NULL,
+     key TEXT NOT NULL,
+     value TEXT NOT NULL,
+     PRIMARY KEY (topic, key)
+   ) STRICT;`,
 ];
 
 /** Brings `db` to this program's version, in one transaction. */

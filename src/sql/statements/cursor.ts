@@ -121,6 +121,21 @@ export class Cursor {
     return { text: this.text.slice(start), offset: start };
   }
 
+  /** The text up to `words` outside of brackets, or up to the end: an expression that another parser will read. */
+  textUntil(...words: readonly string[]): Located<string> {
+    const { start } = this.token;
+    let depth = 0;
+    let end = start;
+    while (this.token.kind !== 'end' && !(depth === 0 && this.at(...words))) {
+      if (this.at('(')) depth++;
+      if (this.at(')')) depth--;
+      end = this.token.start + this.token.raw.length;
+      this.#at++;
+    }
+    if (end === start) throw this.unexpected(['a condition']);
+    return { value: this.text.slice(start, end), offset: start };
+  }
+
   end(): void {
     if (this.token.kind !== 'end') throw this.unexpected(['the end of the statement']);
   }

@@ -2,6 +2,7 @@
 import { type Position, SQLSTATE } from '../../plan/errors.ts';
 import { Cursor } from './cursor.ts';
 import { createFederatedTable } from './federated-table.ts';
+import { analyze, calibrate, createPolicy } from './policy.ts';
 import { reset, set } from './setting.ts';
 import { describe, show } from './show.ts';
 import { createSilo } from './silo.ts';
@@ -33,6 +34,8 @@ function parse(cursor: Cursor): Statement {
   if (cursor.accept('set')) return set(cursor);
   if (cursor.accept('reset')) return reset(cursor);
   if (cursor.accept('explain')) return explain(cursor);
+  if (cursor.accept('analyze')) return analyze(cursor);
+  if (cursor.accept('calibrate')) return calibrate(cursor);
   if (cursor.accept('alter')) {
     cursor.expect('model');
     const name = cursor.name('a model');
@@ -63,6 +66,8 @@ const STARTS = [
   'DESCRIBE',
   'EXPLAIN',
   'ALTER',
+  'ANALYZE',
+  'CALIBRATE',
   'EXPORT',
   'SET',
   'RESET',
@@ -82,15 +87,16 @@ function create(cursor: Cursor): Statement {
   }
   if (orReplace) throw cursor.unexpected(['MODEL', 'VIEW']);
   if (cursor.accept('silo')) return createSilo(cursor);
+  if (cursor.accept('policy')) return createPolicy(cursor);
   if (cursor.accept('federated')) {
     cursor.expect('table');
     return createFederatedTable(cursor);
   }
-  throw cursor.unexpected(['SILO', 'FEDERATED', 'MODEL', 'VIEW', 'OR']);
+  throw cursor.unexpected(['SILO', 'FEDERATED', 'MODEL', 'VIEW', 'POLICY', 'OR']);
 }
 
 function drop(cursor: Cursor): Drop {
-  const object = cursor.expect('silo', 'federated', 'model', 'view');
+  const object = cursor.expect('silo', 'federated', 'model', 'view', 'policy');
   if (object === 'federated') cursor.expect('table');
   const ifExists = cursor.accept('if', 'exists');
   const name = cursor.name(`a ${object} name`);

@@ -1,4 +1,5 @@
 /** Statements as written, before names are looked up. Positions are offsets into the statement's text. */
+import type { Allowance, Recipient } from '../../plan/policy.ts';
 
 /** A name or value with the place where it was written, for errors. */
 export interface Located<T> {
@@ -30,7 +31,7 @@ export interface CreateSilo {
 /** DROP of one named object. */
 export interface Drop {
   readonly kind: 'drop';
-  readonly object: 'silo' | 'federated-table' | 'model' | 'view';
+  readonly object: 'silo' | 'federated-table' | 'model' | 'view' | 'policy';
   readonly ifExists: boolean;
   readonly name: Located<string>;
 }
@@ -110,6 +111,30 @@ export interface SetSetting {
   readonly value?: string;
 }
 
+export interface CreatePolicy {
+  readonly kind: 'create-policy';
+  readonly name: Located<string>;
+  readonly silo: Located<string>;
+  readonly table: Located<string>;
+  readonly allow: Allowance;
+  readonly to: Recipient;
+  readonly where?: Located<string>;
+  readonly role?: Located<string>;
+}
+
+/** Fetches a table's statistics anew. */
+export interface Analyze {
+  readonly kind: 'analyze';
+  readonly silo: Located<string>;
+  readonly table: Located<string>;
+}
+
+/** Measures the speed of one silo, or of all. */
+export interface Calibrate {
+  readonly kind: 'calibrate';
+  readonly silo?: Located<string>;
+}
+
 /** Everything that the SELECT parser reads. */
 export interface Query {
   readonly kind: 'query';
@@ -128,4 +153,7 @@ export type Statement =
   | ExportModel
   | Explain
   | SetSetting
+  | CreatePolicy
+  | Analyze
+  | Calibrate
   | Query;

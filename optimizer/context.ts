@@ -1,0 +1,18 @@
+/** What the optimizer knows about the world around a plan. */
+import type { Capabilities } from '../connectors/capabilities.ts';
+import type { RelationalNode } from '../src/plan/nodes.ts';
+
+export interface SiloFacts {
+  readonly capabilities: Capabilities;
+  /** Identity of server, database and role (connectors/connector.ts). */
+  readonly context: string;
+}
+
+export interface OptimizerContext {
+  /** Every silo that the plan reads, by name. */
+  readonly silos: ReadonlyMap<string, SiloFacts>;
+  /** `off`: silos are asked for whole tables, everything else runs at the mediator (`SET causeway.pushdown`). */
+  readonly pushdown: 'on' | 'off';
+  /** Estimated rows of a plan, or undefined where nothing is known. */
+  readonly rows?: (plan: RelationalNode) => number | undefined;
+}

@@ -28,7 +28,7 @@ export interface EntityForecast {
  */
 export function forecastEntities(
   setup: SessionSetup,
-  createBackend: (data: SequenceData) => TrainingBackend,
+  create: (data: SequenceData, batch: number) => TrainingBackend,
   { entities, future, steps, weights }: ForecastRequest,
 ): EntityForecast[] {
   const { data, model, scales } = setup;
@@ -56,7 +56,7 @@ export function forecastEntities(
   const last = size - model.outputs;
   const forecasts = able.map(({ name }) => ({ entity: name, values: new Float64Array(steps * model.outputs) }));
   const outputs = new Float32Array(able.length * size);
-  using backend = createBackend({ ...data, values });
+  using backend = create({ ...data, values }, able.length);
   backend.setWeights(weights);
   for (let k = 0; k < steps; k++) {
     backend.predict(

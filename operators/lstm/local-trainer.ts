@@ -2,8 +2,10 @@
 import type { RecordBatch } from 'apache-arrow';
 import { CausewayError, SQLSTATE, throwIfAborted } from '../../src/plan/errors.ts';
 import type { FeatureSpec, ModelSpec, SequenceSpec, SplitSpec } from '../../src/plan/training.ts';
+import type { BackendChoice } from './choose-backend.ts';
 import type { Evaluation } from './evaluation.ts';
 import type { EntityForecast } from './forecast.ts';
+import { isRegression } from './losses.ts';
 import { RowStore } from './row-store.ts';
 import { scaleRows, trainingMoments } from './standardise.ts';
 import { type FeatureStatistics, type TrainedFeatures, trainedFeatures } from './statistics.ts';
@@ -25,6 +27,10 @@ export interface LocalTrainerSpec {
   readonly model: ModelSpec;
   /** Rows per season, for the seasonal naive rule in evaluations. */
   readonly season?: number;
+  /** Default `auto`. */
+  readonly backend?: BackendChoice;
+  /** Training threads; default: two where the model is large enough. Results depend on it in their last bits. */
+  readonly threads?: number;
 }
 
 export interface TrainerSummary {
@@ -57,9 +63,6 @@ interface Ready {
   readonly values: Float32Array;
   readonly thread: TrainingThread;
 }
-
-/** Windows predicted or evaluated per call of the backend, unless the training batch is larger. */
-const SCORING_BATCH = 256;
 
 /**
  * One silo's side of a training run: `open` reads the rows, `statistics` leaves the silo, the merged statistics come
@@ -149,7 +152,8 @@ export class LocalTrainer implements AsyncDisposable {
     const model = { ...asked, inputs: features.kept.length };
     const values = scaleRows(this.#store.values, this.#store.origin, features);
     const thread = new TrainingThread({
-      batch: SCORING_BATCH,
+      backend: this.#spec.backend ?? 'auto',
+      ...(this.#spec.threads === undefined ? {} : { threads: this.#spec.threads }),
       session: {
         silo,
         model,
@@ -203,12 +207,11 @@ export class LocalTrainer implements AsyncDisposable {
     const scale = (target: number) => features.scales[features.targets[target]!]!;
     const predicted = new Float64Array(starts.length * model.outputs);
     const actual = new Float64Array(starts.length * features.targets.length);
-    const classifies = model.loss === 'binary-cross-entropy' || model.loss === 'softmax-cross-entropy';
     starts.forEach((start, k) => {
       for (let o = 0; o < model.outputs; o++) {
         const value = outputs[(k + 1) * size - model.outputs + o]!;
         const { mean, deviation } = scale(Math.floor((o * features.targets.length) / model.outputs));
-        predicted[k * model.outputs + o] = classifies ? value : value * deviation + mean;
+        predicted[k * model.outputs + o] = isRegression(model) ? value * deviation + mean : value;
       }
       features.targets.forEach((column, i) => {
         const value = values[(start + window - 1 + horizon) * model.inputs + column]!;

@@ -37,6 +37,10 @@ function elementwise(
   };
 }
 
+/** Losses whose outputs are values of the targets; the others' outputs are logits. */
+export const isRegression = ({ loss }: ModelSpec): boolean =>
+  loss !== 'binary-cross-entropy' && loss !== 'softmax-cross-entropy';
+
 /** The model's loss, averaged over all elements of a batch. */
 export function lossFunction(spec: ModelSpec): LossFunction {
   switch (spec.loss) {

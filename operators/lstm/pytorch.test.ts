@@ -3,8 +3,8 @@ import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import type { ModelSpec, OptimizerSpec } from '../../src/plan/training.ts';
 import type { SequenceData } from './backend.ts';
+import { createBackend } from './choose-backend.ts';
 import { initialWeights } from './model.ts';
-import { ReferenceBackend } from './reference-backend.ts';
 
 interface Case {
   readonly name: string;
@@ -53,19 +53,23 @@ function relativeError(a: ArrayLike<number>, b: readonly number[]): number {
 
 const starts = Uint32Array.from({ length: fixture.windows }, (_, k) => k);
 
-describe.each(fixture.cases)('$name', (one) => {
-  it('has the gradient PyTorch has', () => {
-    using backend = new ReferenceBackend(one.spec, dataOf(one));
+const wasm = (threads: number) => ({ choice: 'wasm', threads }) as const;
+
+const BACKENDS = [
+  ['reference', { choice: 'reference' }],
+  ['wasm, one thread', wasm(1)],
+  ['wasm, two threads', wasm(2)],
+] as const;
+
+describe.each(BACKENDS)('%s', (_, options) => {
+  it.each(fixture.cases)('has the gradient PyTorch has, and its weights after five steps: $name', (one) => {
+    using backend = createBackend(one.spec, dataOf(one), { ...options, batch: fixture.windows });
     backend.setWeights(firstWeights(one));
     const { gradient, loss } = backend.gradients(starts);
     expect(gradient.length).toBe(one.gradient.length);
     expect(loss).toBeCloseTo(one.losses[0]!, 5);
     expect(relativeError(gradient, one.gradient)).toBeLessThan(1e-4);
-  });
 
-  it('has the weights PyTorch has after five steps', () => {
-    using backend = new ReferenceBackend(one.spec, dataOf(one));
-    backend.setWeights(firstWeights(one));
     backend.startOptimizer(one.optimizer);
     const losses = one.losses.map(() =>
       backend.trainStep(starts, { learningRate: one.optimizer.learningRate, dropoutSeed: 0 }),

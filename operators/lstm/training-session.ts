@@ -3,7 +3,7 @@ import { CausewayError, canceled, SQLSTATE } from '../../src/plan/errors.ts';
 import type { LocalTrainingSpec, ModelSpec } from '../../src/plan/training.ts';
 import { gatherTargets, outputsPerWindow, type SequenceData, type TrainingBackend } from './backend.ts';
 import { ErrorCounter, type Evaluation, type TargetEvaluation } from './evaluation.ts';
-import { lossFunction } from './losses.ts';
+import { isRegression, lossFunction } from './losses.ts';
 import { scheduledRate } from './optimizers.ts';
 import { deriveSeed, MersenneTwister, shuffle } from './random.ts';
 import type { Scale } from './statistics.ts';
@@ -47,19 +47,22 @@ export interface TrainResult {
   readonly rowsPerSecond: number;
 }
 
+/** Windows scored at once, unless training batches are larger. */
+const SCORING_BATCH = 64;
+
 const STOP = 0;
 const STEPS = 1;
 
 export class TrainingSession {
   readonly #setup: SessionSetup;
-  readonly #backend: TrainingBackend;
-  readonly #batch: number;
+  readonly #create: (batch: number) => TrainingBackend;
+  #capacity = 0;
+  #current: TrainingBackend | undefined;
 
-  /** `batch` is the largest number of windows the backend takes at once. */
-  constructor(setup: SessionSetup, backend: TrainingBackend, batch: number) {
+  /** `create` makes a backend for batches of up to so many windows. */
+  constructor(setup: SessionSetup, create: (batch: number) => TrainingBackend) {
     this.#setup = setup;
-    this.#backend = backend;
-    this.#batch = batch;
+    this.#create = create;
   }
 
   /** Trains one round from `weights`, with fresh optimizer state. The same request gives the same bits. */
@@ -68,8 +71,9 @@ export class TrainingSession {
     const { batch, epochs, optimizer, round, rounds, seed, weights } = request;
     const began = performance.now();
     const learningRate = scheduledRate(optimizer, round, rounds ?? round);
-    this.#backend.setWeights(weights);
-    this.#backend.startOptimizer(optimizer);
+    const backend = this.#backend(batch);
+    backend.setWeights(weights);
+    backend.startOptimizer(optimizer);
     Atomics.store(control, STEPS, 0);
     const losses: number[] = [];
     let steps = 0;
@@ -81,7 +85,7 @@ export class TrainingSession {
         if (Atomics.load(control, STOP)) throw canceled();
         const starts = order.subarray(from, from + batch);
         const dropoutSeed = deriveSeed(seed, silo, round, epoch, from);
-        const loss = this.#backend.trainStep(starts, { learningRate, dropoutSeed });
+        const loss = backend.trainStep(starts, { learningRate, dropoutSeed });
         if (!Number.isFinite(loss)) throw this.#diverged(loss, steps + 1, round, starts);
         sum += loss * starts.length;
         Atomics.store(control, STEPS, ++steps);
@@ -90,7 +94,7 @@ export class TrainingSession {
     }
     const seconds = (performance.now() - began) / 1000;
     return {
-      weights: this.#backend.getWeights(),
+      weights: backend.getWeights(),
       windows: windows.train.length,
       loss: losses.at(-1) ?? Number.NaN,
       losses,
@@ -104,11 +108,12 @@ export class TrainingSession {
   predict(weights: Float32Array, starts: Uint32Array): Float32Array {
     const size = outputsPerWindow(this.#setup.model, this.#setup.data.window);
     const outputs = new Float32Array(starts.length * size);
-    this.#backend.setWeights(weights);
-    for (let from = 0; from < starts.length; from += this.#batch) {
+    const backend = this.#backend(SCORING_BATCH);
+    backend.setWeights(weights);
+    for (let from = 0; from < starts.length; from += this.#capacity) {
       if (Atomics.load(this.#setup.control, STOP)) throw canceled();
-      const chunk = starts.subarray(from, from + this.#batch);
-      this.#backend.predict(chunk, outputs.subarray(from * size, (from + chunk.length) * size));
+      const chunk = starts.subarray(from, from + this.#capacity);
+      backend.predict(chunk, outputs.subarray(from * size, (from + chunk.length) * size));
     }
     return outputs;
   }
@@ -129,6 +134,16 @@ export class TrainingSession {
       lossWeight: loss.weight(targets, rows),
       targets: isRegression(model) ? data.targets.map((_, i) => this.#errors(i, starts, outputs)) : [],
     };
+  }
+
+  /** The backend in use, remade when it is too small. */
+  #backend(batch: number): TrainingBackend {
+    if (this.#current === undefined || this.#capacity < batch) {
+      this.#current?.[Symbol.dispose]();
+      this.#current = this.#create(batch);
+      this.#capacity = batch;
+    }
+    return this.#current;
   }
 
   #errors(index: number, starts: Uint32Array, outputs: Float32Array): TargetEvaluation {
@@ -198,10 +213,6 @@ export class TrainingSession {
     );
   }
 }
-
-/** Losses whose outputs are values of the targets. */
-export const isRegression = (model: ModelSpec): boolean =>
-  model.loss !== 'binary-cross-entropy' && model.loss !== 'softmax-cross-entropy';
 
 /** The output that is the point forecast of target `index`: the level nearest to the median, or the value itself. */
 export function pointOutput(model: ModelSpec, index: number, targets: number): number {

@@ -1,6 +1,7 @@
 /** A training session on a thread of its own, so that the process that owns it stays responsive. */
 import { Worker } from 'node:worker_threads';
 import { CausewayError, canceled, SQLSTATE } from '../../src/plan/errors.ts';
+import type { BackendChoice } from './choose-backend.ts';
 import type { Evaluation } from './evaluation.ts';
 import type { EntityForecast, ForecastRequest } from './forecast.ts';
 import type { SessionSetup, TrainRequest, TrainResult } from './training-session.ts';
@@ -8,8 +9,8 @@ import type { Part } from './windows.ts';
 
 export interface ThreadSetup {
   readonly session: SessionSetup;
-  /** Largest number of windows per call of the backend. */
-  readonly batch: number;
+  readonly backend: BackendChoice;
+  readonly threads?: number;
 }
 
 type Question =

@@ -1,14 +1,17 @@
 /** Entry point of a training thread: answers one request after the other. See training-thread.ts for the other side. */
 import { parentPort, workerData } from 'node:worker_threads';
 import { CausewayError, messageOf, SQLSTATE } from '../../src/plan/errors.ts';
+import type { SequenceData } from './backend.ts';
+import { createBackend } from './choose-backend.ts';
 import { forecastEntities } from './forecast.ts';
-import { ReferenceBackend } from './reference-backend.ts';
 import { TrainingSession } from './training-session.ts';
 import type { ThreadReply, ThreadRequest, ThreadSetup } from './training-thread.ts';
 
 const setup = workerData as ThreadSetup;
-const backend = new ReferenceBackend(setup.session.model, setup.session.data);
-const session = new TrainingSession(setup.session, backend, setup.batch);
+const { backend, session: silo, threads } = setup;
+const create = (data: SequenceData, batch: number) =>
+  createBackend(silo.model, data, { choice: backend, batch, ...(threads === undefined ? {} : { threads }) });
+const session = new TrainingSession(silo, (batch) => create(silo.data, batch));
 
 function answer(request: ThreadRequest): unknown {
   switch (request.kind) {
@@ -19,7 +22,7 @@ function answer(request: ThreadRequest): unknown {
     case 'predict':
       return session.predict(request.weights, request.starts);
     case 'forecast':
-      return forecastEntities(setup.session, (data) => new ReferenceBackend(setup.session.model, data), request);
+      return forecastEntities(silo, create, request);
   }
 }
 

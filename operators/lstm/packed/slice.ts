@@ -1,0 +1,202 @@
+/** One thread's share of a batch: gather, forward, loss, backward. */
+import type { ModelSpec } from '../../../src/plan/training.ts';
+import type { SequenceData } from '../backend.ts';
+import { type LossFunction, lossFunction } from '../losses.ts';
+import { type Arena, CONTROL, OPERATION, type SliceOffsets } from './arena.ts';
+import { DESCRIPTOR_BYTES, WORD } from './descriptor.ts';
+import type { Kernels } from './kernels.ts';
+
+export class Slice {
+  readonly #spec: ModelSpec;
+  readonly #data: SequenceData;
+  readonly #arena: Arena;
+  readonly #index: number;
+  readonly #memory: ArrayBufferLike;
+  readonly #kernels: Kernels;
+  readonly #at: SliceOffsets;
+  readonly #loss: LossFunction;
+  readonly #control: Int32Array;
+  readonly #starts: Uint32Array;
+  readonly #descriptors: readonly Uint32Array[];
+
+  constructor(
+    spec: ModelSpec,
+    data: SequenceData,
+    arena: Arena,
+    index: number,
+    memory: ArrayBufferLike,
+    kernels: Kernels,
+  ) {
+    this.#spec = spec;
+    this.#data = data;
+    this.#arena = arena;
+    this.#index = index;
+    this.#memory = memory;
+    this.#kernels = kernels;
+    this.#at = arena.slices[index]!;
+    this.#loss = lossFunction(spec);
+    this.#control = new Int32Array(memory, arena.control, 16);
+    this.#starts = new Uint32Array(memory, arena.starts, arena.batch);
+    this.#descriptors = arena.layout.layers.map((_, layer) => this.#describe(layer));
+    this.#fillOnes();
+  }
+
+  /** Windows of the batch that are this slice's: [from, to). */
+  range(batch: number): readonly [number, number] {
+    const share = (i: number) => Math.floor((batch * i) / this.#arena.slices.length);
+    return [share(this.#index), share(this.#index + 1)];
+  }
+
+  /** Does what the control block says. Outputs are left in the arena, time-major: steps × windows × outputs. */
+  run(): void {
+    const operation = this.#control[CONTROL.operation]!;
+    const [from, to] = this.range(this.#control[CONTROL.batch]!);
+    const rows = to - from;
+    if (rows === 0) {
+      new Float32Array(this.#memory, this.#at.gradient, this.#arena.layout.length).fill(0);
+      new Float64Array(this.#memory, this.#at.loss, 1)[0] = 0;
+      return;
+    }
+    this.#aim(from, rows);
+    this.#gatherInputs(from, rows);
+    for (const { byteOffset } of this.#descriptors) this.#kernels.forward(byteOffset);
+    this.#head(rows, (h, stride, outputRows, hidden) => {
+      const { layout, weights } = this.#arena;
+      const bias = weights + layout.headBias * 4;
+      const { outputs } = this.#spec;
+      this.#kernels.headForward(
+        h,
+        stride,
+        outputRows,
+        hidden,
+        weights + layout.head * 4,
+        bias,
+        outputs,
+        this.#at.outputs,
+      );
+    });
+    if (operation === OPERATION.gradient) this.#backward(from, rows);
+  }
+
+  /** Outputs of the last run. */
+  get outputs(): Float32Array {
+    const rows = this.#arena.rows * (this.#spec.readout === 'every' ? this.#data.window : 1);
+    return new Float32Array(this.#memory, this.#at.outputs, rows * this.#spec.outputs);
+  }
+
+  #backward(from: number, rows: number): void {
+    const outputRows = rows * (this.#spec.readout === 'every' ? this.#data.window : 1);
+    const targets = new Float32Array(this.#memory, this.#at.targets, outputRows * this.#data.targets.length);
+    this.#gatherTargets(from, rows, targets);
+    const slopes = new Float32Array(this.#memory, this.#at.slopes, outputRows * this.#spec.outputs);
+    const scale = new Float64Array(this.#memory, this.#arena.scale, 1)[0]!;
+    const sum = this.#loss.accumulate(this.outputs, targets, slopes, outputRows, scale);
+    new Float64Array(this.#memory, this.#at.loss, 1)[0] = sum;
+    this.#head(rows, (h, stride, count, hidden) => {
+      const { layout, weights } = this.#arena;
+      const gradient = this.#at.gradient + layout.head * 4;
+      const bias = this.#at.gradient + layout.headBias * 4;
+      const head = weights + layout.head * 4;
+      const dh = this.#at.dh.at(-1)!;
+      const { outputs } = this.#spec;
+      this.#kernels.headBackward(h, stride, count, hidden, head, outputs, this.#at.slopes, dh, gradient, bias);
+    });
+    for (const { byteOffset } of this.#descriptors.toReversed()) this.#kernels.backward(byteOffset);
+  }
+
+  /** Calls `use` with the hidden rows that the head reads. */
+  #head(rows: number, use: (h: number, strideBytes: number, rows: number, hidden: number) => void): void {
+    const { columns, hidden, stride } = this.#arena.layout.layers.at(-1)!;
+    const every = this.#spec.readout === 'every';
+    const firstRow = (every ? 1 : this.#data.window) * rows;
+    const h = this.#at.z.at(-1)! + (firstRow * stride + columns - hidden) * 4;
+    use(h, stride * 4, every ? rows * this.#data.window : rows, hidden);
+  }
+
+  /** The words that never change. */
+  #describe(layer: number): Uint32Array {
+    const { layout, transposed, weights } = this.#arena;
+    const packed = layout.layers[layer]!;
+    const words = new Uint32Array(this.#memory, this.#at.descriptors[layer]!, DESCRIPTOR_BYTES / 4);
+    const every = layer < this.#spec.layers - 1 || this.#spec.readout === 'every';
+    const { dropout, hidden, layers } = this.#spec;
+    words[WORD.steps] = this.#data.window;
+    words[WORD.inputs] = packed.inputs;
+    words[WORD.columns] = packed.columns;
+    words[WORD.hidden] = packed.hidden;
+    words[WORD.stride] = packed.stride;
+    words[WORD.z] = this.#at.z[layer]!;
+    words[WORD.g] = this.#at.g[layer]!;
+    words[WORD.gStride] = this.#at.gStride[layer]!;
+    words[WORD.c] = this.#at.c[layer]!;
+    words[WORD.carry] = this.#at.carry;
+    words[WORD.dh] = this.#at.dh[layer]!;
+    words[WORD.dhEvery] = every ? 1 : 0;
+    words[WORD.weights] = weights + packed.offset * 4;
+    words[WORD.transposed] = transposed[layer]!;
+    words[WORD.gradient] = this.#at.gradient + packed.offset * 4;
+    words[WORD.cell] = this.#spec.cell === 'gru' ? 1 : 0;
+    words[WORD.belowStride] = layer === 0 ? 0 : layout.layers[layer - 1]!.stride;
+    words[WORD.exampleStride] = layers * this.#data.window * hidden;
+    words[WORD.logicalHidden] = hidden;
+    words[WORD.dx] = layer === 0 ? 0 : this.#at.dh[layer - 1]!;
+    words[WORD.stateFrom] = packed.inputs + 1;
+    words[WORD.scratch] = this.#at.scratch;
+    new Float32Array(words.buffer, words.byteOffset)[WORD.keep] = 1 / (1 - dropout);
+    return words;
+  }
+
+  /** The words that depend on the batch. */
+  #aim(from: number, rows: number): void {
+    const { layers } = this.#arena.layout;
+    const { dropout, hidden } = this.#spec;
+    const dropping = this.#control[CONTROL.dropout] === 1 && dropout > 0;
+    this.#descriptors.forEach((words, layer) => {
+      words[WORD.rows] = rows;
+      if (layer === 0) return;
+      const below = layers[layer - 1]!;
+      words[WORD.below] = this.#at.z[layer - 1]! + (rows * below.stride + below.columns - below.hidden) * 4;
+      words[WORD.seed] = this.#control[CONTROL.dropoutSeed]!;
+      words[WORD.threshold] = dropping ? Math.ceil(dropout * 2 ** 32) : 0;
+      words[WORD.example] = (from * this.#spec.layers + layer) * this.#data.window * hidden;
+    });
+  }
+
+  #fillOnes(): void {
+    this.#arena.layout.layers.forEach((layer, l) => {
+      const z = new Float32Array(
+        this.#memory,
+        this.#at.z[l]!,
+        (this.#data.window + 1) * this.#arena.rows * layer.stride,
+      );
+      for (let row = 0; row < z.length; row += layer.stride) {
+        for (let k = 0; k < layer.ones; k++) z[row + layer.inputs + k] = 1;
+      }
+    });
+  }
+
+  #gatherInputs(from: number, rows: number): void {
+    const { features, values, window } = this.#data;
+    const { stride } = this.#arena.layout.layers[0]!;
+    const z = new Float32Array(this.#memory, this.#at.z[0]!, window * rows * stride);
+    for (let b = 0; b < rows; b++) {
+      let read = this.#starts[from + b]! * features;
+      for (let t = 0; t < window; t++) {
+        const write = (t * rows + b) * stride;
+        for (let i = 0; i < features; i++) z[write + i] = values[read++]!;
+      }
+    }
+  }
+
+  /** As `gatherTargets` of backend.ts, time-major. */
+  #gatherTargets(from: number, rows: number, into: Float32Array): void {
+    const { features, horizon, targets, values, window } = this.#data;
+    let next = 0;
+    for (let t = this.#spec.readout === 'every' ? 0 : window - 1; t < window; t++) {
+      for (let b = 0; b < rows; b++) {
+        const row = (this.#starts[from + b]! + t + horizon) * features;
+        for (const target of targets) into[next++] = values[row + target]!;
+      }
+    }
+  }
+}

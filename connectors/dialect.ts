@@ -1,7 +1,10 @@
 /** A dialect is a table of spelling. The one unparser (optimizer/unparse) reads it; there are no subclasses. */
 import type { TypeKind } from '../src/plan/types.ts';
 
-/** How a call is spelled: `$1`, `$2` … stand for the unparsed arguments, `$*` for all of them with commas. */
+/**
+ * How a call is spelled: `$1`, `$2` … stand for the unparsed arguments, `$*` for all of them with commas, `$2*` for those
+ * from the second on, `$#1` for a text literal without its quotes (the field of `extract`).
+ */
 export type Template = string;
 
 export interface Dialect {

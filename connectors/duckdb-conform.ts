@@ -7,7 +7,7 @@ import { CausewayError, SQLSTATE } from '../src/plan/errors.ts';
 import type { SqlType } from '../src/plan/types.ts';
 import type { ColumnInfo, ResultColumn } from './connector.ts';
 import { duckdbError } from './duckdb-errors.ts';
-import { duckdbTypeName, sqlTypeOf } from './duckdb-types.ts';
+import { duckdbTypeName, QUOTIENT, sqlTypeOf } from './duckdb-types.ts';
 
 /** Names and DuckDB types of a query's columns, without running it. */
 async function preparedColumns(
@@ -69,6 +69,7 @@ function readable(name: string, actual: DuckDBType, target: SqlType): string | u
   switch (target.kind) {
     case 'numeric':
       if (duckdbTypeName(target) !== undefined) return undefined;
+      if (isQuotient(actual)) return `pg_quotient_text(${name}::VARCHAR)`;
       return isFloat(actual) ? `${name}::DOUBLE` : `${name}::VARCHAR`;
     case 'char':
       return `rpad(${name}::VARCHAR, greatest(${target.length}, length(${name}::VARCHAR))::INTEGER, ' ')`;
@@ -101,6 +102,8 @@ function sameDuckDBType(actual: DuckDBType, target: SqlType): boolean {
   return TYPE_IDS[target.kind] === actual.typeId && !(actual.alias === 'JSON' && !target.kind.startsWith('json'));
 }
 
+const isQuotient = (type: DuckDBType) =>
+  type.typeId === DuckDBTypeId.DECIMAL && type.width === QUOTIENT.width && type.scale === QUOTIENT.scale;
 const isText = (type: DuckDBType) => type.typeId === DuckDBTypeId.VARCHAR;
 const isFloat = (type: DuckDBType) => type.typeId === DuckDBTypeId.DOUBLE || type.typeId === DuckDBTypeId.FLOAT;
 const isList = (type: DuckDBType) => type.typeId === DuckDBTypeId.LIST;

@@ -1,42 +1,210 @@
-/** DuckDB as this process runs it: how it is spelled, and what of it is PostgreSQL's answer. */
+/**
+ * DuckDB as this process runs it (duckdb-process.ts): how it is spelled so that it answers as PostgreSQL does. One table
+ * for the mediator, for .duckdb files and for files that DuckDB reads; the `pg_…` names are of duckdb-functions.ts.
+ */
+import { TYPE_KINDS } from '../src/plan/types.ts';
 import type { Capabilities } from './capabilities.ts';
-import type { Dialect } from './dialect.ts';
+import type { Dialect, Template } from './dialect.ts';
 
-export const duckdbDialect: Dialect = {
+const INTEGERS = ['smallint', 'integer', 'bigint'] as const;
+/** Decimals that hold every value of an integer type: DuckDB's own numeric has three decimals. */
+const INTEGER_DIGITS = { smallint: 5, integer: 10, bigint: 19 } as const;
+const TEXTS = ['text', 'varchar', 'char', 'unknown'] as const;
+const INSTANTS = ['date', 'timestamp', 'timestamptz'] as const;
+
+/** The same template under `name(kind)` of the first argument, for each kind. */
+const perType = (
+  name: string,
+  kinds: readonly string[],
+  template: Template | ((kind: string) => Template),
+): Record<string, Template> =>
+  Object.fromEntries(
+    kinds.map((kind) => [`${name}(${kind})`, typeof template === 'string' ? template : template(kind)]),
+  );
+
+/** The same template under `cast(kind):text` and the other character types. */
+const castToText = (kinds: readonly string[], template: Template): Record<string, Template> =>
+  Object.fromEntries(kinds.flatMap((kind) => ['text', 'varchar'].map((to) => [`cast(${kind}):${to}`, template])));
+
+/** Division and remainder fail on zero as in PostgreSQL; DuckDB would answer NULL or infinity. */
+const checked = (operation: string): Template =>
+  `CASE WHEN $2 = 0 THEN error('division by zero') ELSE ${operation} END`;
+
+const calls: Record<string, Template> = {
+  // Numbers
+  '/:integer': checked('$1 // $2'),
+  '/:smallint': checked('CAST($1 // $2 AS SMALLINT)'),
+  '/:bigint': checked('$1 // $2'),
+  '/:numeric': 'pg_numeric_divide($1, $2)',
+  '/:double': checked('$1 / $2'),
+  '/:real': checked('$1 / $2'),
+  '/:interval': checked('pg_interval_scale($1, 1.0::DOUBLE / $2)'),
+  '*(interval,double)': 'pg_interval_scale($1, $2)',
+  '*(double,interval)': 'pg_interval_scale($2, $1)',
+  ...perType('%', [...INTEGERS, 'numeric'], checked('$1 % $2')),
+  ...perType('mod', [...INTEGERS, 'numeric'], checked('$1 % $2')),
+  'round(double)': 'round_even($1, 0)',
+  'round(real)': 'round_even($1, 0)',
+  sign: 'CAST(sign($1) AS INTEGER)',
+  '#': 'xor($1, $2)',
+  '^': 'pg_power($1, $2)',
+  power: 'pg_power($1, $2)',
+  ...Object.fromEntries(
+    INTEGERS.map((kind) => [`cast(${kind}):numeric`, `CAST($1 AS DECIMAL(${INTEGER_DIGITS[kind]}, 0))`]),
+  ),
+  'cast(numeric):numeric': '$1',
+  ...castToText(['double'], 'pg_double_text($1)'),
+  ...castToText(['real'], 'pg_real_text($1)'),
+  ...castToText(['interval'], 'pg_interval_text($1)'),
+  ...castToText(['array'], 'pg_array_text($1)'),
+  ...castToText(['bytea'], 'pg_bytea_text($1)'),
+  'cast(text):jsonb': 'CAST(pg_jsonb($1) AS JSON)',
+  'cast(unknown):jsonb': 'CAST(pg_jsonb($1) AS JSON)',
+  'cast(json):jsonb': 'CAST(pg_jsonb($1) AS JSON)',
+  // Text. A backslash escapes in PostgreSQL's LIKE; without one the plain operator is quicker.
+  like: "$1 LIKE $2 ESCAPE '\\'",
+  'like/3': '$1 LIKE $2 ESCAPE $3',
+  ilike: "$1 ILIKE $2 ESCAPE '\\'",
+  'ilike/3': '$1 ILIKE $2 ESCAPE $3',
+  similar_to: 'regexp_full_match($1, pg_similar_pattern($2))',
+  'similar_to/3': 'regexp_full_match($1, pg_similar_pattern($2, $3))',
+  '~': "regexp_matches($1, $2, 's')",
+  '~*': "regexp_matches($1, $2, 'is')",
+  '!~': "NOT regexp_matches($1, $2, 's')",
+  '!~*': "NOT regexp_matches($1, $2, 'is')",
+  regexp_like: 'regexp_matches($*)',
+  ...Object.fromEntries(
+    TEXTS.flatMap((kind) => [
+      [`substring(${kind},integer)`, 'pg_substring($*)'],
+      [`substring(${kind},integer,integer)`, 'pg_substring($*)'],
+      ...TEXTS.map((pattern) => [`substring(${kind},${pattern})`, 'pg_substring_regex($*)']),
+    ]),
+  ),
+  'substring(bytea)': 'CAST(pg_substring($*) AS BLOB)',
+  length: 'CAST(length($1) AS INTEGER)',
+  'length(bytea)': 'CAST(octet_length($1) AS INTEGER)',
+  char_length: 'CAST(length($1) AS INTEGER)',
+  octet_length: 'CAST(strlen($1) AS INTEGER)',
+  'octet_length(bytea)': 'CAST(octet_length($1) AS INTEGER)',
+  bit_length: 'CAST(8 * strlen($1) AS INTEGER)',
+  'bit_length(bytea)': 'CAST(8 * octet_length($1) AS INTEGER)',
+  strpos: 'CAST(strpos($1, $2) AS INTEGER)',
+  position: 'CAST(strpos($2, $1) AS INTEGER)',
+  'ltrim/1': "ltrim($1, ' ')",
+  'rtrim/1': "rtrim($1, ' ')",
+  lpad: 'pg_lpad($*)',
+  rpad: 'pg_rpad($*)',
+  overlay: 'pg_overlay($*)',
+  to_hex: 'pg_to_hex($1)',
+  encode: 'pg_encode($*)',
+  decode: 'pg_decode($*)',
+  format: 'pg_format($*)',
+  string_to_array: 'pg_string_to_array($*)',
+  regexp_split_to_array: 'string_split_regex($1, $2)',
+  text_collate_c: '$1',
+  // Time
+  extract: 'pg_extract_$#1($2)',
+  date_part: 'CAST(pg_extract_$#1($2) AS DOUBLE)',
+  'date_trunc(text,date)': 'date_trunc($1, CAST($2 AS TIMESTAMP))',
+  'date_trunc/3': 'timezone($3, date_trunc($1, timezone($3, $2)))',
+  '+(date,interval)': 'CAST($1 AS TIMESTAMP) + $2',
+  '+(interval,date)': 'CAST($2 AS TIMESTAMP) + $1',
+  '-(date,interval)': 'CAST($1 AS TIMESTAMP) - $2',
+  '-(date,date)': "CAST(date_diff('day', $2, $1) AS INTEGER)",
+  '-(time,time)': 'to_microseconds(epoch_us($1) - epoch_us($2))',
+  ...Object.fromEntries(
+    ['now', 'statement_timestamp', 'transaction_timestamp', 'current_timestamp'].map((name) => [name, 'now()']),
+  ),
+  clock_timestamp: 'now()',
+  current_date: 'current_date()',
+  localtimestamp: "timezone('UTC', now())",
+  localtime: "CAST(timezone('UTC', now()) AS TIME)",
+  current_time: 'CAST(now() AS TIMETZ)',
+  ...perType('to_char', INSTANTS, 'pg_to_char_time(CAST($1 AS TIMESTAMP), $2)'),
+  'to_char(interval)': "pg_to_char_time(TIMESTAMP '1970-01-01' + $1, $2)",
+  to_char: 'pg_to_char_number(CAST($1 AS VARCHAR), $2)',
+  'to_timestamp/2': 'pg_to_timestamp($*)',
+  // Arrays
+  array: '[$*]',
+  subscript: 'pg_subscript($*)',
+  slice: 'pg_slice($*)',
+  array_length: 'pg_array_length($*)',
+  array_upper: 'pg_array_length($*)',
+  array_lower: 'CASE WHEN $2 = 1 AND len($1) > 0 THEN 1 END',
+  cardinality: 'CAST(len($1) AS INTEGER)',
+  array_cat: 'pg_array_cat($*)',
+  array_append: 'pg_array_cat($1, [$2])',
+  array_prepend: 'pg_array_cat([$1], $2)',
+  array_remove: 'pg_array_remove($*)',
+  array_to_string: 'pg_array_to_string($*)',
+  '||(array,array)': 'pg_array_cat($1, $2)',
+  '||(array)': 'pg_array_cat($1, [$2])',
+  '||:array': 'pg_array_cat([$1], $2)',
+  '@>(array)': 'list_has_all($1, $2)',
+  '<@(array)': 'list_has_all($2, $1)',
+  '&&(array)': 'list_has_any($1, $2)',
+  // JSON
+  '#>': 'pg_json_path($*)',
+  '#>>': 'pg_json_path_text($*)',
+  '@>(jsonb)': 'json_contains($1, $2)',
+  '<@(jsonb)': 'json_contains($2, $1)',
+  '?': 'list_contains(json_keys($1), $2)',
+  json_extract_path: 'pg_json_path($1, [$2*])',
+  jsonb_extract_path: 'pg_json_path($1, [$2*])',
+  json_extract_path_text: 'pg_json_path_text($1, [$2*])',
+  jsonb_extract_path_text: 'pg_json_path_text($1, [$2*])',
+  json_build_object: 'json_object($*)',
+  jsonb_build_object: 'CAST(pg_jsonb(json_object($*)) AS JSON)',
+  json_build_array: 'json_array($*)',
+  jsonb_build_array: 'CAST(pg_jsonb(json_array($*)) AS JSON)',
+  to_jsonb: 'CAST(pg_jsonb(to_json($1)) AS JSON)',
+  json_array_length: 'CAST(json_array_length($1) AS INTEGER)',
+  jsonb_array_length: 'CAST(json_array_length($1) AS INTEGER)',
+  json_typeof: 'pg_json_typeof($1)',
+  jsonb_typeof: 'pg_json_typeof($1)',
+};
+
+const aggregates: Record<string, Template> = {
+  ...perType('sum', ['smallint', 'integer'], 'CAST(sum($*)$tail AS BIGINT)'),
+  'sum(bigint)': 'CAST(sum($*)$tail AS DECIMAL(38, 0))',
+  'avg:numeric': 'pg_numeric_divide(sum($*)$tail, count($*)$tail)',
+  every: 'bool_and($*)',
+  json_agg: 'to_json(list($*)$tail)',
+  jsonb_agg: 'CAST(pg_jsonb(to_json(list($*)$tail)) AS JSON)',
+  json_object_agg: 'json_group_object($*)',
+  jsonb_object_agg: 'CAST(pg_jsonb(json_group_object($*)$tail) AS JSON)',
+  regr_count: 'CAST(regr_count($*)$tail AS BIGINT)',
+  ntile: 'CAST(ntile($*)$tail AS INTEGER)',
+};
+
+export const duckdbDialect: Dialect = Object.freeze({
   name: 'duckdb',
   identifierQuotes: ['"', '"'],
-  calls: {
-    '/': 'pg_divide($1, $2)',
-    '%': 'pg_modulo($1, $2)',
-    mod: 'pg_modulo($1, $2)',
-    '#': 'xor($1, $2)',
-    '~': 'regexp_matches($1, $2)',
-    '~*': "regexp_matches($1, $2, 'i')",
-    '!~': 'NOT regexp_matches($1, $2)',
-    '!~*': "NOT regexp_matches($1, $2, 'i')",
-    like: "$1 LIKE $2 ESCAPE '\\'",
-    ilike: "$1 ILIKE $2 ESCAPE '\\'",
-    substring: 'pg_substring($*)',
-    position: 'strpos($1, $2)',
-    strpos: 'strpos($1, $2)',
-    char_length: 'length($1)',
-    octet_length: 'strlen($1)',
-    ceil: 'ceil($1)',
-    round: 'pg_round($*)',
-    to_hex: 'lower(to_hex($1))',
-    array: '[$*]',
+  calls,
+  aggregates,
+  types: {
+    double: 'DOUBLE',
+    real: 'FLOAT',
+    numeric: 'DECIMAL($p, $s)',
+    text: 'VARCHAR',
+    varchar: 'VARCHAR',
+    char: 'VARCHAR',
+    bytea: 'BLOB',
+    json: 'JSON',
+    jsonb: 'JSON',
+    time: 'TIME',
+    timetz: 'TIMETZ',
+    timestamp: 'TIMESTAMP',
+    timestamptz: 'TIMESTAMPTZ',
+    unknown: 'VARCHAR',
   },
-  aggregates: { every: 'bool_and($1)' },
-  types: { bytea: 'BLOB', real: 'FLOAT', double: 'DOUBLE', jsonb: 'JSON', numeric: 'DECIMAL($p,$s)' },
-  literals: {},
+  literals: { bytea: 'unhex(substring($1, 3))' },
   nullOrdering: 'standard',
   booleanLiterals: 'keyword',
   limit: 'limit-offset',
-};
+} satisfies Dialect);
 
-const exact = (names: string): Record<string, 'exact'> =>
-  Object.fromEntries(names.split(/\s+/).map((name) => [name, 'exact'] as const));
-
+/** What runs in a .duckdb file or over files runs in the mediator's own engine: pushing it changes nothing. */
 export const duckdbCapabilities: Capabilities = {
   language: 'sql',
   dialect: duckdbDialect,
@@ -53,36 +221,9 @@ export const duckdbCapabilities: Capabilities = {
     subquery: 'exact',
     values: 'exact',
   },
-  functions: exact(
-    `+ - * / % mod negate plus = <> < <= > >= is_distinct_from is_not_distinct_from and or not is_null is_not_null
-     is_true is_false is_not_true is_not_false in_list between like ilike ~ ~* !~ !~* || & | # << >>
-     abs ceil floor sign sqrt exp ln power greatest least coalesce nullif
-     length char_length octet_length lower upper substring left right btrim ltrim rtrim lpad rpad strpos position
-     replace repeat reverse concat concat_ws split_part starts_with md5 to_hex
-     date_trunc make_date extract`,
-  ),
-  aggregates: exact('count sum min max bool_and bool_or every string_agg array_agg'),
-  types: [
-    'boolean',
-    'smallint',
-    'integer',
-    'bigint',
-    'real',
-    'double',
-    'numeric',
-    'text',
-    'varchar',
-    'bytea',
-    'date',
-    'time',
-    'timetz',
-    'timestamp',
-    'timestamptz',
-    'interval',
-    'uuid',
-    'json',
-    'array',
-  ],
+  functions: { '*': 'exact' },
+  aggregates: { '*': 'exact' },
+  types: TYPE_KINDS,
   maxListLength: 100_000,
   training: 'none',
 };

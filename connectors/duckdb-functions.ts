@@ -1,22 +1,115 @@
 /**
  * PostgreSQL's functions and operators where DuckDB has none or answers otherwise: SQL macros, made once in the
- * process's DuckDB. `pg_…` are meant by the dialect (duckdb-dialect.ts); the others carry PostgreSQL's own names.
+ * process's DuckDB over the scalars of duckdb-scalars.ts. `pg_…` are meant by the dialect (duckdb-dialect.ts); the others
+ * carry PostgreSQL's own names, so that texts which are run as they stand find them too.
  */
 export const POSTGRES_MACROS: readonly string[] = [
   // Arithmetic that fails as PostgreSQL's does.
   `pg_divide(a, b) AS CASE WHEN b = 0 THEN error('division by zero') ELSE a / b END`,
   `pg_modulo(a, b) AS CASE WHEN b = 0 THEN error('division by zero') ELSE a % b END`,
-  `div(a, b) AS CASE WHEN b = 0 THEN error('division by zero') ELSE trunc(a / b) END`,
-  // Doubles round half to even, numerics half away from zero.
-  `pg_round(x) AS CASE WHEN typeof(x) IN ('DOUBLE', 'FLOAT') THEN round_even(x, 0) ELSE round(x) END, (x, n) AS round(x, n)`,
-  `width_bucket(x, low, high, n) AS CASE WHEN low < high
-     THEN CASE WHEN x < low THEN 0 WHEN x >= high THEN n + 1 ELSE (floor((x - low) * n / (high - low)) + 1)::INTEGER END
-     ELSE CASE WHEN x > low THEN 0 WHEN x <= high THEN n + 1 ELSE (floor((low - x) * n / (low - high)) + 1)::INTEGER END END`,
-  // Text.
+  `pg_numeric_divide(a, b) AS pg_numeric_quotient(a::VARCHAR, b::VARCHAR)`,
+  `div(a, b) AS CASE WHEN b = 0 THEN error('division by zero') ELSE trunc(pg_numeric_quotient(a::VARCHAR, b::VARCHAR))::DECIMAL(38, 0) END`,
+  `pg_power(a, b) AS CASE WHEN a = 0 AND b < 0 THEN error('zero raised to a negative power is undefined')
+     WHEN a < 0 AND b <> trunc(b) THEN error('a negative number raised to a non-integer power yields a complex result')
+     ELSE pow(a, b) END`,
+  `width_bucket(x, low, high, n) AS CASE WHEN n <= 0 THEN error('count must be greater than zero')
+     WHEN low = high THEN error('lower bound cannot equal upper bound')
+     WHEN low < high
+     THEN CASE WHEN x < low THEN 0 WHEN x >= high THEN n + 1 ELSE (floor(((x - low) * n)::DOUBLE / (high - low)::DOUBLE) + 1)::INTEGER END
+     ELSE CASE WHEN x > low THEN 0 WHEN x <= high THEN n + 1 ELSE (floor(((low - x) * n)::DOUBLE / (low - high)::DOUBLE) + 1)::INTEGER END END`,
+  `sind(x) AS round(sin(radians(x)), 15)`,
+  `cosd(x) AS round(cos(radians(x)), 15)`,
+  `tand(x) AS round(tan(radians(x)), 15)`,
+  `scale(x) AS CASE WHEN x IS NOT NULL THEN length(split_part(x::VARCHAR, '.', 2))::INTEGER END`,
+  // Text
   `btrim(s) AS trim(s, ' '), (s, characters) AS trim(s, characters)`,
   `pg_substring(s, start) AS substring(s, greatest(start, 1)),
    (s, start, n) AS CASE WHEN n < 0 THEN error('negative substring length not allowed')
      ELSE substring(s, greatest(start, 1), greatest(0, start + n - greatest(start, 1))) END`,
+  `pg_lpad(s, n) AS lpad(s, greatest(n, 0), ' '), (s, n, fill) AS CASE WHEN fill = '' THEN left(s, n) ELSE lpad(s, greatest(n, 0), fill) END`,
+  `pg_rpad(s, n) AS rpad(s, greatest(n, 0), ' '), (s, n, fill) AS CASE WHEN fill = '' THEN left(s, n) ELSE rpad(s, greatest(n, 0), fill) END`,
+  `pg_overlay(s, new, start) AS left(s, start - 1) || new || substring(s, start + length(new)),
+   (s, new, start, n) AS left(s, start - 1) || new || substring(s, start + n)`,
   `initcap(s) AS array_to_string(list_transform(regexp_extract_all(s, '[[:alnum:]]+|[^[:alnum:]]+'),
      lambda w: upper(left(w, 1)) || lower(substring(w, 2))), '')`,
+  `quote_literal(s) AS CASE WHEN contains(s::VARCHAR, '\\') THEN 'E''' || replace(replace(s::VARCHAR, '\\', '\\\\'), '''', '''''') || ''''
+     ELSE '''' || replace(s::VARCHAR, '''', '''''') || '''' END`,
+  `quote_ident(s) AS CASE WHEN regexp_full_match(s, '[a-z_][a-z0-9_$]*') THEN s ELSE '"' || replace(s, '"', '""') || '"' END`,
+  `pg_to_hex(i) AS CASE WHEN i >= 0 THEN lower(to_hex(i)) WHEN typeof(i) = 'INTEGER' THEN right(lower(to_hex(i)), 8) ELSE lower(to_hex(i)) END`,
+  `pg_encode(bytes, format) AS CASE lower(format) WHEN 'hex' THEN lower(hex(bytes)) WHEN 'base64' THEN to_base64(bytes)
+     ELSE error('unrecognized encoding: "' || format || '"') END`,
+  `pg_decode(s, format) AS CASE lower(format) WHEN 'hex' THEN unhex(s) WHEN 'base64' THEN from_base64(s)
+     ELSE error('unrecognized encoding: "' || format || '"') END`,
+  `pg_bytea_text(bytes) AS '\\x' || lower(hex(bytes))`,
+  `regexp_count(s, pattern) AS length(regexp_extract_all(s, pattern))::INTEGER`,
+  `regexp_substr(s, pattern) AS regexp_extract_all(s, pattern)[1]`,
+  `regexp_match(s, pattern) AS pg_regexp_groups(s, pattern, '')::JSON::VARCHAR[],
+   (s, pattern, flags) AS pg_regexp_groups(s, pattern, flags)::JSON::VARCHAR[]`,
+  `pg_substring_regex(s, pattern) AS coalesce(pg_regexp_groups(s, pattern, '')::JSON::VARCHAR[], [])[1]`,
+  `pg_string_to_array(s, delimiter) AS CASE WHEN s = '' THEN []::VARCHAR[]
+     WHEN delimiter IS NULL THEN regexp_extract_all(s, '(?s).') WHEN delimiter = '' THEN [s] ELSE string_split(s, delimiter) END,
+   (s, delimiter, null_text) AS list_transform(CASE WHEN s = '' THEN []::VARCHAR[]
+     WHEN delimiter IS NULL THEN regexp_extract_all(s, '(?s).') WHEN delimiter = '' THEN [s] ELSE string_split(s, delimiter) END,
+     lambda x: nullif(x, null_text))`,
+  // Fields of dates, times and intervals: pg_extract_<field>.
+  ...[
+    'century',
+    'day',
+    'decade',
+    'dow',
+    'doy',
+    'hour',
+    'isodow',
+    'isoyear',
+    'millennium',
+    'minute',
+    'month',
+    'quarter',
+    'week',
+    'year',
+  ].map((field) => `pg_extract_${field}(t) AS date_part('${field}', t)`),
+  ...['timezone', 'timezone_hour', 'timezone_minute'].map(
+    (field) => `pg_extract_${field}(t) AS date_part('${field}', t)`,
+  ),
+  `pg_extract_microseconds(t) AS date_part('microseconds', t)`,
+  `pg_extract_milliseconds(t) AS (date_part('microseconds', t)::DECIMAL(15, 0) * 0.001)::DECIMAL(18, 3)`,
+  `pg_extract_second(t) AS (date_part('microseconds', t)::DECIMAL(15, 0) * 0.000001)::DECIMAL(18, 6)`,
+  `pg_extract_epoch(t) AS (epoch_us(t)::DECIMAL(31, 0) * 0.000001)::DECIMAL(37, 6)`,
+  `pg_extract_julian(t) AS date_part('julian', t)`,
+  `date_bin(stride, t, origin) AS time_bucket(stride, t, origin)`,
+  `pg_interval(months, days, micros) AS to_months(months::INTEGER) + to_days(days::INTEGER) + to_microseconds(micros::BIGINT)`,
+  `pg_months(i) AS date_part('year', i) * 12 + date_part('month', i)`,
+  `pg_micros(i) AS date_part('hour', i) * 3600000000 + date_part('minute', i) * 60000000 + date_part('microseconds', i)`,
+  `justify_hours(i) AS pg_interval(pg_months(i), date_part('day', i) + pg_micros(i) // 86400000000, pg_micros(i) % 86400000000)`,
+  `justify_days(i) AS pg_interval(pg_months(i) + date_part('day', i) // 30, date_part('day', i) % 30, pg_micros(i))`,
+  `justify_interval(i) AS justify_days(justify_hours(i))`,
+  `pg_interval_scale(i, f) AS pg_interval(trunc(pg_months(i) * f),
+     trunc(date_part('day', i) * f + (pg_months(i) * f - trunc(pg_months(i) * f)) * 30),
+     round_even(pg_micros(i) * f + ((date_part('day', i) * f + (pg_months(i) * f - trunc(pg_months(i) * f)) * 30)
+       - trunc(date_part('day', i) * f + (pg_months(i) * f - trunc(pg_months(i) * f)) * 30)) * 86400000000, 0))`,
+  `pg_to_timestamp(s, format) AS timezone('UTC', pg_parse_timestamp(s, format))`,
+  `to_date(s, format) AS pg_parse_timestamp(s, format)::DATE`,
+  `to_number(s, format) AS regexp_replace(s, '[^0-9.-]', '', 'g')::DECIMAL(38, 10)`,
+  // Arrays
+  `pg_array_length(a, n) AS CASE WHEN n = 1 AND len(a) > 0 THEN len(a)::INTEGER END`,
+  `pg_subscript(a, i) AS CASE WHEN i > 0 THEN a[i] END`,
+  `pg_slice(a, l, u) AS CASE WHEN u < greatest(l, 1) THEN a[1:0] ELSE a[greatest(l, 1):u] END`,
+  `pg_array_remove(a, x) AS list_filter(a, lambda v: v IS DISTINCT FROM x)`,
+  `pg_array_cat(a, b) AS CASE WHEN a IS NULL THEN b WHEN b IS NULL THEN a ELSE list_concat(a, b) END`,
+  `pg_array_to_string(a, delimiter) AS array_to_string(list_filter(a::VARCHAR[], lambda v: v IS NOT NULL), delimiter),
+   (a, delimiter, null_text) AS array_to_string(list_transform(a::VARCHAR[], lambda v: coalesce(v, null_text)), delimiter)`,
+  `pg_array_text(a) AS pg_list_text(a::VARCHAR[])`,
+  // JSON
+  `pg_json_typeof(j) AS CASE json_type(j) WHEN 'VARCHAR' THEN 'string' WHEN 'OBJECT' THEN 'object' WHEN 'ARRAY' THEN 'array'
+     WHEN 'BOOLEAN' THEN 'boolean' WHEN 'NULL' THEN 'null' ELSE 'number' END`,
+  `pg_json_path(j, path) AS json_extract(j, array_to_string(list_transform(path, lambda k: '/' || replace(replace(k, '~', '~0'), '/', '~1')), ''))`,
+  `pg_json_path_text(j, path) AS json_extract_string(j, array_to_string(list_transform(path, lambda k: '/' || replace(replace(k, '~', '~0'), '/', '~1')), ''))`,
+  // Functions in FROM
+  `regexp_split_to_table(s, pattern) AS TABLE SELECT unnest(string_split_regex(s, pattern)) AS regexp_split_to_table`,
+  `string_to_table(s, delimiter) AS TABLE SELECT unnest(pg_string_to_array(s, delimiter)) AS string_to_table`,
+  ...['json', 'jsonb'].flatMap((kind) => [
+    `${kind}_array_elements(j) AS TABLE SELECT unnest(json_extract(j, '$[*]')) AS value`,
+    `${kind}_array_elements_text(j) AS TABLE SELECT unnest(json_extract_string(j, '$[*]')) AS value`,
+    `${kind}_object_keys(j) AS TABLE SELECT unnest(json_keys(j)) AS keys`,
+  ]),
 ];

@@ -9,6 +9,7 @@ import { availableParallelism, tmpdir, totalmem } from 'node:os';
 import { join } from 'node:path';
 import { type DuckDBConnection, DuckDBInstance } from '@duckdb/node-api';
 import { POSTGRES_MACROS } from './duckdb-functions.ts';
+import { registerScalars } from './duckdb-scalars.ts';
 
 /**
  * Settings without which DuckDB 1.5 answers wrongly, or reaches out of the machine.
@@ -53,6 +54,7 @@ async function open(settings: DuckDBSettings): Promise<DuckDBInstance> {
   });
   const connection = await instance.connect();
   for (const setting of GLOBALS) await connection.run(setting);
+  registerScalars(connection);
   for (const macro of POSTGRES_MACROS) await connection.run(`CREATE MACRO ${macro}`);
   connection.closeSync();
   return instance;

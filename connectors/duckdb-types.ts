@@ -5,6 +5,9 @@ import { arrayOf, numeric, type SqlType, scalar } from '../src/plan/types.ts';
 /** Decimal digits of DuckDB's widest exact number. */
 export const MAX_DECIMAL_DIGITS = 38;
 
+/** The type of every numeric quotient in DuckDB, whose decimals PostgreSQL would choose by the value. */
+export const QUOTIENT = { width: MAX_DECIMAL_DIGITS, scale: 20 } as const;
+
 /** The SQL type a DuckDB value appears as. Nested values (struct, map, union) appear as json. */
 export function sqlTypeOf(type: DuckDBType): SqlType {
   if (type.alias === 'JSON') return scalar('json');

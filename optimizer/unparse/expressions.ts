@@ -58,8 +58,17 @@ export function expressionText(expression: Expression, naming: Naming): Piece {
   }
 }
 
+/** LIKE with a constant pattern that escapes nothing means the same in every dialect that has an ESCAPE template. */
+const plainPattern = ({ name, args }: Call, template: string | undefined): boolean =>
+  (name === 'like' || name === 'ilike') &&
+  args.length === 2 &&
+  template?.includes('ESCAPE') === true &&
+  args[1]?.kind === 'literal' &&
+  !String(args[1].value).includes('\\');
+
 const callText = (call: Call, naming: Naming): Piece => {
-  const template = templateOf(naming.dialect.calls, call);
+  const spelling = templateOf(naming.dialect.calls, call);
+  const template = plainPattern(call, spelling) ? undefined : spelling;
   const compared = COMPARISONS.has(call.name) && call.name !== '=' && call.name !== '<>';
   const args = call.args.map((arg) => {
     const piece = expressionText(arg, naming);

@@ -29,24 +29,29 @@ export const within = (piece: Piece, needed: number): string =>
   piece.binding >= needed ? piece.text : `(${piece.text})`;
 
 /**
- * Fills a template (connectors/dialect.ts): `$1` … are arguments, `$*` all of them, `$2*` those from the second on.
+ * Fills a template (connectors/dialect.ts): `$1` … are arguments, `$*` all of them, `$2*` those from the second on,
+ * `$#1` a text literal without its quotes, in lower case.
  * An argument that does not stand alone between brackets or commas is put in parentheses when it needs them.
  */
 export function fill(template: string, args: readonly Piece[]): Piece {
-  const text = template.replace(/\$(\d*)(\*?)/g, (whole, digits: string, rest: string, at: number) => {
-    if (digits === '' && rest === '') return whole;
-    const first = digits === '' ? 0 : Number(digits) - 1;
-    if (rest === '*')
-      return args
-        .slice(first)
-        .map((arg) => arg.text)
-        .join(', ');
-    const arg = args[first];
-    if (arg === undefined) return 'NULL';
-    const alone =
-      /(^|[(,[]\s*)$/.test(template.slice(0, at)) && /^(\s*[),\]]|$)/.test(template.slice(at + whole.length));
-    return alone && template !== whole ? arg.text : within(arg, BINDING.atom);
-  });
+  const text = template.replace(
+    /\$(#?)(\d*)(\*?)/g,
+    (whole, bare: string, digits: string, rest: string, at: number) => {
+      if (digits === '' && rest === '') return whole;
+      if (bare !== '') return (args[Number(digits) - 1]?.text ?? '').replaceAll("'", '').toLowerCase();
+      const first = digits === '' ? 0 : Number(digits) - 1;
+      if (rest === '*')
+        return args
+          .slice(first)
+          .map((arg) => arg.text)
+          .join(', ');
+      const arg = args[first];
+      if (arg === undefined) return 'NULL';
+      const alone =
+        /(^|[(,[]\s*)$/.test(template.slice(0, at)) && /^(\s*[),\]]|$)/.test(template.slice(at + whole.length));
+      return alone && template !== whole ? arg.text : within(arg, BINDING.atom);
+    },
+  );
   return { text, binding: standsAlone(text) ? BINDING.atom : BINDING.none };
 }
 

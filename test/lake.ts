@@ -1,7 +1,7 @@
 /** For tests of lakes: files made by DuckDB, a bucket to put them in, and the rows of a scan. */
-import { readFile } from 'node:fs/promises';
+import { readdir, readFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { join, relative } from 'node:path';
 import { type DuckDBConnection, DuckDBInstance } from '@duckdb/node-api';
 import type { RelationResult, ScanFilter, ScanFragment, Silo } from '../connectors/connector.ts';
 import { scalar } from '../src/plan/types.ts';
@@ -70,3 +70,12 @@ export const s3Options = (
   secret_key: 'test-secret',
   ...more,
 });
+
+/** Puts every file below `folder` into the bucket, under `prefix`. */
+export async function putFolder(server: S3TestServer, prefix: string, folder: string): Promise<void> {
+  for (const entry of await readdir(folder, { recursive: true, withFileTypes: true })) {
+    if (!entry.isFile()) continue;
+    const path = join(entry.parentPath, entry.name);
+    server.put(`${prefix}/${relative(folder, path)}`, await readFile(path));
+  }
+}

@@ -14,6 +14,7 @@ let files = 0;
 export async function writePositions(
   cache: ObjectCache,
   local: readonly { readonly file: DataFile; readonly path: string }[],
+  signal: AbortSignal,
 ): Promise<string> {
   const path = join(cache.folder, `deletes-${files++}.parquet`);
   const connection = await connectDuckDB();
@@ -30,7 +31,7 @@ export async function writePositions(
         appender.appendDataChunk(chunk);
         batch = [];
       };
-      for (const position of await file.deletes!.positions!()) {
+      for (const position of await file.deletes!.positions!(signal)) {
         batch.push(BigInt(position));
         if (batch.length === CHUNK) flush();
       }

@@ -206,7 +206,6 @@ async function relation(
       ? parquetRelation(
           fields.map((c) => ({ ...c, name: `c${columns.indexOf(c)}` })),
           local,
-          positions.length > 0,
         )
       : textRelation(
           text,
@@ -217,7 +216,7 @@ async function relation(
   const partitions = columns.filter((c) => c.source.kind === 'partition');
   if (partitions.length > 0) parts.push(`JOIN ${partitionValues(partitions, columns, local)} ON f.${FILE} = p.${FILE}`);
   if (positions.length > 0) {
-    const path = await writePositions(scanning.cache, positions);
+    const path = await writePositions(scanning.cache, positions, scanning.signal);
     temporary.push(path);
     parts.push(
       `ANTI JOIN read_parquet(${quoteLiteral(path)}) AS d ON f.${FILE} = d.file AND f.file_row_number = d.position`,
@@ -229,7 +228,7 @@ async function relation(
   return parts.join(' ');
 }
 
-function parquetRelation(fields: readonly LakeColumn[], local: readonly LocalFile[], positions: boolean): string {
+function parquetRelation(fields: readonly LakeColumn[], local: readonly LocalFile[]): string {
   const schema = fields.map(({ name, duckType, source }) => {
     const id =
       source.kind === 'field' && typeof source.id === 'number'
@@ -241,7 +240,6 @@ function parquetRelation(fields: readonly LakeColumn[], local: readonly LocalFil
     `[${local.map((l) => quoteLiteral(l.path)).join(', ')}]`,
     ...(schema.length === 0 ? ['hive_partitioning = false'] : [`schema = MAP {${schema.join(', ')}}`]),
     `filename = ${quoteLiteral(FILE)}`,
-    ...(positions ? ['file_row_number = true'] : []),
   ];
   return `read_parquet(${parts.join(', ')})`;
 }

@@ -32,7 +32,7 @@ export class LakeSilo implements Silo {
   readonly #store: ObjectStore;
   readonly #scan: ScanContext;
   readonly #specs: Readonly<Record<string, TableSpec>> | undefined;
-  readonly #opened = new Map<string, LakeTable>();
+  readonly #opened = new Map<string, Promise<LakeTable>>();
 
   private constructor(
     store: ObjectStore,
@@ -68,7 +68,7 @@ export class LakeSilo implements Silo {
       const specs = this.#specs ?? (await discover(this.#store, signal));
       return Promise.all(
         Object.entries(specs).map(async ([table, spec]): Promise<TableInfo> => {
-          const { columns } = await this.#open(table, spec).snapshot(signal, spec.version);
+          const { columns } = await (await this.#open(table, spec, signal)).snapshot(signal, spec.version);
           return {
             table,
             kind: 'table',
@@ -110,7 +110,7 @@ export class LakeSilo implements Silo {
     const specs = this.#specs ?? { [table]: await this.#found(table, signal) };
     const spec = Object.hasOwn(specs, table) ? specs[table] : undefined;
     if (spec === undefined) throw this.#unknown(table, Object.keys(specs));
-    return this.#open(table, spec).snapshot(signal, version ?? spec.version);
+    return (await this.#open(table, spec, signal)).snapshot(signal, version ?? spec.version);
   }
 
   async #found(table: string, signal: AbortSignal): Promise<TableSpec> {
@@ -126,11 +126,12 @@ export class LakeSilo implements Silo {
     });
   }
 
-  #open(table: string, spec: TableSpec): LakeTable {
+  #open(table: string, spec: TableSpec, signal: AbortSignal): Promise<LakeTable> {
     const known = this.#opened.get(table);
     if (known !== undefined) return known;
-    const opened = openTable(table, spec, this.#store, this.#scan);
+    const opened = openTable(table, spec, this.#store, this.#scan, signal);
     this.#opened.set(table, opened);
+    opened.catch(() => this.#opened.delete(table));
     return opened;
   }
 

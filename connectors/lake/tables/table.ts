@@ -28,7 +28,7 @@ export interface DataFile {
 
 export interface RowDeletes {
   /** Positions of deleted rows, from 0. */
-  readonly positions?: () => Promise<Iterable<number | bigint>>;
+  readonly positions?: (signal: AbortSignal) => Promise<Iterable<number | bigint>>;
   /** Iceberg's equality deletes that apply to this file, by their index in {@link Snapshot.equalityDeletes}. */
   readonly equality?: readonly number[];
 }

@@ -15,7 +15,7 @@ export interface Dialect {
   readonly backslashEscapes?: boolean;
   /**
    * Calls spelled otherwise than PostgreSQL does, by canonical name. Where the spelling depends on types, a more special
-   * key wins: `name(kind,kind)` of all arguments, `name(kind):kind` of the first and the result, `name(kind)`,
+   * key wins: `name('literal')` by the first argument, `name(kind,kind)` of all arguments, `name(kind):kind` of the first and the result, `name(kind)`,
    * `name:kind` of the result, `name/2` by count. Casts go by the name `cast`: `cast(double):integer`.
    */
   readonly calls: Readonly<Record<string, Template>>;

@@ -9,6 +9,7 @@ const postgresDialect: Dialect = {
   calls: {},
   types: {},
   literals: {},
+  codePointOrder: '$1 COLLATE "C"',
   nullOrdering: 'standard',
   booleanLiterals: 'keyword',
   limit: 'limit-offset',

@@ -101,7 +101,7 @@ const byCodePoint = (piece: Piece, of: Expression, dialect: Dialect): Piece =>
     : piece;
 
 /**
- * The dialect's own spelling of a call, the most special one first: `name(kinds of all arguments)`,
+ * The dialect's own spelling of a call, the most special one first: `name('first argument')`, `name(kinds of all arguments)`,
  * `name(kind of the first):kind of the result`, `name(kind of the first)`, `name:kind of the result`,
  * `name/number of arguments`, `name`. Casts go by the name `cast`.
  */
@@ -111,7 +111,9 @@ export function templateOf(
 ): string | undefined {
   if (table === undefined) return undefined;
   const kinds = call.args.map((arg) => arg.type.kind);
+  const first = call.args[0];
   for (const key of [
+    `${call.name}('${first?.kind === 'literal' ? String(first.value) : ''}')`,
     `${call.name}(${kinds.join(',')})`,
     `${call.name}(${kinds[0] ?? ''}):${call.type.kind}`,
     `${call.name}(${kinds[0] ?? ''})`,

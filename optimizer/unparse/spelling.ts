@@ -78,7 +78,7 @@ export const SPELLING: ReadonlyMap<string, Spelling> = new Map<string, Spelling>
   ['negate', prefix('-')],
   ['plus', prefix('+')],
   ['bit_not', prefix('~')],
-  ['position', ([part, whole]) => atom(`strpos(${whole!.text}, ${part!.text})`)],
+  ['position', ([whole, part]) => atom(`strpos(${whole!.text}, ${part!.text})`)],
   ['array', (args) => atom(`ARRAY[${args.map((arg) => arg.text).join(', ')}]`)],
   ['row', (args) => atom(`ROW(${args.map((arg) => arg.text).join(', ')})`)],
   ['subscript', ([array, index]) => atom(`(${array!.text})[${index!.text}]`)],

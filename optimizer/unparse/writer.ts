@@ -1,6 +1,7 @@
 /** What the parts of the unparser share: the dialect, fresh aliases, names of columns, and when a SELECT must be wrapped. */
 import type { Dialect } from '../../connectors/dialect.ts';
 import type { Column, ColumnId, Expression } from '../../src/plan/expressions.ts';
+import { isVolatile } from '../../src/plan/functions.ts';
 import type { RelationalNode } from '../../src/plan/nodes.ts';
 import { columnsOf, hasSubquery, partsOf, someExpression } from '../../src/plan/traverse.ts';
 import { expressionText, type Naming, unknownColumn } from './expressions.ts';
@@ -62,12 +63,9 @@ export function writer(
 export const conditionTexts = (parts: readonly Expression[], naming: Naming): readonly string[] =>
   parts.map((part) => within(expressionText(part, naming), BINDING.and + 1));
 
-/** Functions that give another value each time they are called. */
-const VOLATILE = new Set(['random', 'gen_random_uuid', 'uuidv4', 'uuidv7', 'nextval', 'clock_timestamp', 'setseed']);
-
 /** True for what must be computed once per row: volatile functions and subqueries. */
 export const isOnce = (expression: Expression): boolean =>
-  hasSubquery(expression) || someExpression(expression, (part) => part.kind === 'call' && VOLATILE.has(part.name));
+  hasSubquery(expression) || someExpression(expression, (part) => part.kind === 'call' && isVolatile(part.name));
 
 /** A computed column longer than this is not written twice. */
 const LONG = 60;

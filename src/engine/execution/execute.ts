@@ -1,0 +1,235 @@
+/**
+ * Runs a physical plan: silos work on their fragments at the same time, their rows move into the mediator, the mediator
+ * answers the rest as a stream. A plan of one silo's fragment alone streams straight through.
+ */
+import type { RecordBatch } from 'apache-arrow';
+import type { FragmentResult, ResultColumn, Silo } from '../../../connectors/connector.ts';
+import type { OptimizerContext } from '../../../optimizer/context.ts';
+import { requestOf } from '../../../optimizer/fragments/cut.ts';
+import {
+  exchangeName,
+  type Fragment,
+  type FragmentId,
+  type KeysExchange,
+  MEDIATOR,
+  type PhysicalPlan,
+} from '../../../optimizer/physical.ts';
+import { CausewayError, canceled, SQLSTATE, throwIfAborted } from '../../plan/errors.ts';
+import type { Admission } from './admission.ts';
+import { collectKeys, restrictedPlans } from './keys.ts';
+import type { ExecutionMediator, ExecutionSession } from './mediator.ts';
+import { type FragmentReport, measure } from './report.ts';
+import { requestTo, runAt } from './run-fragment.ts';
+
+export interface ExecutionContext {
+  readonly silo: (name: string, signal: AbortSignal) => Promise<Silo>;
+  readonly mediator: ExecutionMediator;
+  readonly admission: Admission;
+  /** Capabilities of the silos, for fragments whose text depends on keys found while running. */
+  readonly optimizer: OptimizerContext;
+  readonly onFragment?: (report: FragmentReport) => void;
+}
+
+export interface Execution {
+  readonly columns: readonly ResultColumn[];
+  /** Iterate once. Work starts with the first batch asked for, and stops when iteration stops. */
+  readonly batches: AsyncIterable<RecordBatch>;
+}
+
+export function execute(plan: PhysicalPlan, context: ExecutionContext, signal: AbortSignal): Execution {
+  return { columns: plan.columns, batches: stream(plan, context, signal) };
+}
+
+async function* stream(
+  plan: PhysicalPlan,
+  context: ExecutionContext,
+  signal: AbortSignal,
+): AsyncGenerator<RecordBatch> {
+  throwIfAborted(signal);
+  const stop = new AbortController();
+  const everything = AbortSignal.any([signal, stop.signal]);
+  const root = plan.fragments.find(({ id }) => id === plan.root)!;
+  try {
+    if (root.site !== MEDIATOR && root.inputs.length === 0) yield* straight(root, plan.columns, context, everything);
+    else yield* mediated(plan, root, context, everything, stop);
+    // A silo that ends its stream quietly when it is cancelled must not pass for a complete answer.
+    throwIfAborted(signal);
+  } catch (thrown) {
+    if (signal.aborted) throw signal.reason instanceof CausewayError ? signal.reason : canceled(thrown);
+    throw stop.signal.aborted ? stop.signal.reason : thrown;
+  } finally {
+    stop.abort(canceled());
+  }
+}
+
+/** One fragment, one silo: its batches as they come. */
+async function* straight(
+  root: Fragment,
+  columns: readonly ResultColumn[],
+  context: ExecutionContext,
+  signal: AbortSignal,
+): AsyncGenerator<RecordBatch> {
+  const started = performance.now();
+  const silo = await context.silo(root.site, signal);
+  const result = await runAt(silo, root.site, requestTo(root.request, columns), signal);
+  if (result.kind === 'batches') {
+    const { batches, total } = measure(result.batches);
+    yield* batches;
+    context.onFragment?.({ fragment: root.id, site: root.site, ...total, milliseconds: performance.now() - started });
+    return;
+  }
+  try {
+    await using session = await context.mediator.session();
+    const name = exchangeName(root.id);
+    await session.ingest(name, result, signal);
+    const { batches, total } = measure(session.query(`SELECT * FROM "${name}"`, columns, signal));
+    yield* batches;
+    context.onFragment?.({ fragment: root.id, site: root.site, ...total, milliseconds: performance.now() - started });
+  } finally {
+    await result.release?.();
+  }
+}
+
+async function* mediated(
+  plan: PhysicalPlan,
+  root: Fragment,
+  context: ExecutionContext,
+  signal: AbortSignal,
+  stop: AbortController,
+): AsyncGenerator<RecordBatch> {
+  const leave = await context.admission.enter(signal);
+  const held: (() => Promise<void>)[] = [];
+  try {
+    await using session = await context.mediator.session();
+    await gather(plan, root, { session, held, context, signal, stop });
+    const started = performance.now();
+    const { batches, total } = measure(session.query(textOf(root), plan.columns, signal));
+    for await (const batch of batches) {
+      // Blocking operators are through: the rest is the reader's pace, which must not keep others waiting.
+      leave();
+      yield batch;
+    }
+    context.onFragment?.({ fragment: root.id, site: root.site, ...total, milliseconds: performance.now() - started });
+  } finally {
+    leave();
+    for (const release of held) await release();
+  }
+}
+
+/** What the fragments of one statement share. */
+interface Gathering {
+  readonly session: ExecutionSession;
+  /** What silos keep for us until the statement is over. */
+  readonly held: (() => Promise<void>)[];
+  readonly context: ExecutionContext;
+  readonly signal: AbortSignal;
+  readonly stop: AbortController;
+}
+
+/** Brings the rows of all fragments but the root into the session; the first failure stops the others. */
+async function gather(plan: PhysicalPlan, root: Fragment, gathering: Gathering): Promise<void> {
+  const { signal, stop } = gathering;
+  const done = new Map<FragmentId, Promise<void>>();
+  for (const fragment of plan.fragments) {
+    if (fragment.id === root.id) continue;
+    const inputs = fragment.inputs.map(({ from }) => done.get(from));
+    const run = Promise.all(inputs).then(() => bring(fragment, gathering));
+    done.set(
+      fragment.id,
+      run.catch((thrown) => {
+        if (!stop.signal.aborted) stop.abort(thrown);
+        throw thrown;
+      }),
+    );
+  }
+  const settled = await Promise.allSettled(done.values());
+  if (settled.some(({ status }) => status === 'rejected')) throwIfStopped(signal, settled);
+}
+
+function throwIfStopped(signal: AbortSignal, settled: readonly PromiseSettledResult<void>[]): void {
+  const first = settled.find((each) => each.status === 'rejected');
+  throw signal.aborted ? signal.reason : first?.reason;
+}
+
+async function bring(fragment: Fragment, { session, held, context, signal }: Gathering): Promise<void> {
+  throwIfAborted(signal);
+  const started = performance.now();
+  const name = exchangeName(fragment.id);
+  if (fragment.site === MEDIATOR) {
+    await session.materialize(name, textOf(fragment), fragment.columns, signal);
+    return;
+  }
+  const silo = await context.silo(fragment.site, signal);
+  const exchange = fragment.inputs.find((input) => input.kind === 'keys');
+  const type = fragment.plan.columns.find(({ id }) => id === exchange?.column)?.type;
+  const keys =
+    exchange === undefined || type === undefined ? undefined : await collectKeys(exchange, type, session, signal);
+  const requests =
+    exchange === undefined || keys === undefined ? [fragment.request] : withKeys(fragment, exchange, keys, context);
+  const result = await answers(silo, fragment, requests, signal);
+  if (result.kind === 'relation' && result.release !== undefined) held.push(result.release);
+  const measured = result.kind === 'batches' ? measure(result.batches) : undefined;
+  const rows = await session.ingest(
+    name,
+    measured === undefined ? result : { ...result, kind: 'batches', batches: measured.batches },
+    signal,
+  );
+  context.onFragment?.({
+    fragment: fragment.id,
+    site: fragment.site,
+    rows: rows ?? 0,
+    bytes: measured?.total.bytes ?? 0,
+    milliseconds: performance.now() - started,
+    ...(keys === undefined ? {} : { keys: keys.length }),
+  });
+}
+
+function withKeys(
+  fragment: Fragment,
+  exchange: KeysExchange,
+  keys: Parameters<typeof restrictedPlans>[2],
+  context: ExecutionContext,
+): readonly Fragment['request'][] {
+  const batch = context.optimizer.silos.get(fragment.site)?.capabilities.maxListLength ?? 1000;
+  return restrictedPlans(fragment, exchange, keys, batch).map((plan) =>
+    requestOf(plan, fragment.site, context.optimizer),
+  );
+}
+
+/**
+ * One request answers as it is; several (batches of keys, which are disjoint) one after the other; none with no rows.
+ * A silo that answers with something the mediator reads by itself is asked once, for all rows.
+ */
+async function answers(
+  silo: Silo,
+  fragment: Fragment,
+  requests: readonly Fragment['request'][],
+  signal: AbortSignal,
+): Promise<FragmentResult> {
+  const { columns, site } = fragment;
+  const ask = (request: Fragment['request']): Promise<FragmentResult> =>
+    runAt(silo, site, requestTo(request, columns), signal);
+  const [request, ...more] = requests;
+  if (request === undefined) return { kind: 'batches', columns, batches: nothing() };
+  const first = await ask(request);
+  if (more.length === 0) return first;
+  if (first.kind === 'relation') {
+    await first.release?.();
+    return ask(fragment.request);
+  }
+  const all = async function* (): AsyncGenerator<RecordBatch> {
+    yield* first.batches;
+    for (const next of more) {
+      const result = await ask(next);
+      if (result.kind === 'batches') yield* result.batches;
+    }
+  };
+  return { kind: 'batches', columns, batches: all() };
+}
+
+async function* nothing(): AsyncGenerator<RecordBatch> {}
+
+function textOf({ request, id }: Fragment): string {
+  if (request.kind === 'sql') return request.text;
+  throw new CausewayError(SQLSTATE.internalError, `fragment ${id} of the mediator is not a query`);
+}

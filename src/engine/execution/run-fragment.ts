@@ -1,0 +1,45 @@
+/** Asks a silo to run one fragment; whatever goes wrong, the error names the silo. */
+import type { RecordBatch } from 'apache-arrow';
+import type { FragmentResult, Fragment as Request, ResultColumn, Silo } from '../../../connectors/connector.ts';
+import type { Fragment, Site } from '../../../optimizer/physical.ts';
+import { CausewayError, messageOf, SQLSTATE } from '../../plan/errors.ts';
+
+export function requestTo(request: Fragment['request'], columns: readonly ResultColumn[]): Request {
+  return request.kind === 'scan' ? request : { kind: 'sql', text: request.text, columns };
+}
+
+/** The silo's answer, with errors that name the silo: those of asking and those in the middle of the stream. */
+export async function runAt(silo: Silo, site: Site, request: Request, signal: AbortSignal): Promise<FragmentResult> {
+  try {
+    const result = await silo.run(request, signal);
+    return result.kind === 'batches' ? { ...result, batches: named(result.batches, site) } : result;
+  } catch (thrown) {
+    throw errorOf(thrown, site);
+  }
+}
+
+async function* named(batches: AsyncIterable<RecordBatch>, site: Site): AsyncGenerator<RecordBatch> {
+  try {
+    yield* batches;
+  } catch (thrown) {
+    throw errorOf(thrown, site);
+  }
+}
+
+/** The error as one of the silo `site`; cancellation stays what it is. */
+export function errorOf(thrown: unknown, site: Site): CausewayError {
+  if (thrown instanceof CausewayError) {
+    if (thrown.silo !== undefined || thrown.sqlstate === SQLSTATE.queryCanceled) return thrown;
+    return new CausewayError(thrown.sqlstate, thrown.message, {
+      silo: site,
+      cause: thrown,
+      ...(thrown.detail === undefined ? {} : { detail: thrown.detail }),
+      ...(thrown.hint === undefined ? {} : { hint: thrown.hint }),
+    });
+  }
+  return new CausewayError(SQLSTATE.connectionFailure, `the silo "${site}" failed: ${messageOf(thrown)}`, {
+    silo: site,
+    hint: 'Check that the silo is up and reachable, then run the statement again.',
+    cause: thrown,
+  });
+}

@@ -137,14 +137,17 @@ describe('execute', () => {
 
   it('names the silo that fails, and stops the others', async () => {
     let stopped = false;
+    const started = Promise.withResolvers<void>();
     const slow = silo(async function* (_, signal) {
       signal.addEventListener('abort', () => {
         stopped = true;
       });
+      started.resolve();
       yield* hanging(signal);
     });
     const broken = silo(async function* () {
       yield batch({ person: [1], place: ['rome'] });
+      await started.promise;
       throw new Error('connection reset');
     });
     const { execution } = run(byName, { north: slow, south: broken });
@@ -166,15 +169,18 @@ describe('execute', () => {
 
   it('reaches every silo when it is cancelled, and ends as cancelled', async () => {
     const aborted: string[] = [];
+    const both = Promise.withResolvers<void>();
+    let working = 0;
     const waiting = (name: string) =>
       silo(async function* (_, signal) {
         signal.addEventListener('abort', () => aborted.push(name));
+        if (++working === 2) both.resolve();
         yield* hanging(signal);
       });
     const user = new AbortController();
     const { execution } = run(byName, { north: waiting('north'), south: waiting('south') }, {}, user.signal);
     const result = rows(execution.batches);
-    setTimeout(() => user.abort(), 20);
+    void both.promise.then(() => user.abort());
     await expect(result).rejects.toMatchObject({ sqlstate: '57014' });
     expect(aborted.sort()).toEqual(['north', 'south']);
   });

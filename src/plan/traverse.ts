@@ -209,6 +209,15 @@ export function* nodesOf(plan: RelationalNode): Generator<RelationalNode> {
   for (const expression of expressionsOf(plan)) yield* nodesInExpression(expression);
 }
 
+/** The plans of the subqueries inside a node's own expressions, not those nested in them. */
+export function* subqueriesOf(plan: RelationalNode): Generator<RelationalNode> {
+  const stack = [...expressionsOf(plan)];
+  for (let next = stack.pop(); next !== undefined; next = stack.pop()) {
+    if (next.kind === 'subquery') yield next.plan;
+    stack.push(...partsOf(next));
+  }
+}
+
 function* nodesInExpression(expression: Expression): Generator<RelationalNode> {
   if (expression.kind === 'subquery') yield* nodesOf(expression.plan);
   for (const part of partsOf(expression)) yield* nodesInExpression(part);

@@ -129,10 +129,11 @@ function typeCast({ arg, typeName: written, location }: TypeCast, level: Level):
     const unit = /^\s*[+-]?[\d.]+\s*$/.test(text) ? intervalUnit(written!) : undefined;
     return literal(unit === undefined ? text : `${text.trim()} ${unit}`, type);
   }
-  const bound =
-    arg !== undefined && 'A_ArrayExpr' in arg && (arg.A_ArrayExpr.elements ?? []).length === 0
-      ? call('array', [], type)
-      : bindExpression(arg!, level);
+  if (arg !== undefined && 'A_ArrayExpr' in arg && (arg.A_ArrayExpr.elements ?? []).length === 0) {
+    // An empty array has no type but the one it is cast to.
+    return Object.freeze({ kind: 'cast', operand: call('array', [], type), type });
+  }
+  const bound = bindExpression(arg!, level);
   return explicitCast(level.statement, bound, type, position);
 }
 

@@ -2,9 +2,9 @@
 import type { A_Expr, Node, SelectStmt } from '@pgsql/types';
 import { SQLSTATE } from '../../plan/errors.ts';
 import type { Expression } from '../../plan/expressions.ts';
-import { arrayOf, scalar } from '../../plan/types.ts';
+import { arrayOf, isNumeric, isText, type SqlType, scalar } from '../../plan/types.ts';
 import { allOf, anyOf, boolean, call, operator } from './calls.ts';
-import { convert } from './coerce.ts';
+import { commonType, convert } from './coerce.ts';
 import { errorAt, type Level, nameParts, notModelled, reference } from './context.ts';
 import { literal } from './literals.ts';
 
@@ -112,10 +112,18 @@ function infix(
   }
 }
 
+const numberFamily = ({ kind }: SqlType): string =>
+  kind === 'numeric' ? kind : kind === 'real' || kind === 'double' ? 'float' : 'integer';
+
+/** NULLIF has the type that its first argument takes on in the comparison. */
 function nullIf(left: Expression, right: Expression, level: Level, location: number | undefined): Expression {
   const test = operator(level, '=', [left, right], location);
-  const args = test.kind === 'call' ? test.args : [left, right];
-  return call('nullif', args, left.type.kind === 'unknown' ? args[0]!.type : left.type);
+  const [subject, other] = test.kind === 'call' ? test.args : [left, right];
+  // Integers of two widths have a comparison of their own, and so do the two floating-point types.
+  const converts = isNumeric(subject!.type) && numberFamily(subject!.type) !== numberFamily(other!.type);
+  const type = converts ? commonType([subject!.type, other!.type], 'NULLIF') : subject!.type;
+  const result = isText(type) ? scalar('text') : type;
+  return call('nullif', [convert(level.statement, subject!, result), other!], result);
 }
 
 const STRICT: Readonly<Record<string, string>> = { '<': '<', '<=': '<', '>': '>', '>=': '>' };
@@ -181,16 +189,21 @@ function inList(
 
 /** `x IN (a, b …)`. Each comparison must exist, as if written with `=`. */
 function listTest(
-  subject: Expression,
+  written: Expression,
   values: readonly Expression[],
   level: Level,
   location: number | undefined,
 ): Expression {
-  const comparisons = values.map((value) => operator(level, '=', [subject, value], location));
-  const converted = comparisons.map((test, i) => (test.kind === 'call' ? test.args[1]! : values[i]!));
-  const [first] = comparisons;
-  const left = first?.kind === 'call' && subject.type.kind === 'unknown' ? first.args[0]! : subject;
-  return boolean('in_list', left, ...converted);
+  const untyped = written.type.kind === 'unknown';
+  const types = values.map((value) => value.type);
+  const subject = untyped
+    ? convert(level.statement, written, commonType(types, 'IN'), level.locate(location))
+    : written;
+  const converted = values.map((value) => {
+    const test = operator(level, '=', [subject, value], location);
+    return test.kind === 'call' ? test.args[1]! : value;
+  });
+  return boolean('in_list', subject, ...converted);
 }
 
 function match(

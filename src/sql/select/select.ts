@@ -169,8 +169,14 @@ function target(item: Node, level: Level): readonly Target[] {
   const star = val === undefined ? undefined : starColumns(val, level);
   if (star !== undefined) return star.map((column) => ({ ...column, location }));
   const expression = bindExpression(val!, level);
-  return [{ name: name ?? outputName(val!), expression, location: placeOf(item) }];
+  return [{ name: name ?? nameOf(val!, expression), expression, location: placeOf(item) }];
 }
+
+/** A scalar subquery lends its column's name. */
+const nameOf = (syntax: Node, bound: Expression): string =>
+  'SubLink' in syntax && bound.kind === 'subquery' && bound.form === 'scalar'
+    ? bound.plan.columns[0]!.name
+    : outputName(syntax);
 
 /** The columns of `*` and `t.*`. */
 function starColumns(syntax: Node, level: Level): readonly NamedColumn[] | undefined {

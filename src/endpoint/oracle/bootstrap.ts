@@ -53,6 +53,10 @@ GRANT USAGE ON SCHEMA causeway_oracle TO PUBLIC;
 CREATE FUNCTION causeway_oracle.control(action text, pid integer) RETURNS boolean LANGUAGE plpgsql VOLATILE AS $$
 BEGIN RAISE NOTICE USING ERRCODE = '${CONTROL_NOTICE}', MESSAGE = action || ' ' || pid; RETURN true; END $$;
 
+-- One session's sleep must not hold up the others: the endpoint waits in its place.
+CREATE FUNCTION causeway_oracle.sleep(seconds double precision) RETURNS void LANGUAGE plpgsql VOLATILE AS $$
+BEGIN RAISE NOTICE USING ERRCODE = '${CONTROL_NOTICE}', MESSAGE = 'sleep ' || seconds; END $$;
+
 CREATE FUNCTION causeway_oracle.relation_rows(relation oid) RETURNS bigint LANGUAGE sql STABLE AS
 $$ SELECT greatest(reltuples, 0)::bigint FROM pg_catalog.pg_class WHERE oid = relation $$;
 
@@ -71,6 +75,8 @@ CREATE OR REPLACE FUNCTION pg_catalog.pg_cancel_backend(pid integer) RETURNS boo
   $$ SELECT causeway_oracle.control('cancel', $1) $$;
 CREATE OR REPLACE FUNCTION pg_catalog.pg_terminate_backend(pid integer, timeout bigint DEFAULT 0) RETURNS boolean
   LANGUAGE sql VOLATILE AS $$ SELECT causeway_oracle.control('terminate', $1) $$;
+CREATE OR REPLACE FUNCTION pg_catalog.pg_sleep(seconds double precision) RETURNS void LANGUAGE sql VOLATILE AS
+  $$ SELECT causeway_oracle.sleep($1) $$;
 CREATE OR REPLACE FUNCTION pg_catalog.version() RETURNS text LANGUAGE sql STABLE AS
   $$ SELECT 'PostgreSQL ' || current_setting('server_version') || ' (Causeway)' $$;
 -- The sessions of the endpoint, which it gives as JSON in a setting of its own.

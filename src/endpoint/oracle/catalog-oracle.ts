@@ -105,7 +105,7 @@ export class CatalogOracle {
     const parameters = messages.find(({ type }) => type === 't');
     const parsed = messages.findIndex(({ type }) => type === 't');
     const description = messages[parsed + 1];
-    const relations = messages.filter(({ type }) => type === 'D').map(({ body }) => Number(readDataRow(body)[0]));
+    const relations = rowsOf(messages).map(([oid]) => Number(oid));
     return {
       parameterOids: parameters === undefined ? [] : readParameterDescription(parameters.body),
       fields: description?.type === 'T' ? readRowDescription(description.body) : undefined,
@@ -152,12 +152,15 @@ export class CatalogOracle {
     const end = messages.findIndex(({ type }) => type === 'Z');
     const answer = messages.slice(0, end).filter(({ type }) => !'12'.includes(type));
     if (!session.changes) return { messages: answer };
-    const rows = messages.slice(end).filter(({ type }) => type === 'D');
-    const settings = new Map(rows.map(({ body }) => readDataRow(body) as [string, string]));
+    const settings = new Map(rowsOf(messages.slice(end)) as [string, string][]);
     if (settings.get('search_path') === DEFAULT_SEARCH_PATH) settings.delete('search_path');
     return { messages: answer, settings };
   }
 }
+
+/** The rows of an answer in text format. */
+export const rowsOf = (messages: readonly BackendMessage[]): (string | null)[][] =>
+  messages.filter(({ type }) => type === 'D').map(({ body }) => readDataRow(body));
 
 /** What the session has set; the two that the endpoint sets itself aside. */
 const SETTINGS = `SELECT name, setting FROM pg_catalog.pg_settings

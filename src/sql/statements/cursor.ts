@@ -40,6 +40,11 @@ export class Cursor {
     return true;
   }
 
+  /** Takes the next token, whatever it is; at the end it stays there. */
+  skip(): void {
+    if (this.token.kind !== 'end') this.#at++;
+  }
+
   /** Takes one of `words`, or refuses, naming what may stand here. */
   expect(...words: readonly string[]): string {
     for (const word of words) if (this.accept(word)) return word;

@@ -163,7 +163,11 @@ function writeDurably(directory: string, file: string, bytes: Uint8Array, model:
     }
     renameSync(temporary, join(directory, file));
   } catch (cause) {
-    rmSync(temporary, { force: true });
+    try {
+      rmSync(temporary, { force: true });
+    } catch {
+      // What kept the file from being written may keep it from being removed; the first error is the one to tell.
+    }
     const full = (cause as NodeJS.ErrnoException).code === 'ENOSPC';
     throw new CausewayError(
       full ? SQLSTATE.diskFull : SQLSTATE.ioError,

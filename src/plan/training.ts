@@ -50,6 +50,8 @@ export interface SequenceSpec {
   /** The target is the value `horizon` rows after the window's last row. */
   readonly horizon: number;
   readonly stride: number;
+  /** Rows per season, for the seasonal-naive comparison; absent: no season. */
+  readonly season?: number;
   /** Rows of one entity further apart than this break the sequence (in units of the time column); absent: no gap rule. */
   readonly maxGap?: number;
 }
@@ -74,7 +76,8 @@ export interface FederationSpec {
   readonly strategy: string;
   readonly options: Readonly<Record<string, number>>;
   readonly rounds: number;
-  readonly minSilos: number;
+  /** A round with fewer sound results fails; absent: every silo must answer. */
+  readonly minSilos?: number;
   readonly weightBy: WeightBy;
 }
 

@@ -102,7 +102,6 @@ describe('parseStatement', () => {
     ['explain (analyze, format json) select 1', { kind: 'explain', analyze: true, format: 'json' }],
     ['explain train model m predict y as select 1', { kind: 'explain', statement: { kind: 'train-model' } }],
     ['alter model m activate version 3', { kind: 'alter-model', activate: { value: 3 } }],
-    ["export model m to 'm.onnx'", { kind: 'export-model', path: { value: 'm.onnx' } }],
     ['(select 1) union select 2', { kind: 'query' }],
     ['with a as (select 1) select * from a', { kind: 'query' }],
     ['create view v as select 1', { kind: 'create-view', orReplace: false }],

@@ -43,12 +43,6 @@ function parse(cursor: Cursor): Statement {
     cursor.expect('version');
     return { kind: 'alter-model', name, activate: cursor.wholeNumber('a version number') };
   }
-  if (cursor.accept('export')) {
-    cursor.expect('model');
-    const name = cursor.name('a model');
-    cursor.expect('to');
-    return { kind: 'export-model', name, path: cursor.string('a file name in quotes') };
-  }
   if (['select', 'with', 'values', 'table', '('].some((word) => cursor.at(word))) {
     return { kind: 'query', query: cursor.query() };
   }
@@ -68,7 +62,6 @@ const STARTS = [
   'ALTER',
   'ANALYZE',
   'CALIBRATE',
-  'EXPORT',
   'SET',
   'RESET',
 ];

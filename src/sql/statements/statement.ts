@@ -91,12 +91,6 @@ export interface AlterModel {
   readonly activate: Located<number>;
 }
 
-export interface ExportModel {
-  readonly kind: 'export-model';
-  readonly name: Located<string>;
-  readonly path: Located<string>;
-}
-
 export interface Explain {
   readonly kind: 'explain';
   readonly analyze: boolean;
@@ -150,7 +144,6 @@ export type Statement =
   | Show
   | Describe
   | AlterModel
-  | ExportModel
   | Explain
   | SetSetting
   | CreatePolicy

@@ -1,0 +1,59 @@
+/** Binds a query in a session: names from the catalog, model functions to memory tables, system tables to their rows. */
+import type { BatchResult } from '../../connectors/connector.ts';
+import { CausewayError, type Position, SQLSTATE } from '../plan/errors.ts';
+import type { RelationalNode } from '../plan/nodes.ts';
+import { type BoundSelect, bindSelect } from '../sql/select/bind.ts';
+import { longWay } from './long-way.ts';
+import { ModelFunctions } from './model-functions.ts';
+import { batchResult } from './rows.ts';
+import { type RunContext, runPlan } from './run-plan.ts';
+import { engineScope } from './scope.ts';
+import type { StatementContext } from './session.ts';
+import { SYSTEM_TABLES } from './system-tables.ts';
+import type { StreamRows } from './training/open-trainers.ts';
+
+export interface BoundQuery extends BoundSelect {
+  /** Everything that running the plan needs. */
+  readonly run: RunContext;
+}
+
+/** @param at where the query begins in the script */
+export async function bindQuery(
+  text: string,
+  at: Position | undefined,
+  context: StatementContext,
+): Promise<BoundQuery> {
+  const { engine, settings, signal } = context;
+  const functions = new ModelFunctions(engine);
+  const scope = engineScope(engine, signal, (call) => functions.bind(call), longWay(engine, signal));
+  const bound = await bindSelect(text, scope, at === undefined ? {} : { at });
+  const memory = async (name: string): Promise<BatchResult> => {
+    const computed = functions.compute(name, {
+      signal,
+      stream: streamRows(context),
+      compute: (plan) => computeAlone(plan, context),
+      bind: async (query) => (await bindQuery(query, undefined, context)).plan,
+    });
+    if (computed !== undefined) return computed;
+    const system = SYSTEM_TABLES[name.replace(/^causeway\./, '')];
+    if (system === undefined) throw new CausewayError(SQLSTATE.internalError, `there is no memory table "${name}"`);
+    return batchResult(system.columns, await system.rows(engine, settings, signal));
+  };
+  return { ...bound, run: { engine, settings, signal, memory, text: context.text } };
+}
+
+/** A silo's rows for training and scoring: they stay on the silo's side, so no egress of rows is recorded. */
+export function streamRows({ engine, settings }: StatementContext): StreamRows {
+  return async function* (_silo, plan, signal) {
+    yield* (await runPlan(plan, { engine, settings, signal, memory: noMemory })).batches;
+  };
+}
+
+/** Runs a plan that reads no silo. */
+async function* computeAlone(plan: RelationalNode, { engine, settings, signal }: StatementContext) {
+  yield* (await runPlan(plan, { engine, settings, signal, memory: noMemory })).batches;
+}
+
+function noMemory(name: string): never {
+  throw new CausewayError(SQLSTATE.featureNotSupported, `a model cannot be trained on the memory table "${name}"`);
+}

@@ -1,0 +1,105 @@
+/**
+ * The engine of one process: the catalog, the open silos, the mediator. Sessions run statements on it, many at once.
+ */
+import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
+import { connectorOf } from '../../connectors/registry.ts';
+import { RoundJournal } from '../../operators/aggregate/rounds/journal.ts';
+import { Mediator } from '../../operators/mediator/mediator.ts';
+import { Catalog } from '../catalog/catalog.ts';
+import type { ModelVersion } from '../catalog/models.ts';
+import { CausewayError, SQLSTATE } from '../plan/errors.ts';
+import { Admission } from './execution/admission.ts';
+import { Session } from './session.ts';
+import { SiloPool } from './silo-pool.ts';
+import type { ModelMetrics } from './training/metrics.ts';
+import type { ModelSignature } from './training/signature.ts';
+
+export interface EngineOptions {
+  /** The catalog directory; made when it is not there. */
+  readonly directory: string;
+  /** Memory of the mediator, all statements together: `2GB`. */
+  readonly memoryLimit?: string;
+}
+
+const MEDIATOR_STATEMENTS = 8;
+
+export type StoredModel = ModelVersion<ModelSignature, ModelMetrics>;
+
+export class Engine implements AsyncDisposable {
+  readonly catalog: Catalog<ModelSignature, ModelMetrics>;
+  readonly silos: SiloPool;
+  readonly loadConnector = connectorOf;
+  /** Statements at work at the mediator at once: more would only take each other's memory. */
+  readonly admission = new Admission(MEDIATOR_STATEMENTS);
+  /** The rounds of running jobs, written ahead of every step. */
+  readonly journal: RoundJournal;
+  readonly #journalFile: DatabaseSync;
+  readonly #options: EngineOptions;
+  readonly #sessions = new Set<Session>();
+  readonly #training = new Set<string>();
+  #mediator: Promise<Mediator> | undefined;
+  #version = 0;
+
+  private constructor(catalog: Catalog<ModelSignature, ModelMetrics>, options: EngineOptions) {
+    this.catalog = catalog;
+    this.#options = options;
+    this.#journalFile = new DatabaseSync(join(catalog.directory, 'rounds.db'));
+    this.#journalFile.exec('PRAGMA journal_mode = WAL; PRAGMA busy_timeout = 5000');
+    this.journal = new RoundJournal(this.#journalFile);
+    this.silos = new SiloPool(catalog.silos, connectorOf);
+  }
+
+  static async open(options: EngineOptions): Promise<Engine> {
+    return new Engine(Catalog.open(options.directory), options);
+  }
+
+  openSession(): Session {
+    const session = new Session(this, () => this.#sessions.delete(session));
+    this.#sessions.add(session);
+    return session;
+  }
+
+  /** Started on first use: statements that one silo answers alone never need it. */
+  mediator(): Promise<Mediator> {
+    const { memoryLimit } = this.#options;
+    this.#mediator ??= Mediator.open(memoryLimit === undefined ? {} : { memoryLimit });
+    return this.#mediator;
+  }
+
+  /** Grows with every change of the catalog, so that mirrors of it know when to look again. */
+  get version(): number {
+    return this.#version;
+  }
+
+  changed(): void {
+    this.#version++;
+  }
+
+  /**
+   * Marks a model as being trained until the result is disposed of.
+   * @throws CausewayError 55006 when it is being trained already
+   */
+  startTraining(model: string): Disposable {
+    this.requireNotTraining(model);
+    this.#training.add(model);
+    return { [Symbol.dispose]: () => this.#training.delete(model) };
+  }
+
+  /** @throws CausewayError 55006 while the model is being trained */
+  requireNotTraining(model: string): void {
+    if (!this.#training.has(model)) return;
+    throw new CausewayError(SQLSTATE.objectInUse, `model "${model}" is being trained`, {
+      hint: 'Wait for the job to end, or cancel it.',
+    });
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await Promise.all([...this.#sessions].map((session) => session[Symbol.asyncDispose]()));
+    await this.silos[Symbol.asyncDispose]();
+    const mediator = await this.#mediator?.catch(() => undefined);
+    await mediator?.[Symbol.asyncDispose]();
+    this.#journalFile.close();
+    this.catalog[Symbol.dispose]();
+  }
+}

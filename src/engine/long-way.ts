@@ -1,0 +1,55 @@
+/** The long way round (docs/design.md §1): what the mediator's own parser and binder say of a text. */
+import type { ResultColumn } from '../../connectors/connector.ts';
+import type { LongWay, RelationName } from '../sql/select/scope.ts';
+import type { Engine } from './engine.ts';
+import { batchResult } from './rows.ts';
+
+export function longWay(engine: Engine, signal: AbortSignal): LongWay {
+  return {
+    async tables(text) {
+      await using session = await (await engine.mediator()).session();
+      const quoted = `'${text.replaceAll("'", "''")}'`;
+      const sql = `SELECT json_serialize_sql(${quoted}, skip_null := true, skip_empty := true)::VARCHAR AS tree`;
+      const columns: ResultColumn[] = [{ name: 'tree', type: { kind: 'text' } }];
+      for await (const batch of session.query(sql, columns, signal)) {
+        const tree = JSON.parse(String(batch.getChildAt(0)?.get(0))) as SerializedTree;
+        return tree.error === true ? undefined : tablesOf(tree);
+      }
+      return undefined;
+    },
+    async describe(text, inputs) {
+      await using session = await (await engine.mediator()).session();
+      for (const { name, columns } of inputs) await session.ingest(name, batchResult(columns, []), signal);
+      return session.describe(text, signal);
+    },
+  };
+}
+
+interface SerializedTree {
+  readonly error?: boolean;
+}
+
+/** Base tables anywhere in the tree, but for the names of its common table expressions. */
+function tablesOf(tree: unknown): RelationName[] {
+  const found = new Map<string, RelationName>();
+  const ctes = new Set<string>();
+  const visit = (value: unknown): void => {
+    if (Array.isArray(value)) {
+      for (const each of value) visit(each);
+      return;
+    }
+    if (typeof value !== 'object' || value === null) return;
+    const each = value as Readonly<Record<string, unknown>>;
+    if (each.type === 'BASE_TABLE' && typeof each.table_name === 'string') {
+      const schema = typeof each.schema_name === 'string' && each.schema_name !== '' ? each.schema_name : undefined;
+      const name = each.table_name;
+      found.set(`${schema ?? ''}.${name}`, schema === undefined ? { name } : { schema, name });
+    }
+    // `cte_map: { map: [{ key: 'name', value: … }] }`
+    const map = (each.cte_map as { map?: unknown } | undefined)?.map;
+    if (Array.isArray(map)) for (const { key } of map as { key: string }[]) ctes.add(key);
+    for (const child of Object.values(each)) visit(child);
+  };
+  visit(tree);
+  return [...found.values()].filter(({ schema, name }) => schema !== undefined || !ctes.has(name));
+}

@@ -1,0 +1,213 @@
+/**
+ * `ml.predict`, `ml.forecast` and `ml.evaluate` in FROM. Each call is bound to a memory table whose columns follow from
+ * the model's signature, so that they are known before anything runs; its rows are made when the statement runs.
+ */
+import type { BatchResult, ResultColumn } from '../../connectors/connector.ts';
+import { CausewayError, SQLSTATE } from '../plan/errors.ts';
+import { didYouMean } from '../plan/nearest.ts';
+import { node, type RelationalNode } from '../plan/nodes.ts';
+import { scalar } from '../plan/types.ts';
+import type { ModelFunctionCall } from '../sql/select/scope.ts';
+import type { Engine, StoredModel } from './engine.ts';
+import { batchResult, type Cell, columnsOf } from './rows.ts';
+import { requireModel } from './statements/models.ts';
+import { evaluateOn, storedEvaluation } from './training/evaluate.ts';
+import { forecast, type ScoringContext } from './training/forecast.ts';
+import { predict } from './training/predict.ts';
+
+export interface ModelFunctionContext extends ScoringContext {
+  /** Binds the feature query of a stored model. */
+  readonly bind: (query: string) => Promise<RelationalNode>;
+}
+
+type Compute = (context: ModelFunctionContext) => Promise<BatchResult>;
+
+interface Bound {
+  readonly columns: readonly ResultColumn[];
+  readonly rows: (context: ModelFunctionContext) => Promise<(readonly Cell[])[]>;
+}
+
+type Binder = (engine: Engine, model: StoredModel, call: ModelFunctionCall) => Bound;
+
+const FUNCTIONS: Readonly<Record<string, Binder>> = {
+  predict: bindPredict,
+  forecast: bindForecast,
+  evaluate: bindEvaluate,
+};
+
+/** The model functions of one statement. */
+export class ModelFunctions {
+  readonly #engine: Engine;
+  readonly #calls = new Map<string, Compute>();
+
+  constructor(engine: Engine) {
+    this.#engine = engine;
+  }
+
+  /** For `BindScope.modelFunction`. @throws CausewayError for an unknown function, model or argument */
+  bind(call: ModelFunctionCall): RelationalNode {
+    const binder = Object.hasOwn(FUNCTIONS, call.name) ? FUNCTIONS[call.name] : undefined;
+    if (binder === undefined) {
+      const hint = didYouMean(call.name, Object.keys(FUNCTIONS));
+      throw refuse(call, SQLSTATE.undefinedFunction, `there is no function ml.${call.name}`, hint);
+    }
+    const model = requireModel(this.#engine, modelName(call));
+    const { columns, rows } = binder(this.#engine, model, call);
+    const name = `ml_${call.name}_${this.#calls.size + 1}`;
+    this.#calls.set(name, async (context) => batchResult(columns, await rows(context)));
+    return node({
+      kind: 'memory-table',
+      name,
+      columns: columns.map((column) => call.column(column.name, column.type)),
+    });
+  }
+
+  /** The rows of a memory table that `bind` made; undefined for another's name. */
+  compute(name: string, context: ModelFunctionContext): Promise<BatchResult> | undefined {
+    return this.#calls.get(name)?.(context);
+  }
+}
+
+function bindForecast(engine: Engine, model: StoredModel, call: ModelFunctionCall): Bound {
+  takesOnly(call, ['horizon']);
+  const { signature } = model;
+  const steps = wholeNumber(call, 'horizon') ?? signature.sequence.horizon;
+  return {
+    columns: [
+      ...columnsOf({ silo: 'text' }),
+      ...(signature.entity === undefined ? [] : [{ name: signature.entity.name, type: scalar('text') }]),
+      signature.order,
+      ...outputColumns(model, ''),
+    ],
+    async rows(context) {
+      const query = await context.bind(signature.query);
+      const rows = await forecast(engine, model, query, steps, context);
+      return rows.map(({ silo, entity, time, outputs }) => [
+        silo,
+        ...(signature.entity === undefined ? [] : [entity]),
+        time,
+        ...outputs,
+      ]);
+    },
+  };
+}
+
+function bindPredict(engine: Engine, model: StoredModel, call: ModelFunctionCall): Bound {
+  takesOnly(call, []);
+  const { signature } = model;
+  const query = queryOf(call);
+  if (query === undefined) {
+    throw refuse(
+      call,
+      SQLSTATE.undefinedFunction,
+      'ml.predict needs a query',
+      "Write ml.predict('model', (SELECT …)).",
+    );
+  }
+  return {
+    columns: [
+      ...columnsOf({ silo: 'text' }),
+      ...(signature.entity === undefined ? [] : [{ name: signature.entity.name, type: scalar('text') }]),
+      signature.order,
+      ...signature.targets.map((target) => ({ name: signature.features[target]!.name, type: scalar('double') })),
+      ...outputColumns(model, 'predicted_'),
+    ],
+    async rows(context) {
+      const rows = await predict(engine, model, query, context);
+      return rows.map(({ silo, entity, time, actual, predicted }) => [
+        silo,
+        ...(signature.entity === undefined ? [] : [entity]),
+        time,
+        ...actual,
+        ...predicted,
+      ]);
+    },
+  };
+}
+
+function bindEvaluate(engine: Engine, model: StoredModel, call: ModelFunctionCall): Bound {
+  takesOnly(call, []);
+  const query = queryOf(call);
+  return {
+    columns: columnsOf({
+      silo: 'text',
+      windows: 'integer',
+      rmse: 'double',
+      mae: 'double',
+      persistence_rmse: 'double',
+      persistence_mae: 'double',
+      seasonal_rmse: 'double',
+      seasonal_mae: 'double',
+    }),
+    async rows(context) {
+      const found = query === undefined ? storedEvaluation(model) : await evaluateOn(engine, model, query, context);
+      return found.map(({ silo, metrics }) => [
+        silo,
+        metrics.count,
+        metrics.rmse,
+        metrics.mae,
+        metrics.persistenceRmse,
+        metrics.persistenceMae,
+        metrics.seasonalRmse,
+        metrics.seasonalMae,
+      ]);
+    },
+  };
+}
+
+/** One column per target, or per target and quantile. */
+function outputColumns({ signature }: StoredModel, prefix: string): ResultColumn[] {
+  const { spec, targets, features } = signature;
+  return targets.flatMap((target) => {
+    const name = prefix + features[target]!.name;
+    const levels = spec.loss === 'quantile' ? spec.quantiles : undefined;
+    return (levels ?? [undefined]).map((level) => ({
+      name: level === undefined ? name : `${name}_q${Math.round(level * 100)}`,
+      type: scalar('double'),
+    }));
+  });
+}
+
+/** The first argument: `'m'`, or `MODEL m` after the parser's rewriting. */
+function modelName(call: ModelFunctionCall): string {
+  const first = call.args[0];
+  if (first?.name === undefined && first?.value?.kind === 'literal' && typeof first.value.value === 'string') {
+    return first.value.value;
+  }
+  throw refuse(
+    call,
+    SQLSTATE.undefinedFunction,
+    `ml.${call.name} takes a model's name first`,
+    `Write ml.${call.name}('model').`,
+  );
+}
+
+const queryOf = (call: ModelFunctionCall): RelationalNode | undefined =>
+  call.args.find(({ query }) => query !== undefined)?.query;
+
+function wholeNumber(call: ModelFunctionCall, name: string): number | undefined {
+  const argument = call.args.find((candidate) => candidate.name === name);
+  if (argument === undefined) return undefined;
+  const value = argument.value?.kind === 'literal' ? Number(argument.value.value) : Number.NaN;
+  if (Number.isInteger(value) && value >= 1 && value <= 100_000) return value;
+  throw refuse(
+    call,
+    SQLSTATE.invalidParameterValue,
+    `${name} of ml.${call.name} must be a whole number from 1 to 100000`,
+  );
+}
+
+function takesOnly(call: ModelFunctionCall, names: readonly string[]): void {
+  for (const { name } of call.args) {
+    if (name === undefined || names.includes(name)) continue;
+    const hint = didYouMean(name, names) ?? `ml.${call.name} takes no named arguments.`;
+    throw refuse(call, SQLSTATE.undefinedFunction, `ml.${call.name} has no argument "${name}"`, hint);
+  }
+}
+
+function refuse({ position }: ModelFunctionCall, sqlstate: string, message: string, hint?: string): CausewayError {
+  return new CausewayError(sqlstate, message, {
+    ...(position === undefined ? {} : { position }),
+    ...(hint === undefined ? {} : { hint }),
+  });
+}

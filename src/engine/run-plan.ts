@@ -1,0 +1,109 @@
+/** A bound plan → rows: optimized, executed, and what left each silo written down. */
+import type { RecordBatch } from 'apache-arrow';
+import type { BatchResult, ResultColumn } from '../../connectors/connector.ts';
+import type { OptimizerContext, SiloFacts } from '../../optimizer/context.ts';
+import { optimize } from '../../optimizer/optimize.ts';
+import { MEDIATOR, type PhysicalPlan } from '../../optimizer/physical.ts';
+import type { EgressEntry } from '../catalog/egress.ts';
+import type { RelationalNode } from '../plan/nodes.ts';
+import { nodesOf } from '../plan/traverse.ts';
+import type { Engine } from './engine.ts';
+import { execute } from './execution/execute.ts';
+import type { ExecutionMediator } from './execution/mediator.ts';
+import type { FragmentReport } from './execution/report.ts';
+import type { Settings } from './settings.ts';
+
+export interface RunContext {
+  readonly engine: Engine;
+  readonly settings: Settings;
+  readonly signal: AbortSignal;
+  /** The rows of a memory table: system tables, model functions. */
+  readonly memory: (name: string) => Promise<BatchResult>;
+  /** The statement, for the egress record. Without it nothing is recorded: the rows stay on the silo's side. */
+  readonly text?: string;
+  readonly onFragment?: (report: FragmentReport) => void;
+}
+
+export interface Rows {
+  readonly columns: readonly ResultColumn[];
+  readonly batches: AsyncIterable<RecordBatch>;
+}
+
+/** Opens the silos a plan reads, and says what each can do. */
+export async function optimizerContext(
+  engine: Engine,
+  settings: Settings,
+  plan: RelationalNode,
+): Promise<OptimizerContext> {
+  const names = new Set<string>();
+  for (const each of nodesOf(plan)) if (each.kind === 'scan' || each.kind === 'native-query') names.add(each.silo);
+  const silos = await Promise.all(
+    [...names].map(async (name): Promise<readonly [string, SiloFacts]> => {
+      const { connector, silo } = await engine.silos.open(name);
+      return [name, { capabilities: connector.capabilities, context: silo.context }];
+    }),
+  );
+  return { silos: new Map(silos), pushdown: settings.own('causeway.pushdown') === 'off' ? 'off' : 'on' };
+}
+
+export async function runPlan(plan: RelationalNode, context: RunContext): Promise<Rows> {
+  const { engine, settings } = context;
+  const facts = await optimizerContext(engine, settings, plan);
+  return runPhysical(optimize(plan, facts), facts, context);
+}
+
+/** Runs a plan that is optimized already. */
+export function runPhysical(physical: PhysicalPlan, facts: OptimizerContext, context: RunContext): Rows {
+  const { engine, signal, text, onFragment } = context;
+  const egress: EgressEntry[] = [];
+  const { columns, batches } = execute(
+    physical,
+    {
+      silo: async (name) => (await engine.silos.open(name)).silo,
+      mediator: withMemoryTables(engine, memoryTables(physical), context),
+      admission: engine.admission,
+      optimizer: facts,
+      onFragment(report) {
+        if (text !== undefined && report.site !== MEDIATOR) {
+          egress.push({ silo: report.site, statement: text, kind: 'rows', bytes: report.bytes });
+        }
+        onFragment?.(report);
+      },
+    },
+    signal,
+  );
+  const recorded = async function* (): AsyncGenerator<RecordBatch> {
+    try {
+      yield* batches;
+    } finally {
+      if (egress.length > 0) engine.catalog.egress.record(egress);
+    }
+  };
+  return { columns, batches: recorded() };
+}
+
+/** A mediator whose sessions hold the plan's memory tables from the start. */
+function withMemoryTables(engine: Engine, names: readonly string[], { memory, signal }: RunContext): ExecutionMediator {
+  return {
+    async session() {
+      const session = await (await engine.mediator()).session();
+      try {
+        for (const name of names) await session.ingest(name, await memory(name), signal);
+        return session;
+      } catch (thrown) {
+        await session[Symbol.asyncDispose]();
+        throw thrown;
+      }
+    },
+  };
+}
+
+/** Memory tables that are no exchange. */
+function memoryTables({ fragments }: PhysicalPlan): string[] {
+  const names = new Set<string>();
+  for (const { plan } of fragments) {
+    for (const each of nodesOf(plan))
+      if (each.kind === 'memory-table' && !each.name.startsWith('exchange_')) names.add(each.name);
+  }
+  return [...names];
+}

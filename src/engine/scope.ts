@@ -1,0 +1,109 @@
+/** What names mean to a session: silos are schemas; federated tables and views live in `public`; ours in `causeway`. */
+import type { TableInfo } from '../../connectors/connector.ts';
+import { CausewayError, SQLSTATE } from '../plan/errors.ts';
+import { quoteIdentifier } from '../sql/lexer.ts';
+import type { BindScope, LongWay, Relation } from '../sql/select/scope.ts';
+import type { Engine } from './engine.ts';
+import { SYSTEM_TABLES } from './system-tables.ts';
+
+/** @param modelFunction how `ml.…` in FROM is bound, see model-functions.ts */
+export function engineScope(
+  engine: Engine,
+  signal: AbortSignal,
+  modelFunction: NonNullable<BindScope['modelFunction']>,
+  longWay: LongWay,
+): BindScope {
+  return {
+    relation: ({ schema, name }) =>
+      schema === undefined || schema === 'public'
+        ? inPublic(engine, name, signal)
+        : inSchema(engine, schema, name, signal),
+    relationNames: () => allNames(engine, signal),
+    async describeNative(silo, text) {
+      if (engine.catalog.silos.get(silo) === undefined) return undefined;
+      return (await engine.silos.open(silo)).silo.describe?.(text, signal);
+    },
+    modelFunction,
+    longWay,
+  };
+}
+
+async function inPublic(engine: Engine, name: string, signal: AbortSignal): Promise<Relation | undefined> {
+  const { federatedTables, views } = engine.catalog;
+  const federated = federatedTables.get(name);
+  if (federated !== undefined) {
+    const members = await Promise.all(
+      federated.members.map(async ({ silo, table }) => ({
+        silo,
+        table: await requireTable(engine, silo, table, signal),
+      })),
+    );
+    return { kind: 'federated', members };
+  }
+  const view = views.get(name);
+  return view === undefined ? undefined : { kind: 'view', text: view.query };
+}
+
+async function inSchema(
+  engine: Engine,
+  schema: string,
+  name: string,
+  signal: AbortSignal,
+): Promise<Relation | undefined> {
+  if (schema === 'causeway') {
+    const table = Object.hasOwn(SYSTEM_TABLES, name) ? SYSTEM_TABLES[name] : undefined;
+    return table === undefined ? undefined : { kind: 'memory', name: `causeway.${name}`, columns: table.columns };
+  }
+  // `berlin__sales.orders` is the schema `sales` of the silo `berlin` (docs/design.md §4).
+  const [silo = schema, remoteSchema] = engine.catalog.silos.get(schema) === undefined ? schema.split('__') : [schema];
+  if (engine.catalog.silos.get(silo) === undefined) return undefined;
+  const table = await findTable(engine, silo, name, signal, remoteSchema);
+  return table === undefined ? undefined : { kind: 'table', silo, table };
+}
+
+/** Exact, else without regard to case when that names one table only. */
+async function findTable(
+  engine: Engine,
+  silo: string,
+  name: string,
+  signal: AbortSignal,
+  schema?: string,
+): Promise<TableInfo | undefined> {
+  const tables = (await engine.silos.tables(silo, signal)).filter((info) => info.schema === schema);
+  const exact = tables.find((info) => info.table === name);
+  if (exact !== undefined) return exact;
+  const folded = tables.filter((info) => info.table.toLowerCase() === name.toLowerCase());
+  return folded.length === 1 ? folded[0] : undefined;
+}
+
+async function requireTable(engine: Engine, silo: string, name: string, signal: AbortSignal): Promise<TableInfo> {
+  const found = await findTable(engine, silo, name, signal);
+  if (found !== undefined) return found;
+  // The silo may have gained the table, or lost it, since its tables were read.
+  engine.silos.forgetTables(silo);
+  const again = await findTable(engine, silo, name, signal);
+  if (again !== undefined) return again;
+  throw new CausewayError(SQLSTATE.undefinedTable, `silo "${silo}" has no table "${name}" any more`, {
+    silo,
+    hint: 'DROP FEDERATED TABLE and create it anew with the tables that are left.',
+  });
+}
+
+async function allNames(engine: Engine, signal: AbortSignal): Promise<string[]> {
+  const { silos, federatedTables, views } = engine.catalog;
+  const perSilo = await Promise.all(
+    silos.list().map(async ({ name }) => {
+      // A silo that does not answer now has no names to offer; the statement's own error is the one to show.
+      const tables = await engine.silos.tables(name, signal).catch(() => []);
+      return tables.map((info) => `${spelled(name)}.${spelled(info.table)}`);
+    }),
+  );
+  return [
+    ...federatedTables.list().map(({ name }) => spelled(name)),
+    ...views.list().map(({ name }) => spelled(name)),
+    ...perSilo.flat(),
+    ...Object.keys(SYSTEM_TABLES).map((name) => `causeway.${name}`),
+  ];
+}
+
+const spelled = (name: string): string => (/^[a-z_][a-z0-9_]*$/.test(name) ? name : quoteIdentifier(name));

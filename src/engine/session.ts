@@ -1,0 +1,140 @@
+/** One user's session: its settings, and the statements it runs, one after another. Sessions share nothing but the engine. */
+import { CausewayError, canceled, type Position, SQLSTATE, throwIfAborted } from '../plan/errors.ts';
+import { positionAt, splitStatements } from '../sql/lexer.ts';
+import { parseStatement } from '../sql/statements/parse.ts';
+import type { Statement } from '../sql/statements/statement.ts';
+import type { Engine } from './engine.ts';
+import type { ExecuteOptions, Notice, StatementResult } from './result.ts';
+import { columnsOf, done, rowsResult } from './rows.ts';
+import { Settings } from './settings.ts';
+import { describeTable } from './statements/describe-table.ts';
+import { explain } from './statements/explain.ts';
+import { createFederatedTable, dropFederatedTable } from './statements/federated-tables.ts';
+import { activateVersion, describeModel, dropModel, showModels } from './statements/models.ts';
+import { runSelect } from './statements/select.ts';
+import { createSilo, dropSilo, showSilos } from './statements/silos.ts';
+import { showTables } from './statements/tables.ts';
+import { trainModel } from './statements/train.ts';
+import { createView, dropView } from './statements/views.ts';
+
+/** What a statement's handler gets to work with. */
+export interface StatementContext {
+  readonly engine: Engine;
+  readonly settings: Settings;
+  readonly signal: AbortSignal;
+  readonly parameters: readonly (string | null)[];
+  readonly onNotice: (notice: Notice) => void;
+  /** Where the statement begins in the script. */
+  readonly base: Position;
+  /** The statement as it was written. */
+  readonly text: string;
+  /** The place in the script of an offset of the statement. */
+  readonly locate: (offset: number) => Position;
+}
+
+export class Session implements AsyncDisposable {
+  readonly settings = new Settings();
+  readonly #engine: Engine;
+  readonly #onClose: () => void;
+  readonly #closing = new AbortController();
+  #running = 0;
+  #idle: (() => void) | undefined;
+
+  constructor(engine: Engine, onClose: () => void) {
+    this.#engine = engine;
+    this.#onClose = onClose;
+  }
+
+  /**
+   * Runs the statements of a script one after another, one result each. A result's batches must be read before the next
+   * statement is asked for. The first error ends the script.
+   * @throws CausewayError with a position in `text` where there is one
+   */
+  async *execute(text: string, options: ExecuteOptions = {}): AsyncGenerator<StatementResult> {
+    const signal = AbortSignal.any([this.#closing.signal, ...(options.signal === undefined ? [] : [options.signal])]);
+    this.#running++;
+    try {
+      for (const { text: statement, position } of splitStatements(text)) {
+        throwIfAborted(signal);
+        const context: StatementContext = {
+          engine: this.#engine,
+          settings: this.settings,
+          signal,
+          parameters: options.parameters ?? [],
+          onNotice: options.onNotice ?? (() => undefined),
+          base: position,
+          text: statement,
+          locate: (offset) => positionAt(statement, offset, position),
+        };
+        yield await run(parseStatement(statement, position), context);
+      }
+    } finally {
+      this.#running--;
+      if (this.#running === 0) this.#idle?.();
+    }
+  }
+
+  /** Cancels what is running, and waits until it has let go of the silos. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#closing.abort(canceled());
+    if (this.#running > 0) await new Promise<void>((resolve) => (this.#idle = resolve));
+    this.#onClose();
+  }
+}
+
+async function run(statement: Statement, context: StatementContext): Promise<StatementResult> {
+  const { engine, settings, signal } = context;
+  switch (statement.kind) {
+    case 'query':
+      return runSelect(statement.query, context);
+    case 'train-model':
+      return trainModel(statement, context);
+    case 'explain':
+      return explain(statement, context);
+    case 'create-silo':
+      return createSilo(engine, statement, signal);
+    case 'create-federated-table':
+      return createFederatedTable(engine, statement, signal);
+    case 'create-view':
+      return createView(statement, context);
+    case 'alter-model':
+      return activateVersion(engine, statement.name.value, statement.activate.value);
+    case 'drop':
+      return drop(engine, statement.object, statement.name.value, statement.ifExists);
+    case 'show':
+      if (statement.what === 'silos') return showSilos(engine);
+      if (statement.what === 'models') return showModels(engine);
+      if (statement.what === 'tables') return showTables(engine, signal);
+      return rowsResult('SHOW', columnsOf({ [statement.name!]: 'text' }), [[settings.show(statement.name!)]]);
+    case 'describe':
+      if (statement.object === 'model') return describeModel(engine, statement.name[0]!.value);
+      return describeTable(statement.name, context);
+    case 'create-policy':
+    case 'analyze':
+    case 'calibrate':
+      throw new CausewayError(SQLSTATE.featureNotSupported, 'this statement is not carried out yet');
+    case 'set':
+      settings.set(statement.name.value, statement.value);
+      return done(statement.value === undefined ? 'RESET' : 'SET');
+  }
+}
+
+function drop(
+  engine: Engine,
+  object: 'silo' | 'federated-table' | 'model' | 'view' | 'policy',
+  name: string,
+  ifExists: boolean,
+): Promise<StatementResult> | StatementResult {
+  switch (object) {
+    case 'silo':
+      return dropSilo(engine, name, ifExists);
+    case 'federated-table':
+      return dropFederatedTable(engine, name, ifExists);
+    case 'model':
+      return dropModel(engine, name, ifExists);
+    case 'view':
+      return dropView(engine, name, ifExists);
+    case 'policy':
+      throw new CausewayError(SQLSTATE.featureNotSupported, 'this statement is not carried out yet');
+  }
+}

@@ -1,0 +1,92 @@
+/** A session's settings: `SET`, `RESET`, `SHOW`. Our own are checked; other names are kept as PostgreSQL clients set them. */
+import { CausewayError, SQLSTATE } from '../plan/errors.ts';
+import { didYouMean } from '../plan/nearest.ts';
+
+interface SettingSpec {
+  readonly default: string;
+  readonly description: string;
+  /** What it may be; anything when absent. */
+  readonly words?: readonly string[];
+  readonly pattern?: { readonly test: RegExp; readonly means: string };
+}
+
+const SETTINGS = {
+  'causeway.pushdown': {
+    default: 'on',
+    words: ['on', 'off'],
+    description: 'off: silos are asked for whole columns only, and the mediator does the rest',
+  },
+  'causeway.memory_limit': {
+    default: '1GB',
+    pattern: { test: /^\d+(\.\d+)?\s*(kB|KB|MB|GB|TB|KiB|MiB|GiB|TiB)$/, means: 'an amount like 500MB' },
+    description: 'memory of one statement at the mediator; what is above it spills to disk',
+  },
+  'causeway.optimize_for': {
+    default: 'time',
+    words: ['time', 'egress', 'money'],
+    description: 'what the optimizer keeps small first',
+  },
+  'causeway.training_backend': {
+    default: 'auto',
+    words: ['auto', 'native', 'wasm', 'tfjs'],
+    description: 'what computes the gradients',
+  },
+} as const satisfies Record<string, SettingSpec>;
+
+export type OwnSetting = keyof typeof SETTINGS;
+
+export class Settings {
+  readonly #values = new Map<string, string>();
+
+  /** One of our own settings. */
+  own(name: OwnSetting): string {
+    return this.#values.get(name) ?? SETTINGS[name].default;
+  }
+
+  /** @throws CausewayError 42704 for a name that nobody has set and we do not know */
+  show(name: string): string {
+    const spec: SettingSpec | undefined = Object.hasOwn(SETTINGS, name) ? SETTINGS[name as OwnSetting] : undefined;
+    const value = this.#values.get(name) ?? spec?.default;
+    if (value !== undefined) return value;
+    const hint = didYouMean(name, Object.keys(SETTINGS));
+    throw new CausewayError(
+      SQLSTATE.undefinedObject,
+      `unrecognized configuration parameter "${name}"`,
+      hint === undefined ? {} : { hint },
+    );
+  }
+
+  /** @param value undefined brings the default back; the name `all` resets everything */
+  set(name: string, value: string | undefined): void {
+    if (value === undefined) {
+      if (name === 'all') this.#values.clear();
+      else this.#values.delete(name);
+      return;
+    }
+    if (name.startsWith('causeway.')) check(name, value);
+    this.#values.set(name, value);
+  }
+
+  /** Our own settings with their values, for `causeway.settings`. */
+  list(): { readonly name: string; readonly value: string; readonly description: string }[] {
+    return Object.entries(SETTINGS).map(([name, { description }]) => ({ name, value: this.show(name), description }));
+  }
+}
+
+function check(name: string, value: string): void {
+  if (!Object.hasOwn(SETTINGS, name)) {
+    const hint = didYouMean(name, Object.keys(SETTINGS));
+    throw new CausewayError(
+      SQLSTATE.undefinedObject,
+      `there is no setting "${name}"`,
+      hint === undefined ? {} : { hint },
+    );
+  }
+  const spec: SettingSpec = SETTINGS[name as OwnSetting];
+  const means = spec.words?.join(', ') ?? spec.pattern?.means;
+  if (spec.words?.includes(value) === false || spec.pattern?.test.test(value) === false) {
+    throw new CausewayError(SQLSTATE.invalidParameterValue, `${name} cannot be '${value}'`, {
+      hint: `It is ${spec.words === undefined ? '' : 'one of '}${means}.`,
+    });
+  }
+}

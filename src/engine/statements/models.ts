@@ -1,0 +1,89 @@
+/** SHOW MODELS, DESCRIBE MODEL, DROP MODEL, ALTER MODEL … ACTIVATE VERSION. */
+import { CausewayError, SQLSTATE } from '../../plan/errors.ts';
+import { didYouMean } from '../../plan/nearest.ts';
+import type { Engine, StoredModel } from '../engine.ts';
+import type { StatementResult } from '../result.ts';
+import { columnsOf, done, rowsResult } from '../rows.ts';
+
+/** The model's active version. @throws CausewayError 42704 with the nearest name */
+export function requireModel(engine: Engine, name: string): StoredModel {
+  const found = engine.catalog.models.get(name);
+  if (found !== undefined) return found;
+  const names = engine.catalog.models.list().map(({ model }) => model);
+  const hint = didYouMean(name, names) ?? 'Train one with TRAIN MODEL.';
+  throw new CausewayError(SQLSTATE.undefinedObject, `there is no model "${name}"`, { hint });
+}
+
+export function showModels(engine: Engine): StatementResult {
+  const columns = columnsOf({
+    name: 'text',
+    version: 'integer',
+    predicts: 'text',
+    features: 'text',
+    silos: 'text',
+    created_at: 'text',
+  });
+  const rows = engine.catalog.models
+    .list()
+    .map(({ model, version, signature, metrics, createdAt }) => [
+      model,
+      version,
+      signature.targets.map((target) => signature.features[target]?.name).join(', '),
+      signature.features.map(({ name }) => name).join(', '),
+      metrics.silos.map(({ silo }) => silo).join(', '),
+      createdAt,
+    ]);
+  return rowsResult('SHOW MODELS', columns, rows);
+}
+
+/** Facts about every version, one per row; JSON for what has parts. */
+export function describeModel(engine: Engine, name: string): StatementResult {
+  requireModel(engine, name);
+  const columns = columnsOf({ version: 'integer', property: 'text', value: 'text' });
+  const rows = engine.catalog.models
+    .versions(name)
+    .flatMap(({ version, active, signature, metrics, query, createdAt }) =>
+      Object.entries({
+        state: active ? 'active' : 'kept',
+        'created at': createdAt,
+        'ordered by': signature.order.name,
+        ...(signature.entity === undefined ? {} : { entity: signature.entity.name }),
+        predicts: signature.targets.map((target) => signature.features[target]?.name).join(', '),
+        features: signature.features.map((feature) => feature.name).join(', '),
+        window: `${signature.sequence.window} rows, horizon ${signature.sequence.horizon}`,
+        network: `${signature.spec.layers} × ${signature.spec.cell}, ${signature.spec.hidden} units`,
+        parameters: String(metrics.parameters),
+        federation: `${signature.federation.strategy}, ${metrics.rounds.length} rounds`,
+        ...Object.fromEntries(
+          metrics.silos.map(({ silo, test }) => [
+            `test of ${silo}`,
+            test === null
+              ? 'no test windows'
+              : `rmse ${test.rmse.toFixed(4)}, mae ${test.mae.toFixed(4)}, seasonal-naive rmse ${test.seasonalRmse.toFixed(4)}`,
+          ]),
+        ),
+        query,
+      }).map(([property, value]) => [version, property, value]),
+    );
+  return rowsResult('DESCRIBE MODEL', columns, rows);
+}
+
+export function dropModel(engine: Engine, name: string, ifExists: boolean): StatementResult {
+  if (!ifExists) requireModel(engine, name);
+  engine.requireNotTraining(name);
+  engine.catalog.models.remove(name);
+  engine.changed();
+  return done('DROP MODEL');
+}
+
+export function activateVersion(engine: Engine, name: string, version: number): StatementResult {
+  requireModel(engine, name);
+  if (!engine.catalog.models.activate(name, version)) {
+    const known = engine.catalog.models.versions(name).map((model) => model.version);
+    throw new CausewayError(SQLSTATE.undefinedObject, `model "${name}" has no version ${version}`, {
+      hint: `Its versions: ${known.join(', ')}.`,
+    });
+  }
+  engine.changed();
+  return done('ALTER MODEL');
+}

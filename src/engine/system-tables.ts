@@ -1,0 +1,141 @@
+/** The `causeway` schema: what the catalog knows, as tables, so that a BI tool can chart a training run. */
+import type { ResultColumn } from '../../connectors/connector.ts';
+import { typeName } from '../plan/types.ts';
+import type { Engine } from './engine.ts';
+import { type Cell, columnsOf } from './rows.ts';
+import type { Settings } from './settings.ts';
+import { redact } from './statements/silos.ts';
+
+export interface SystemTable {
+  readonly columns: readonly ResultColumn[];
+  rows(engine: Engine, settings: Settings, signal: AbortSignal): Promise<(readonly Cell[])[]> | (readonly Cell[])[];
+}
+
+export const SYSTEM_TABLES: Readonly<Record<string, SystemTable>> = {
+  silos: {
+    columns: columnsOf({ name: 'text', kind: 'text', options: 'text' }),
+    rows: (engine) =>
+      Promise.all(
+        engine.catalog.silos.list().map(async ({ name, kind, options }) => {
+          const { options: specs } = await engine.loadConnector(kind);
+          return [name, kind, redact(options, specs)];
+        }),
+      ),
+  },
+  tables: {
+    columns: columnsOf({ silo: 'text', name: 'text', kind: 'text', columns: 'integer' }),
+    async rows(engine, _settings, signal) {
+      const silos = engine.catalog.silos.list();
+      const perSilo = await Promise.all(
+        silos.map(async ({ name }) =>
+          (await engine.silos.tables(name, signal)).map((table) => [
+            name,
+            table.table,
+            table.kind,
+            table.columns.length,
+          ]),
+        ),
+      );
+      const federated = engine.catalog.federatedTables.list();
+      return [...perSilo.flat(), ...federated.map(({ name }) => [null, name, 'federated table', null])];
+    },
+  },
+  columns: {
+    columns: columnsOf({
+      silo: 'text',
+      table: 'text',
+      position: 'integer',
+      name: 'text',
+      type: 'text',
+      nullable: 'boolean',
+    }),
+    async rows(engine, _settings, signal) {
+      const perSilo = await Promise.all(
+        engine.catalog.silos
+          .list()
+          .map(async ({ name }) =>
+            (await engine.silos.tables(name, signal)).flatMap((table) =>
+              table.columns.map((column, i) => [
+                name,
+                table.table,
+                i + 1,
+                column.name,
+                typeName(column.type),
+                column.nullable,
+              ]),
+            ),
+          ),
+      );
+      return perSilo.flat();
+    },
+  },
+  models: {
+    columns: columnsOf({
+      name: 'text',
+      version: 'integer',
+      active: 'boolean',
+      created_at: 'text',
+      test_rmse: 'double',
+      test_mae: 'double',
+      query: 'text',
+    }),
+    rows: ({ catalog }) =>
+      catalog.models
+        .list()
+        .flatMap(({ model }) => catalog.models.versions(model))
+        .map(({ model, version, active, createdAt, metrics, query }) => [
+          model,
+          version,
+          active,
+          createdAt,
+          metrics.pooled?.rmse ?? null,
+          metrics.pooled?.mae ?? null,
+          query,
+        ]),
+  },
+  jobs: {
+    columns: columnsOf({
+      id: 'bigint',
+      model: 'text',
+      state: 'text',
+      message: 'text',
+      started_at: 'text',
+      ended_at: 'text',
+      query: 'text',
+    }),
+    rows: ({ catalog }) =>
+      catalog.jobs
+        .list()
+        .map(({ id, model, state, message, started_at, ended_at, query }) => [
+          BigInt(id),
+          model,
+          state,
+          message,
+          started_at,
+          ended_at,
+          query,
+        ]),
+  },
+  rounds: {
+    columns: columnsOf({
+      job: 'bigint',
+      round: 'integer',
+      loss: 'double',
+      validation_loss: 'double',
+      seconds: 'double',
+    }),
+    rows: ({ catalog }) =>
+      catalog.jobs
+        .rounds()
+        .map(({ job, round, loss, validation_loss, seconds }) => [BigInt(job), round, loss, validation_loss, seconds]),
+  },
+  egress: {
+    columns: columnsOf({ silo: 'text', kind: 'text', bytes: 'bigint', at: 'text', statement: 'text' }),
+    rows: ({ catalog }) =>
+      catalog.egress.list().map(({ silo, kind, bytes, at, statement }) => [silo, kind, BigInt(bytes), at, statement]),
+  },
+  settings: {
+    columns: columnsOf({ name: 'text', value: 'text', description: 'text' }),
+    rows: (_engine, settings) => settings.list().map(({ name, value, description }) => [name, value, description]),
+  },
+};

@@ -1,0 +1,42 @@
+/** `ml.evaluate`: a model's errors per silo, and of all silos together (silo NULL). */
+import { mergeEvaluations } from '../../../operators/lstm/evaluation.ts';
+import type { RelationalNode } from '../../plan/nodes.ts';
+import type { Engine, StoredModel } from '../engine.ts';
+import { type ScoringContext, weightsOf } from './forecast.ts';
+import { type PartMetrics, partMetrics } from './metrics.ts';
+import { modelSource } from './model-source.ts';
+import { openTrainers } from './open-trainers.ts';
+
+export interface EvaluationRow {
+  readonly silo: string | null;
+  readonly metrics: PartMetrics;
+}
+
+/** Of the test part, as it was measured when the version was trained. */
+export function storedEvaluation({ metrics }: StoredModel): EvaluationRow[] {
+  return [
+    ...metrics.silos.map(({ silo, test }) => ({ silo, metrics: test })),
+    { silo: null, metrics: metrics.pooled },
+  ].flatMap(({ silo, metrics: found }) => (found === null ? [] : [{ silo, metrics: found }]));
+}
+
+/** Of other rows: every window of the query, in each silo. */
+export async function evaluateOn(
+  engine: Engine,
+  model: StoredModel,
+  query: RelationalNode,
+  context: ScoringContext,
+): Promise<EvaluationRow[]> {
+  const { signature } = model;
+  const source = modelSource(model.model, signature, query);
+  await using trainers = await openTrainers(source, context.stream, context.signal);
+  for (const trainer of trainers.all) trainer.standardise(signature.statistics);
+  const weights = weightsOf(engine, model, trainers.all[0]!);
+  const evaluations = await Promise.all(
+    trainers.all.map((trainer) => trainer.evaluate(weights, 'train', context.signal)),
+  );
+  return [
+    ...evaluations.map((evaluation, i) => ({ silo: trainers.silos[i]!, metrics: partMetrics(evaluation) })),
+    { silo: null, metrics: partMetrics(mergeEvaluations(evaluations)) },
+  ].flatMap(({ silo, metrics }) => (metrics === null ? [] : [{ silo, metrics }]));
+}

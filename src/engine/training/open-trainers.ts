@@ -1,0 +1,94 @@
+/** Opens the training side of every silo that a feature query reads: each reads its own rows, with its own statement. */
+import type { RecordBatch } from 'apache-arrow';
+import { LocalTrainer, type LocalTrainerSpec } from '../../../operators/lstm/local-trainer.ts';
+import { siloPlans } from '../../../optimizer/fragments/silo-plans.ts';
+import { CausewayError, SQLSTATE } from '../../plan/errors.ts';
+import type { Column, ColumnId, Expression } from '../../plan/expressions.ts';
+import { node, type RelationalNode } from '../../plan/nodes.ts';
+import type { Train } from '../../plan/training.ts';
+import { inSilo } from '../silo-pool.ts';
+
+/** How a silo's rows are streamed: by its own engine, in the order of `plan`. */
+export type StreamRows = (silo: string, plan: RelationalNode, signal: AbortSignal) => AsyncIterable<RecordBatch>;
+
+/** What opening needs of a Train, or of a stored model. */
+export type TrainerSource = Pick<
+  Train,
+  'source' | 'order' | 'entity' | 'features' | 'targets' | 'sequence' | 'split' | 'spec'
+>;
+
+/** Trainers by silo, in the order of the names: every sum over silos is taken in it. */
+export class Trainers<T extends AsyncDisposable> implements AsyncDisposable {
+  readonly silos: readonly string[];
+  readonly all: readonly T[];
+
+  constructor(entries: readonly (readonly [silo: string, trainer: T])[]) {
+    const sorted = [...entries].sort(([a], [b]) => (a < b ? -1 : 1));
+    this.silos = sorted.map(([silo]) => silo);
+    this.all = sorted.map(([, trainer]) => trainer);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await Promise.all(this.all.map((trainer) => trainer[Symbol.asyncDispose]()));
+  }
+}
+
+/**
+ * @throws CausewayError 0A000 when the feature query mixes rows of different silos; whatever a silo answers, with its
+ * name. When one silo fails the others are closed.
+ */
+export async function openTrainers(
+  source: TrainerSource,
+  stream: StreamRows,
+  signal: AbortSignal,
+): Promise<Trainers<LocalTrainer>> {
+  const plans = siloPlans(source.source);
+  const failing = new AbortController();
+  const either = AbortSignal.any([signal, failing.signal]);
+  const opened = await Promise.allSettled(
+    [...plans].map(async ([silo, plan]): Promise<readonly [string, LocalTrainer]> => {
+      try {
+        const rows = stream(silo, featureQuery(plan, source), either);
+        return [silo, await LocalTrainer.open(trainerSpec(silo, source), rows, either)];
+      } catch (thrown) {
+        failing.abort();
+        throw inSilo(silo, thrown);
+      }
+    }),
+  );
+  const trainers = new Trainers(opened.flatMap((result) => (result.status === 'fulfilled' ? [result.value] : [])));
+  const failures = opened.flatMap((result) => (result.status === 'rejected' ? [result.reason as unknown] : []));
+  if (failures.length === 0) return trainers;
+  await trainers[Symbol.asyncDispose]();
+  // The first cause is not the cancellation of the others that it brought about.
+  throw failures.find((e) => !(e instanceof CausewayError && e.sqlstate === SQLSTATE.queryCanceled)) ?? failures[0];
+}
+
+/** The silo's statement: time, entity, features, sorted by entity and time. A silo's plan has the columns of the whole. */
+function featureQuery(plan: RelationalNode, { order, entity, features }: TrainerSource): RelationalNode {
+  const at = (id: ColumnId): Column => plan.columns.find((column) => column.id === id)!;
+  const columns = [order, ...(entity === undefined ? [] : [entity]), ...features].map(({ id }) => at(id));
+  const reference = ({ id, type }: Column): Expression => Object.freeze({ kind: 'column', id, type });
+  const keys = [...(entity === undefined ? [] : [entity]), order].map((column) => ({
+    expression: reference(at(column.id)),
+    descending: false,
+    nullsFirst: false,
+  }));
+  const sorted = node({ kind: 'sort', input: plan, keys, columns: plan.columns });
+  return node({ kind: 'project', input: sorted, expressions: columns.map(reference), columns });
+}
+
+function trainerSpec(silo: string, source: TrainerSource): LocalTrainerSpec {
+  const { order, entity, features, targets, sequence, split, spec } = source;
+  return {
+    silo,
+    time: order.name,
+    ...(entity === undefined ? {} : { entity: entity.name }),
+    features,
+    targets,
+    sequence,
+    split,
+    model: spec,
+    ...(sequence.season === undefined ? {} : { season: sequence.season }),
+  };
+}

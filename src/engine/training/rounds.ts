@@ -1,0 +1,74 @@
+/** The silos' trainers as participants of the round driver (operators/aggregate/rounds). */
+import { resolveOptions } from '../../../operators/aggregate/options.ts';
+import type { RunPlan } from '../../../operators/aggregate/rounds/driver.ts';
+import type { LocalResult, RoundParticipant } from '../../../operators/aggregate/rounds/participant.ts';
+import { strategyNamed } from '../../../operators/aggregate/strategies.ts';
+import type { LocalTerms } from '../../../operators/aggregate/strategy.ts';
+import { initialWeights } from '../../../operators/lstm/model.ts';
+import { CausewayError, SQLSTATE } from '../../plan/errors.ts';
+import type { LocalTrainingSpec, Train, WeightBy } from '../../plan/training.ts';
+import type { Trainers } from './open-trainers.ts';
+import type { SiloTrainer } from './silo-trainer.ts';
+
+/**
+ * What the driver needs to know of a TRAIN.
+ * @throws CausewayError for an unknown strategy or option, or more silos asked for than there are
+ */
+export function runPlan(run: string, { federation, local }: Train, trainers: Trainers<SiloTrainer>): RunPlan {
+  const strategy = strategyNamed(federation.strategy);
+  const silos = trainers.all.length;
+  if (federation.minSilos !== undefined && federation.minSilos > silos) {
+    throw new CausewayError(
+      SQLSTATE.invalidParameterValue,
+      `min_silos => ${federation.minSilos} can never be met: the feature query reads ${silos} silos`,
+      { hint: `Ask for at most ${silos}.` },
+    );
+  }
+  return {
+    run,
+    strategy,
+    options: resolveOptions(strategy, federation.options),
+    rounds: federation.rounds,
+    minSilos: federation.minSilos ?? silos,
+    initial: initialWeights(trainers.all[0]!.model, local.seed),
+  };
+}
+
+/** @param onSpeed is told how many rows a second a silo trained in the round that it has just ended */
+export function participants(
+  { federation, local }: Train,
+  trainers: Trainers<SiloTrainer>,
+  onSpeed: (silo: string, rowsPerSecond: number) => void,
+): RoundParticipant[] {
+  return trainers.all.map((trainer, i): RoundParticipant => {
+    const silo = trainers.silos[i]!;
+    return {
+      silo,
+      async train({ round, weights, terms }, signal): Promise<LocalResult> {
+        const request = { ...withTerms(local, terms), weights, round, rounds: federation.rounds };
+        const result = await trainer.trainRound(request, signal);
+        onSpeed(silo, result.rowsPerSecond);
+        return {
+          delta: result.weights.map((weight, k) => weight - weights[k]!),
+          count: countBy(federation.weightBy, trainer),
+          loss: result.loss,
+          seconds: result.seconds,
+        };
+      },
+      async validate(weights, signal) {
+        if (trainer.summary.windows.validation === 0) return { lossSum: 0, lossWeight: 0 };
+        return trainer.evaluate(weights, 'validation', signal);
+      },
+    };
+  });
+}
+
+function withTerms(local: LocalTrainingSpec, terms: LocalTerms): LocalTrainingSpec {
+  if (terms.proximal === undefined) return local;
+  return { ...local, optimizer: { ...local.optimizer, proximal: terms.proximal } };
+}
+
+function countBy(basis: WeightBy, { summary }: SiloTrainer): number {
+  const counts = { windows: summary.windows.train, rows: summary.rows, entities: summary.entities, equal: 1 };
+  return counts[basis];
+}

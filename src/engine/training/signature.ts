@@ -1,0 +1,34 @@
+/** What a model version stores beside its weights: enough to check, explain and repeat every prediction. */
+import type { FeatureStatistics } from '../../../operators/lstm/statistics.ts';
+import type {
+  FeatureSpec,
+  FederationSpec,
+  LocalTrainingSpec,
+  ModelSpec,
+  SequenceSpec,
+  SplitSpec,
+} from '../../plan/training.ts';
+import type { SqlType } from '../../plan/types.ts';
+
+export interface TypedName {
+  readonly name: string;
+  readonly type: SqlType;
+}
+
+export interface ModelSignature {
+  readonly order: TypedName;
+  readonly entity?: TypedName;
+  /** All columns of the feature query but time and entity, in order. */
+  readonly features: readonly (TypedName & FeatureSpec)[];
+  /** Over all silos' training rows: decides scaling, and which features are dropped. */
+  readonly statistics: FeatureStatistics;
+  /** Indexes into `features`. */
+  readonly targets: readonly number[];
+  readonly sequence: SequenceSpec;
+  readonly split: SplitSpec;
+  readonly spec: ModelSpec;
+  readonly local: LocalTrainingSpec;
+  readonly federation: FederationSpec;
+  /** The feature query, as it was written in the TRAIN statement. */
+  readonly query: string;
+}

@@ -1,0 +1,203 @@
+/**
+ * TRAIN, end to end: open every silo's side, merge their statistics, run the rounds, measure the result on each silo's
+ * test part, and store a new model version. A failure or a cancel leaves the catalog as it was.
+ */
+import { type RoundReport, type RunResult, runRounds } from '../../../operators/aggregate/rounds/driver.ts';
+import { type Evaluation, mergeEvaluations } from '../../../operators/lstm/evaluation.ts';
+import { weightLayout } from '../../../operators/lstm/model.ts';
+import { encodeSafetensors } from '../../../operators/lstm/safetensors.ts';
+import { type FeatureStatistics, mergeStatistics } from '../../../operators/lstm/statistics.ts';
+import type { EgressEntry } from '../../catalog/egress.ts';
+import { CausewayError, messageOf, SQLSTATE } from '../../plan/errors.ts';
+import type { Train } from '../../plan/training.ts';
+import type { Engine, StoredModel } from '../engine.ts';
+import type { Notice } from '../result.ts';
+import { type ModelMetrics, partMetrics, type RoundMetrics, type SiloMetrics } from './metrics.ts';
+import { openTrainers, type StreamRows, type Trainers } from './open-trainers.ts';
+import { participants, runPlan } from './rounds.ts';
+import type { ModelSignature } from './signature.ts';
+import type { SiloTrainer } from './silo-trainer.ts';
+
+export interface TrainOptions {
+  readonly signal: AbortSignal;
+  readonly onNotice: (notice: Notice) => void;
+  readonly stream: StreamRows;
+  /** The feature query's text, stored with the model. */
+  readonly query: string;
+}
+
+/** Bytes of one feature's (n, mean, M2) in float64. */
+const STATISTICS_BYTES = 3 * 8;
+
+/** Bytes of one evaluation: counts and sums of errors of the model and two naive rules, moments of the target. */
+const EVALUATION_BYTES = 3 * 8;
+const EVALUATION_TARGET_BYTES = (3 * 5 + 3) * 8;
+
+/**
+ * @throws CausewayError 42710 when the model exists and OR REPLACE was not said, 55006 while it is being trained,
+ * CW002 when training cannot go on
+ */
+export async function train(engine: Engine, plan: Train, options: TrainOptions): Promise<StoredModel> {
+  using _ = engine.startTraining(plan.model);
+  if (!plan.replace && engine.catalog.models.get(plan.model) !== undefined) {
+    throw new CausewayError(SQLSTATE.duplicateObject, `there is a model "${plan.model}" already`, {
+      hint: `Say TRAIN OR REPLACE MODEL ${plan.model} to make a new version of it.`,
+    });
+  }
+  const { jobs } = engine.catalog;
+  const job = jobs.start(plan.model, plan.text);
+  try {
+    const stored = await runJob(engine, plan, options, job);
+    jobs.end(job, 'done');
+    engine.changed();
+    return stored;
+  } catch (thrown) {
+    const cancelled = options.signal.aborted;
+    jobs.end(job, cancelled ? 'cancelled' : 'failed', messageOf(thrown));
+    throw thrown;
+  } finally {
+    engine.journal.forget(`job-${job}`);
+  }
+}
+
+async function runJob(engine: Engine, plan: Train, options: TrainOptions, job: number): Promise<StoredModel> {
+  const { signal, onNotice, stream } = options;
+  const began = performance.now();
+  await using trainers = await openTrainers(plan, stream, signal);
+  const statistics = standardise(trainers, onNotice);
+  const rounds: RoundMetrics[] = [];
+  const speeds = new Map<string, number>();
+  const driver = runRounds(
+    runPlan(`job-${job}`, plan, trainers),
+    participants(plan, trainers, (silo, rowsPerSecond) => speeds.set(silo, rowsPerSecond)),
+    engine.journal,
+    signal,
+  );
+  const weights = await follow(driver, (report) => {
+    const { round, loss, validationLoss, seconds } = report;
+    rounds.push({ round, loss, validationLoss, seconds });
+    engine.catalog.jobs.round({ job, round, loss, validation_loss: validationLoss, seconds });
+    noticeRound(plan, report, speeds, onNotice);
+  });
+  const evaluations = await Promise.all(trainers.all.map((trainer) => trainer.evaluate(weights, 'test', signal)));
+  const { model } = trainers.all[0]!;
+  const metrics: ModelMetrics = {
+    parameters: weights.length,
+    rounds,
+    silos: trainers.silos.map((silo, i) => siloMetrics(silo, trainers.all[i]!, evaluations[i]!)),
+    pooled: partMetrics(mergeEvaluations(evaluations)),
+    seconds: (performance.now() - began) / 1000,
+  };
+  const stored = engine.catalog.models.add({
+    model: plan.model,
+    query: plan.text,
+    signature: signatureOf(plan, statistics, options.query),
+    metrics,
+    weights: encodeSafetensors(weightLayout(model), weights, { model: plan.model }),
+  });
+  engine.catalog.egress.record(egressOf(plan, trainers, weights));
+  noticeDefeats(metrics, onNotice);
+  return stored;
+}
+
+/** Reads a round driver to its end. */
+async function follow(
+  driver: AsyncGenerator<RoundReport, RunResult>,
+  onRound: (report: RoundReport) => void,
+): Promise<Float32Array> {
+  for (;;) {
+    const step = await driver.next();
+    if (step.done) return step.value.weights;
+    onRound(step.value);
+  }
+}
+
+function noticeRound(
+  { model, federation: { rounds } }: Train,
+  { round, loss, validationLoss, missing }: RoundReport,
+  speeds: ReadonlyMap<string, number>,
+  onNotice: TrainOptions['onNotice'],
+): void {
+  for (const [silo, reason] of Object.entries(missing)) {
+    onNotice({ severity: 'WARNING', message: `round ${round} goes on without silo "${silo}": ${reason}` });
+  }
+  const rowsPerSecond = [...speeds.values()].reduce((sum, each) => sum + each, 0);
+  const progress = { model, round, rounds, loss, rowsPerSecond };
+  onNotice({
+    severity: 'INFO',
+    message: `TRAIN ${model}: round ${round} of ${rounds}, loss ${loss.toFixed(6)}`,
+    progress: validationLoss === null ? progress : { ...progress, validationLoss },
+  });
+}
+
+/** Exact statistics over all silos' training rows, merged in the order of the silos' names, given back to each. */
+function standardise(trainers: Trainers<SiloTrainer>, onNotice: TrainOptions['onNotice']): FeatureStatistics {
+  const merged = mergeStatistics(trainers.all.map((trainer) => trainer.statistics()));
+  const features = trainers.all.map((trainer) => trainer.standardise(merged));
+  for (const name of features[0]?.dropped ?? []) {
+    onNotice({ severity: 'NOTICE', message: `feature "${name}" has one value only and is left out` });
+  }
+  trainers.all.forEach(({ summary }, i) => {
+    if (summary.incompleteRows === 0) return;
+    const rows = summary.incompleteRows === 1 ? 'row' : 'rows';
+    const message = `silo "${trainers.silos[i]}": ${summary.incompleteRows} ${rows} with a NULL left out; no window crosses the gap`;
+    onNotice({ severity: 'NOTICE', message });
+  });
+  return merged;
+}
+
+/** What left each silo: an update per round, statistics once, an evaluation's sums per round and at the end. */
+function egressOf(plan: Train, trainers: Trainers<SiloTrainer>, weights: Float32Array): EgressEntry[] {
+  const { rounds } = plan.federation;
+  const evaluation = EVALUATION_BYTES + plan.targets.length * EVALUATION_TARGET_BYTES;
+  // One evaluation per round on the validation part, one at the end on the test part.
+  const statistics = plan.features.length * STATISTICS_BYTES + (rounds + 1) * evaluation;
+  return trainers.silos.flatMap((silo): EgressEntry[] => [
+    { silo, statement: plan.text, kind: 'rows', bytes: 0 },
+    { silo, statement: plan.text, kind: 'statistics', bytes: statistics },
+    { silo, statement: plan.text, kind: 'updates', bytes: rounds * weights.byteLength },
+  ]);
+}
+
+function signatureOf(plan: Train, statistics: FeatureStatistics, query: string): ModelSignature {
+  const { order, entity, features, targets, sequence, split, spec, local, federation } = plan;
+  const typeOf = (id: number) => plan.source.columns.find((column) => column.id === id)!.type;
+  return {
+    order: { name: order.name, type: order.type },
+    ...(entity === undefined ? {} : { entity: { name: entity.name, type: entity.type } }),
+    features: features.map(({ id, name, scale }) => ({ name, scale, type: typeOf(id) })),
+    statistics,
+    targets,
+    sequence,
+    split,
+    spec,
+    local,
+    federation,
+    query,
+  };
+}
+
+const siloMetrics = (silo: string, { summary }: SiloTrainer, evaluation: Evaluation): SiloMetrics => ({
+  silo,
+  rows: summary.rows,
+  windows: summary.windows,
+  test: partMetrics(evaluation),
+});
+
+/** A model that loses to a rule of thumb in some silo is no use there: its owner is told. */
+function noticeDefeats({ silos }: ModelMetrics, onNotice: TrainOptions['onNotice']): void {
+  for (const { silo, test } of silos) {
+    if (test === null) continue;
+    const rules = [
+      { name: 'persistence', rmse: test.persistenceRmse },
+      { name: 'the seasonal naive rule', rmse: test.seasonalRmse },
+    ];
+    const better = rules.filter(({ rmse }) => rmse < test.rmse).sort((a, b) => a.rmse - b.rmse)[0];
+    if (better === undefined) continue;
+    onNotice({
+      severity: 'NOTICE',
+      message: `in silo "${silo}" the model (rmse ${test.rmse.toPrecision(5)}) loses to ${better.name} (${better.rmse.toPrecision(5)})`,
+      hint: 'Train for more rounds, or look at the features.',
+    });
+  }
+}

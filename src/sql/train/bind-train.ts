@@ -1,0 +1,231 @@
+/** A TRAIN statement and its bound feature query → the `Train` node: every name found, every option checked. */
+import { CausewayError, type Position, SQLSTATE } from '../../plan/errors.ts';
+import type { Column } from '../../plan/expressions.ts';
+import { didYouMean } from '../../plan/nearest.ts';
+import type { RelationalNode } from '../../plan/nodes.ts';
+import type {
+  FederationSpec,
+  LocalTrainingSpec,
+  ModelSpec,
+  PrivacySpec,
+  SplitSpec,
+  Train,
+} from '../../plan/training.ts';
+import { isNumeric, isTemporal, typeName } from '../../plan/types.ts';
+import type { Located, Option, TrainModel } from '../statements/statement.ts';
+import { FEDERATE, PRIVACY, SPLIT, USING } from './clauses.ts';
+import { type OptionsOf, readOptions } from './options.ts';
+
+const ALGORITHMS = ['lstm', 'gru'] as const;
+
+/** What the feature query was bound to. */
+export interface BoundQuery {
+  readonly plan: RelationalNode;
+  readonly columns: readonly Column[];
+}
+
+/**
+ * @param locate the place of an offset of the statement
+ * @throws CausewayError 42703 for an unknown column, 22023 for a bad option, 42804 for a column of an unfit type
+ */
+export function bindTrain(statement: TrainModel, query: BoundQuery, locate: (offset: number) => Position): Train {
+  const { columns } = query;
+  const column = ({ value, offset }: Located<string>, role: string): Column => {
+    const found =
+      columns.find(({ name }) => name === value) ?? columns.find(({ name }) => name.toLowerCase() === value);
+    if (found !== undefined) return found;
+    const hint = didYouMean(
+      value,
+      columns.map(({ name }) => name),
+    );
+    throw refuse(SQLSTATE.undefinedColumn, `the feature query has no ${role} column "${value}"`, offset, hint);
+  };
+  const refuse = (sqlstate: string, message: string, offset: number, hint?: string): CausewayError =>
+    new CausewayError(sqlstate, message, { position: locate(offset), ...(hint === undefined ? {} : { hint }) });
+
+  if (statement.order === undefined || statement.window === undefined) {
+    throw refuse(
+      SQLSTATE.syntaxError,
+      `TRAIN MODEL ${statement.name.value} does not say how its rows follow each other`,
+      statement.name.offset,
+      'Add FORECAST BY time_column [PER entity_column] WINDOW rows [HORIZON rows].',
+    );
+  }
+  const order = column(statement.order, 'time');
+  if (!isTemporal(order.type) && !isNumeric(order.type)) {
+    throw refuse(
+      SQLSTATE.datatypeMismatch,
+      `the time column "${order.name}" is of type ${typeName(order.type)}`,
+      statement.order.offset,
+      'Order by a date, a timestamp or a number.',
+    );
+  }
+  const entity = statement.entity === undefined ? undefined : column(statement.entity, 'entity');
+  const algorithm = statement.algorithm ?? { value: 'lstm', offset: statement.name.offset };
+  const cell = ALGORITHMS.find((name) => name === algorithm.value.toLowerCase());
+  if (cell === undefined) {
+    const hint = didYouMean(algorithm.value, ALGORITHMS);
+    throw refuse(SQLSTATE.undefinedObject, `there is no algorithm "${algorithm.value}"`, algorithm.offset, hint);
+  }
+  const using = readOptions(`USING ${cell}`, USING, statement.options, locate);
+  const targets = statement.targets.map((target) => ({ offset: target.offset, found: column(target, 'target') }));
+  for (const { offset, found } of targets) {
+    if (found.id !== order.id && found.id !== entity?.id && isNumeric(found.type)) continue;
+    const text = found.id === order.id || found.id === entity?.id ? 'it orders the rows' : typeName(found.type);
+    throw refuse(
+      SQLSTATE.datatypeMismatch,
+      `"${found.name}" cannot be predicted: ${text === 'it orders the rows' ? text : `it is of type ${text}`}`,
+      offset,
+      'Predict a number; turn classes into numbers with CASE.',
+    );
+  }
+  const features = bindFeatures(columns, order, entity, using.standardize, (message, hint) =>
+    refuse(SQLSTATE.datatypeMismatch, message, statement.query.offset, hint),
+  );
+  return Object.freeze({
+    kind: 'train',
+    model: statement.name.value,
+    replace: statement.orReplace,
+    source: query.plan,
+    order,
+    ...(entity === undefined ? {} : { entity }),
+    features,
+    targets: targets.map(({ found }) => features.findIndex(({ id }) => id === found.id)),
+    sequence: {
+      window: statement.window.value,
+      horizon: statement.horizon?.value ?? 1,
+      stride: using.stride,
+      ...(using.season === undefined ? {} : { season: using.season }),
+      ...(using.max_gap === undefined ? {} : { maxGap: using.max_gap }),
+    },
+    split: bindSplit(statement, locate),
+    spec: modelSpec(cell, features.length, targets.length, using),
+    local: localTraining(using),
+    federation: bindFederation(statement, locate),
+    ...(statement.privacy === undefined ? {} : { privacy: bindPrivacy(statement.privacy, locate) }),
+    text: statement.text,
+  });
+}
+
+/** The column that federated tables have on top (docs/design.md §3): SELECT * brings it, and a model has no use for it. */
+const isSiloColumn = ({ name, type }: Column): boolean => name === 'silo' && type.kind === 'text';
+
+/** Every column but the time, the entity, and the silo's name. */
+function bindFeatures(
+  columns: readonly Column[],
+  order: Column,
+  entity: Column | undefined,
+  standardize: readonly string[] | undefined,
+  refuse: (message: string, hint: string | undefined) => CausewayError,
+): Train['features'] {
+  const rest = columns.filter((column) => column.id !== order.id && column.id !== entity?.id && !isSiloColumn(column));
+  for (const name of standardize ?? []) {
+    const names = rest.map((feature) => feature.name);
+    if (!names.includes(name))
+      throw refuse(`standardize names "${name}", which is no feature`, didYouMean(name, names));
+  }
+  return rest.map(({ id, name, type }) => {
+    if (!isNumeric(type) && type.kind !== 'boolean') {
+      throw refuse(
+        `feature "${name}" is of type ${typeName(type)}, a model takes numbers and booleans`,
+        'Leave it out of the SELECT, or turn it into a number (CASE, extract).',
+      );
+    }
+    const scaled = standardize === undefined ? isNumeric(type) : standardize.includes(name);
+    return { id, name, scale: scaled ? 'standard' : 'none' };
+  });
+}
+
+function modelSpec(
+  cell: ModelSpec['cell'],
+  inputs: number,
+  targets: number,
+  using: OptionsOf<typeof USING>,
+): ModelSpec {
+  return {
+    cell,
+    inputs,
+    hidden: using.hidden,
+    layers: using.layers,
+    outputs: targets * (using.loss === 'quantile' ? (using.quantiles?.length ?? 1) : 1),
+    dropout: using.dropout,
+    readout: using.readout,
+    biases: using.biases === 1 ? 1 : 2,
+    loss: using.loss,
+    ...(using.quantiles === undefined ? {} : { quantiles: using.quantiles }),
+    ...(using.loss === 'huber' ? { delta: using.huber_delta } : {}),
+  };
+}
+
+function localTraining(using: OptionsOf<typeof USING>): LocalTrainingSpec {
+  return {
+    epochs: using.epochs,
+    batch: using.batch,
+    seed: using.seed,
+    optimizer: {
+      name: using.optimizer,
+      learningRate: using.learning_rate,
+      schedule: using.schedule,
+      ...(using.momentum === undefined ? {} : { momentum: using.momentum }),
+      ...(using.weight_decay === 0 ? {} : { weightDecay: using.weight_decay }),
+      ...(using.clip === 0 ? {} : { clipNorm: using.clip }),
+    },
+  };
+}
+
+/** The strategy's own options are numbers; the strategy checks their names and ranges when the statement is placed. */
+function bindFederation(statement: TrainModel, locate: (offset: number) => Position): FederationSpec {
+  const own: Option[] = [];
+  const options: Record<string, number> = {};
+  for (const option of statement.federation) {
+    const { name, value } = option;
+    if (Object.hasOwn(FEDERATE, name.value) || typeof value.value !== 'number') own.push(option);
+    else options[name.value] = value.value;
+  }
+  const strategy = statement.strategy?.value.toLowerCase() ?? 'fedavg';
+  const common = readOptions(`FEDERATE ${strategy}`, FEDERATE, own, locate);
+  return {
+    strategy,
+    options,
+    rounds: common.rounds,
+    ...(common.min_silos === undefined ? {} : { minSilos: common.min_silos }),
+    weightBy: common.weight_by,
+  };
+}
+
+function bindPrivacy(given: readonly Option[], locate: (offset: number) => Position): PrivacySpec {
+  const { epsilon, clip, ...rest } = readOptions('PRIVACY', PRIVACY, given, locate);
+  return { ...rest, ...(epsilon === undefined ? {} : { epsilon }), ...(clip === undefined ? {} : { clip }) };
+}
+
+function bindSplit({ split }: TrainModel, locate: (offset: number) => Position): SplitSpec {
+  if (split?.kind === 'calendar') {
+    const validateFrom = microseconds(split.validateFrom, locate);
+    const testFrom = microseconds(split.testFrom, locate);
+    if (validateFrom < testFrom) return { kind: 'calendar', validateFrom, testFrom };
+    throw new CausewayError(SQLSTATE.invalidParameterValue, 'SPLIT AT t1, t2 needs t1 before t2', {
+      position: locate(split.testFrom.offset),
+    });
+  }
+  const { validate, test } = readOptions('SPLIT', SPLIT, split?.options ?? [], locate);
+  if (validate + test < 1) return { kind: 'fractions', validate, test };
+  throw new CausewayError(
+    SQLSTATE.invalidParameterValue,
+    'SPLIT leaves nothing to train on: validate + test must be below 1',
+    {
+      position: locate(split?.options[0]?.name.offset ?? 0),
+    },
+  );
+}
+
+/** A timestamp in UTC when it names no zone. */
+function microseconds({ value, offset }: Located<string>, locate: (offset: number) => Position): bigint {
+  const iso = value.trim().replace(' ', 'T');
+  const zoned = /(?:Z|[+-]\d\d(?::?\d\d)?)$/.test(iso.slice(10)) ? iso : `${iso.length > 10 ? iso : `${iso}T00:00`}Z`;
+  const milliseconds = Date.parse(zoned);
+  if (!Number.isNaN(milliseconds)) return BigInt(milliseconds) * 1000n;
+  throw new CausewayError(SQLSTATE.invalidTextRepresentation, `'${value}' is no timestamp`, {
+    position: locate(offset),
+    hint: "Write it as '2025-01-31' or '2025-01-31 12:00:00'.",
+  });
+}

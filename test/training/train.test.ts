@@ -1,0 +1,238 @@
+import { readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest';
+import type { Notice } from '../../src/engine/result.ts';
+import { CausewayError } from '../../src/plan/errors.ts';
+import { type Federation, openFederation, run } from '../support/federation.ts';
+
+const TRAIN = (name: string, options = '', query = 'SELECT ts, meter, load FROM readings'): string =>
+  `TRAIN OR REPLACE MODEL ${name} PREDICT load FORECAST BY ts PER meter WINDOW 12 HORIZON 1
+   USING lstm (hidden => 8, batch => 32, season => 24, learning_rate => 1e-2 ${options}) FEDERATE fedavg (rounds => 2) AS ${query}`;
+
+let federation: Federation;
+beforeAll(async () => {
+  federation = await openFederation(inject('postgres'));
+});
+afterAll(() => federation[Symbol.asyncDispose]());
+
+const sql = (text: string, notices?: Notice[]) =>
+  run(federation.session, text, notices === undefined ? {} : { onNotice: (notice) => notices.push(notice) });
+
+async function refusal(text: string): Promise<CausewayError> {
+  try {
+    await sql(text);
+  } catch (thrown) {
+    if (thrown instanceof CausewayError) return thrown;
+    throw thrown;
+  }
+  throw new Error(`not refused: ${text}`);
+}
+
+describe('TRAIN over three silos', () => {
+  test('trains in every silo, stores a version, and tells what left', async () => {
+    const notices: Notice[] = [];
+    const rows = await sql(TRAIN('load'), notices);
+    expect(rows.map(([silo, count, windows, tests]) => [silo, count, windows, tests])).toEqual([
+      // 200 hours × 2 meters; 160 train, 20 validate, 20 test; a window is 12 rows and the next.
+      ['berlin', '400', '296', '16'],
+      ['oslo', '400', '296', '16'],
+      ['paris', '400', '296', '16'],
+    ]);
+    expect(notices.filter(({ progress }) => progress !== undefined).map(({ progress }) => progress?.round)).toEqual([
+      1, 2,
+    ]);
+    const egress = await sql(
+      `SELECT silo, kind, sum(bytes) FROM causeway.egress WHERE statement LIKE 'TRAIN%MODEL load %' GROUP BY 1, 2 ORDER BY 1, 2`,
+    );
+    expect(egress.filter(([, kind]) => kind === 'rows').map(([, , bytes]) => bytes)).toEqual(['0', '0', '0']);
+    const { parameters } = federation.engine.catalog.models.get('load')!.metrics;
+    expect(egress.find(([silo, kind]) => silo === 'oslo' && kind === 'updates')?.[2]).toBe(String(2 * 4 * parameters));
+  });
+
+  test('standardises with the exact mean and deviation of all silos together', async () => {
+    const [expected] = await sql(
+      `SELECT avg(load), stddev_pop(load), count(*) FROM (
+         SELECT load, row_number() OVER (PARTITION BY silo, meter ORDER BY ts) AS n FROM readings) AS r WHERE n <= 160`,
+    );
+    const [moments] = federation.engine.catalog.models.get('load')!.signature.statistics;
+    expect(moments?.n).toBe(Number(expected?.[2]));
+    expect(moments?.mean).toBeCloseTo(Number(expected?.[0]), 5);
+    expect(Math.sqrt(moments!.m2 / moments!.n)).toBeCloseTo(Number(expected?.[1]), 5);
+  });
+
+  test('the same seed gives the same weights bit for bit, another seed others', async () => {
+    const weights = (name: string): Buffer => {
+      const { models } = federation.engine.catalog;
+      return Buffer.from(models.weights(models.get(name)!));
+    };
+    await sql(`${TRAIN('a', ', seed => 3')}; ${TRAIN('a2', ', seed => 3')}; ${TRAIN('b', ', seed => 4')}`);
+    const tensors = (file: Buffer): Buffer => file.subarray(8 + Number(file.readBigUInt64LE(0)));
+    expect(tensors(weights('a')).equals(tensors(weights('a2')))).toBe(true);
+    expect(tensors(weights('a')).equals(tensors(weights('b')))).toBe(false);
+  });
+
+  test('forecasts follow each silo and entity, dated with its own step', async () => {
+    const rows = await sql(`SELECT silo, meter, ts, load FROM ml.forecast('load', horizon => 3) ORDER BY 1, 2, 3`);
+    expect(rows).toHaveLength(3 * 2 * 3);
+    expect(rows.slice(0, 3).map((row) => row.slice(0, 3))).toEqual([
+      ['berlin', '1', '2024-01-09 08:00:00'],
+      ['berlin', '1', '2024-01-09 09:00:00'],
+      ['berlin', '1', '2024-01-09 10:00:00'],
+    ]);
+    expect(rows.every((row) => Number(row[3]) > 20 && Number(row[3]) < 100)).toBe(true);
+  });
+
+  test('evaluates per silo and together; on other rows too', async () => {
+    const stored = await sql(
+      `SELECT silo, windows, rmse, seasonal_rmse FROM ml.evaluate('load') ORDER BY silo NULLS LAST`,
+    );
+    expect(stored.map(([silo, windows]) => [silo, windows])).toEqual([
+      ['berlin', '16'],
+      ['oslo', '16'],
+      ['paris', '16'],
+      [null, '48'],
+    ]);
+    const other = await sql(
+      `SELECT silo, windows FROM ml.evaluate('load', (SELECT * FROM readings WHERE ts >= '2024-01-05')) ORDER BY silo NULLS LAST`,
+    );
+    // 104 hours per meter from 5 January on: 92 windows each.
+    expect(other).toEqual([
+      ['berlin', '184'],
+      ['oslo', '184'],
+      ['paris', '184'],
+      [null, '552'],
+    ]);
+  });
+
+  test('predictions stand beside what was observed, and can be joined to the silo’s own rows', async () => {
+    const rows = await sql(
+      `SELECT count(*), count(*) FILTER (WHERE abs(p.load - r.load) < 1e-3)
+       FROM ml.predict('load', (SELECT * FROM readings)) p
+       JOIN berlin.readings r ON r.ts = p.ts AND r.meter::text = p.meter WHERE p.silo = 'berlin'`,
+    );
+    expect(rows).toEqual([['376', '376']]);
+  });
+
+  test('a restart keeps silos, tables, models and metrics', async () => {
+    const before = await sql(`SELECT * FROM ml.evaluate('load') ORDER BY silo`);
+    const predicted = await sql(`SELECT * FROM ml.forecast('load', horizon => 2) ORDER BY 1, 2, 3`);
+    await federation.restart();
+    expect(await sql(`SELECT * FROM ml.evaluate('load') ORDER BY silo`)).toEqual(before);
+    expect(await sql(`SELECT * FROM ml.forecast('load', horizon => 2) ORDER BY 1, 2, 3`)).toEqual(predicted);
+    expect((await sql('SHOW MODELS')).map(([name]) => name)).toContain('load');
+  });
+
+  test('a new version becomes active, an old one can be brought back, DROP removes the files', async () => {
+    await sql(`${TRAIN('versions')}; ${TRAIN('versions', ', seed => 9')}`);
+    const { models } = federation.engine.catalog;
+    expect(models.versions('versions').map(({ version, active }) => [version, active])).toEqual([
+      [1, false],
+      [2, true],
+    ]);
+    await sql('ALTER MODEL versions ACTIVATE VERSION 1');
+    expect(models.get('versions')?.version).toBe(1);
+    const files = () => readdirSync(join(federation.directory, 'catalog', 'models')).length;
+    const count = files();
+    await sql('DROP MODEL versions');
+    expect(files()).toBe(count - 2);
+  });
+
+  test('EXPLAIN TRAIN names each silo’s statement and runs nothing', async () => {
+    const jobs = federation.engine.catalog.jobs.list().length;
+    const text = (await sql(`EXPLAIN ${TRAIN('explained')}`)).map(([line]) => line).join('\n');
+    for (const silo of ['berlin', 'paris', 'oslo']) expect(text).toContain(silo);
+    expect(federation.engine.catalog.jobs.list()).toHaveLength(jobs);
+    expect(federation.engine.catalog.models.get('explained')).toBeUndefined();
+  });
+});
+
+describe('bad input', () => {
+  test.each([
+    ['an unknown table', TRAIN('x', '', 'SELECT ts, meter, load FROM raedings'), '42P01', /readings/],
+    ['an unknown column', TRAIN('x', '', 'SELECT ts, meter, laod FROM readings'), '42703', /load/],
+    ['an unknown option', TRAIN('x', ', hiden => 3'), '22023', /hidden/],
+    ['an option out of range', TRAIN('x', ', layers => 9'), '22023', /from 1 to 4/],
+    ['an unknown strategy', TRAIN('x').replace('fedavg', 'fedavgg'), '42704', /fedavg/],
+    ['an unknown algorithm', TRAIN('x').replace('lstm', 'lstn'), '42704', /lstm/],
+    ['a text target', TRAIN('x', '', "SELECT ts, meter, 'a' AS load FROM readings"), '42804', /predict/i],
+    ['a text feature', TRAIN('x', '', "SELECT ts, meter, load, 'a'::text AS t FROM readings"), '42804', /"t"/],
+    [
+      'rows of several silos mixed',
+      TRAIN('x', '', 'SELECT a.ts, a.meter, b.load FROM readings a JOIN readings b ON a.ts = b.ts'),
+      '0A000',
+      /silo/,
+    ],
+    [
+      'fewer rows than one window',
+      TRAIN('x', '', "SELECT * FROM readings WHERE ts < '2024-01-01 10:00'"),
+      'CW002',
+      /window/,
+    ],
+    ['an empty table', TRAIN('x', '', "SELECT * FROM readings WHERE ts < '2000-01-01'"), 'CW002', /window/],
+    ['an all-NULL feature', TRAIN('x', '', 'SELECT ts, meter, load, NULL::float8 AS n FROM readings'), 'CW002', /"n"/],
+    [
+      'NaN',
+      TRAIN('x', '', `SELECT ts, meter, load, CASE WHEN load > 70 THEN 'NaN'::float8 ELSE 1 END AS n FROM readings`),
+      'CW002',
+      /"n"/,
+    ],
+    ['a constant target', TRAIN('x', '', 'SELECT ts, meter, 1.0::float8 AS load FROM readings'), 'CW002', /load/],
+    ['more silos than there are', TRAIN('x').replace('rounds => 2', 'rounds => 2, min_silos => 4'), '22023', /3/],
+    ['an unknown model', `SELECT * FROM ml.forecast('laod')`, '42704', /load/],
+    ['an unknown model function', `SELECT * FROM ml.forcast('load')`, '42883', /forecast/],
+  ])('%s is refused, and nothing is left behind', async (_, text, sqlstate, words) => {
+    const error = await refusal(text);
+    expect(`${error.message} ${error.detail ?? ''} ${error.hint ?? ''}`).toMatch(words);
+    expect(error.sqlstate).toBe(sqlstate);
+    expect(federation.engine.catalog.models.get('x')).toBeUndefined();
+    expect(federation.engine.catalog.jobs.list().filter(({ state }) => state === 'running')).toEqual([]);
+  });
+
+  test('a model name in use is refused without OR REPLACE, and the model stays', async () => {
+    const before = federation.engine.catalog.models.get('load')!.version;
+    const error = await refusal(TRAIN('load').replace('OR REPLACE ', ''));
+    expect(error).toMatchObject({ sqlstate: '42710', hint: expect.stringContaining('OR REPLACE') });
+    expect(federation.engine.catalog.models.get('load')!.version).toBe(before);
+  });
+
+  test('a constant feature is left out with a notice', async () => {
+    const notices: Notice[] = [];
+    await sql(TRAIN('constant', '', 'SELECT ts, meter, load, 1.5::float8 AS c FROM readings'), notices);
+    expect(notices.map(({ message }) => message).join('\n')).toContain('"c"');
+  });
+
+  test('damaged weights are told apart from good ones, and other versions still work', async () => {
+    await sql(TRAIN('damaged'));
+    const { models } = federation.engine.catalog;
+    const file = join(federation.directory, 'catalog', 'models', models.get('damaged')!.weightsFile);
+    const bytes = readFileSync(file);
+    writeFileSync(file, bytes.subarray(0, bytes.length - 4));
+    expect(await refusal(`SELECT * FROM ml.forecast('damaged')`)).toMatchObject({ sqlstate: 'XX001' });
+  });
+
+  test('when a version cannot be saved the old one stays active', async () => {
+    await sql(TRAIN('kept'));
+    const { models } = federation.engine.catalog;
+    const folder = join(federation.directory, 'catalog', 'models');
+    // Root may write anywhere: a file in the folder's place stops everybody.
+    renameSync(folder, `${folder}.away`);
+    writeFileSync(folder, '');
+    const error = await refusal(TRAIN('kept', ', seed => 11'));
+    rmSync(folder);
+    renameSync(`${folder}.away`, folder);
+    expect(error).toMatchObject({ sqlstate: '58030', hint: expect.stringContaining('stays active') });
+    expect(models.get('kept')?.version).toBe(1);
+    expect((await sql(`SELECT * FROM ml.forecast('kept')`)).length).toBeGreaterThan(0);
+  });
+
+  test('a cancelled TRAIN ends as cancelled, and its connections are closed', async () => {
+    const controller = new AbortController();
+    const running = run(federation.session, TRAIN('cancelled').replace('rounds => 2', 'rounds => 100000'), {
+      signal: controller.signal,
+      onNotice: () => controller.abort(),
+    });
+    await expect(running).rejects.toMatchObject({ sqlstate: '57014' });
+    expect(federation.engine.catalog.jobs.list().at(-1)).toMatchObject({ model: 'cancelled', state: 'cancelled' });
+    expect(federation.engine.catalog.models.get('cancelled')).toBeUndefined();
+  });
+});

@@ -2,7 +2,7 @@
  * SQL that turns a fresh PGlite into the catalog oracle.
  *
  * PostgreSQL calls its built-in functions by number, so replacing one has an effect only where the new body is a single
- * SQL expression that the planner inlines; anything longer stands in a function of schema `causeway_oracle`.
+ * SQL expression that the planner inlines; anything longer stands in a function of schema `pg_causeway`.
  */
 
 /** SQLSTATE with which a function says that only the engine can answer it. */
@@ -47,17 +47,19 @@ UPDATE pg_database SET datname = '${DATABASE}' WHERE datname = 'postgres';
 CREATE ROLE ${READER_ROLE};
 REVOKE CREATE ON SCHEMA public FROM PUBLIC;
 REVOKE TEMPORARY, CREATE ON DATABASE ${DATABASE} FROM PUBLIC;
-CREATE SCHEMA causeway_oracle;
-GRANT USAGE ON SCHEMA causeway_oracle TO PUBLIC;
+-- A name that tools do not list.
+SET allow_system_table_mods = on;
+CREATE SCHEMA pg_causeway;
+GRANT USAGE ON SCHEMA pg_causeway TO PUBLIC;
 
-CREATE FUNCTION causeway_oracle.control(action text, pid integer) RETURNS boolean LANGUAGE plpgsql VOLATILE AS $$
+CREATE FUNCTION pg_causeway.control(action text, pid integer) RETURNS boolean LANGUAGE plpgsql VOLATILE AS $$
 BEGIN RAISE NOTICE USING ERRCODE = '${CONTROL_NOTICE}', MESSAGE = action || ' ' || pid; RETURN true; END $$;
 
 -- One session's sleep must not hold up the others: the endpoint waits in its place.
-CREATE FUNCTION causeway_oracle.sleep(seconds double precision) RETURNS void LANGUAGE plpgsql VOLATILE AS $$
+CREATE FUNCTION pg_causeway.sleep(seconds double precision) RETURNS void LANGUAGE plpgsql VOLATILE AS $$
 BEGIN RAISE NOTICE USING ERRCODE = '${CONTROL_NOTICE}', MESSAGE = 'sleep ' || seconds; END $$;
 
-CREATE FUNCTION causeway_oracle.relation_rows(relation oid) RETURNS bigint LANGUAGE sql STABLE AS
+CREATE FUNCTION pg_causeway.relation_rows(relation oid) RETURNS bigint LANGUAGE sql STABLE AS
 $$ SELECT greatest(reltuples, 0)::bigint FROM pg_catalog.pg_class WHERE oid = relation $$;
 
 DO $$ DECLARE f regprocedure; BEGIN
@@ -66,17 +68,16 @@ DO $$ DECLARE f regprocedure; BEGIN
   LOOP EXECUTE format('REVOKE EXECUTE ON FUNCTION %s FROM PUBLIC', f); END LOOP;
 END $$;
 
-SET allow_system_table_mods = on;
 -- UPDATE pg_settings is another spelling of set_config().
 DROP RULE pg_settings_u ON pg_catalog.pg_settings;
 CREATE OR REPLACE FUNCTION pg_catalog.pg_backend_pid() RETURNS integer LANGUAGE sql STABLE AS
   $$ SELECT coalesce(nullif(current_setting('causeway.pid', true), ''), '0')::integer $$;
 CREATE OR REPLACE FUNCTION pg_catalog.pg_cancel_backend(pid integer) RETURNS boolean LANGUAGE sql VOLATILE AS
-  $$ SELECT causeway_oracle.control('cancel', $1) $$;
+  $$ SELECT pg_causeway.control('cancel', $1) $$;
 CREATE OR REPLACE FUNCTION pg_catalog.pg_terminate_backend(pid integer, timeout bigint DEFAULT 0) RETURNS boolean
-  LANGUAGE sql VOLATILE AS $$ SELECT causeway_oracle.control('terminate', $1) $$;
+  LANGUAGE sql VOLATILE AS $$ SELECT pg_causeway.control('terminate', $1) $$;
 CREATE OR REPLACE FUNCTION pg_catalog.pg_sleep(seconds double precision) RETURNS void LANGUAGE sql VOLATILE AS
-  $$ SELECT causeway_oracle.sleep($1) $$;
+  $$ SELECT pg_causeway.sleep($1) $$;
 CREATE OR REPLACE FUNCTION pg_catalog.version() RETURNS text LANGUAGE sql STABLE AS
   $$ SELECT 'PostgreSQL ' || current_setting('server_version') || ' (Causeway)' $$;
 -- The sessions of the endpoint, which it gives as JSON in a setting of its own.
@@ -95,7 +96,7 @@ CREATE OR REPLACE VIEW pg_catalog.pg_stat_activity AS
 DO $$ BEGIN
   EXECUTE 'CREATE OR REPLACE VIEW pg_catalog.pg_stat_all_tables AS '
     || replace(pg_get_viewdef('pg_catalog.pg_stat_all_tables'::regclass), 'pg_stat_get_live_tuples(c.oid)',
-      'causeway_oracle.relation_rows(c.oid)');
+      'pg_causeway.relation_rows(c.oid)');
 END $$;
 RESET allow_system_table_mods;
 `;

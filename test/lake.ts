@@ -79,3 +79,9 @@ export async function putFolder(server: S3TestServer, prefix: string, folder: st
     server.put(`${prefix}/${relative(folder, path)}`, await readFile(path));
   }
 }
+
+/** Rows as sorted texts that can be compared with what other readers print: `1.0` is `1`, a UTC zone is left out. */
+export const texts = (rows: readonly (readonly unknown[])[]): string[] =>
+  rows.map((row) => JSON.stringify(row.map((value) => (value === null ? null : plain(String(value)))))).sort();
+
+const plain = (text: string): string => text.replace(/\+00$/, '').replace(/^(-?\d+)\.0$/, '$1');

@@ -44,10 +44,12 @@ export async function scan(
     filter,
     column: columnNamed(snapshot, fragment.table.table, filter.column),
   }));
-  const columns = [...new Set([...wanted, ...filters.map((f) => f.column)])];
   const files = snapshot.files.filter((file) =>
     filters.every(({ filter, column }) => fileMightMatch(file, filter, column)),
   );
+  const equality = [...new Set(files.flatMap((file) => file.deletes?.equality ?? []))];
+  const compared = equality.flatMap((i) => snapshot.equalityDeletes![i]!.columns);
+  const columns = [...new Set([...wanted, ...filters.map((f) => f.column), ...compared])];
 
   const pinned: CachedObject[] = [];
   const temporary: string[] = [];
@@ -55,7 +57,7 @@ export async function scan(
     await context.cache.release(pinned.splice(0));
     await Promise.all(temporary.splice(0).map((path) => rm(path, { force: true })));
   };
-  const scanning = { ...context, snapshot, columns, filters, files, signal, pin };
+  const scanning: Scanning = { ...context, snapshot, columns, filters, files, equality, signal, pin };
   function pin(object: DataFile['object']): CachedObject {
     const entry = context.cache.pin(object);
     pinned.push(entry);
@@ -79,6 +81,8 @@ interface Scanning extends ScanContext {
   readonly filters: readonly { readonly filter: ScanFilter; readonly column: LakeColumn }[];
   /** Files that can hold a matching row. */
   readonly files: readonly DataFile[];
+  /** The equality deletes that apply to any of them. */
+  readonly equality: readonly number[];
   readonly signal: AbortSignal;
   readonly pin: (object: DataFile['object']) => CachedObject;
 }
@@ -100,13 +104,13 @@ function fileMightMatch(file: DataFile, filter: ScanFilter, column: LakeColumn):
     const value = file.partition[column.source.key];
     return value === undefined || mightMatch(filter, column.type, constantBounds(column.type, value));
   }
+  if (file.excludes?.(filter, column) === true) return false;
   return mightMatch(filter, column.type, file.bounds?.(column));
 }
 
 async function fetchParquet(scanning: Scanning, temporary: string[]): Promise<LocalFile[]> {
-  const { snapshot, columns, parquet, signal } = scanning;
-  const equality = (snapshot.equalityDeletes ?? []).flatMap((d) => d.columns);
-  const keys = [...columns, ...equality].flatMap((c) => (c.source.kind === 'field' ? [c.source.id] : []));
+  const { columns, parquet, signal } = scanning;
+  const keys = columns.flatMap((c) => (c.source.kind === 'field' ? [c.source.id] : []));
   const filters = scanning.filters.flatMap(({ filter, column }): ColumnFilter[] =>
     column.source.kind === 'field' ? [{ filter, key: column.source.id, type: column.type }] : [],
   );
@@ -203,9 +207,9 @@ async function relation(
   const positions = local.filter(({ file }) => file.deletes?.positions !== undefined);
   const from =
     text === undefined
-      ? parquetRelation(
+      ? parquetSource(
+          local.map((l) => l.path),
           fields.map((c) => ({ ...c, name: `c${columns.indexOf(c)}` })),
-          local,
         )
       : textRelation(
           text,
@@ -223,21 +227,42 @@ async function relation(
     );
   }
   const conditions = filters.map(({ filter, column }) => condition(filter, nameOf(column), column));
+  conditions.push(...(await Promise.all(scanning.equality.map((i) => notDeleted(i, scanning, local, nameOf)))));
   if (conditions.length > 0) parts.push(`WHERE ${conditions.join(' AND ')}`);
   if (limit !== undefined) parts.push(`LIMIT ${limit}`);
   return parts.join(' ');
 }
 
-function parquetRelation(fields: readonly LakeColumn[], local: readonly LocalFile[]): string {
-  const schema = fields.map(({ name, duckType, source }) => {
-    const id =
-      source.kind === 'field' && typeof source.id === 'number'
-        ? String(source.id)
-        : quoteLiteral(String(source.kind === 'field' ? source.id : ''));
-    return `${id}: {name: ${quoteLiteral(name)}, type: ${quoteLiteral(duckType)}, default_value: NULL}`;
+/** The condition that a row equals no row of equality delete `index`, in the files to which it applies. */
+async function notDeleted(
+  index: number,
+  { snapshot, pin, signal }: Scanning,
+  local: readonly LocalFile[],
+  nameOf: (column: LakeColumn) => string,
+): Promise<string> {
+  const { object, columns } = snapshot.equalityDeletes![index]!;
+  const entry = pin(object);
+  await entry.fetch([{ start: 0, end: object.size }], signal);
+  const applies = local.filter(({ file }) => file.deletes?.equality?.includes(index) === true);
+  if (applies.length === 0) return 'true';
+  const deleted = parquetSource(
+    [entry.path],
+    columns.map((column, i) => ({ ...column, name: `e${i}` })),
+  );
+  const same = columns.map((column, i) => `e.e${i} IS NOT DISTINCT FROM ${nameOf(column)}`).join(' AND ');
+  const files = applies.map(({ path }) => quoteLiteral(path)).join(', ');
+  return `NOT (f.${FILE} IN (${files}) AND EXISTS (SELECT 1 FROM ${deleted} AS e WHERE ${same}))`;
+}
+
+/** The FROM item that reads `fields` of Parquet files under their `name`, and the file's path as {@link FILE}. */
+function parquetSource(paths: readonly string[], fields: readonly LakeColumn[]): string {
+  const schema = fields.flatMap(({ name, duckType, source }) => {
+    if (source.kind !== 'field') return [];
+    const id = typeof source.id === 'number' ? String(source.id) : quoteLiteral(source.id);
+    return [`${id}: {name: ${quoteLiteral(name)}, type: ${quoteLiteral(duckType)}, default_value: NULL}`];
   });
   const parts = [
-    `[${local.map((l) => quoteLiteral(l.path)).join(', ')}]`,
+    `[${paths.map(quoteLiteral).join(', ')}]`,
     ...(schema.length === 0 ? ['hive_partitioning = false'] : [`schema = MAP {${schema.join(', ')}}`]),
     `filename = ${quoteLiteral(FILE)}`,
   ];

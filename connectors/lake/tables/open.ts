@@ -8,6 +8,7 @@ import { type ObjectStore, safeKey } from '../stores/store.ts';
 import { deltaTable } from './delta/table.ts';
 import { folderTable } from './folder.ts';
 import { isGlob } from './glob.ts';
+import { icebergTable, newestMetadata } from './iceberg/table.ts';
 import type { LakeTable } from './table.ts';
 
 /** The table `name`. What the description leaves open is looked up in the store. */
@@ -20,7 +21,7 @@ export async function openTable(
 ): Promise<LakeTable> {
   const { path, format, delimiter, header, null: nullText, types } = await complete(name, given, store, signal);
   if (format === 'delta') return deltaTable(name, path, store, context);
-  if (format === 'iceberg') throw new CausewayError(SQLSTATE.featureNotSupported, 'Iceberg');
+  if (format === 'iceberg') return icebergTable(name, path, store, context, newestMetadata(name, path, store));
   return folderTable(
     {
       name,

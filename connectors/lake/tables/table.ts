@@ -1,5 +1,5 @@
 /** What every table layout (folder of files, Delta Lake, Iceberg) tells the scan: columns, and files with their facts. */
-import type { ColumnInfo } from '../../connector.ts';
+import type { ColumnInfo, ScanFilter } from '../../connector.ts';
 import type { Bounds } from '../bounds.ts';
 import type { FileFormat } from '../formats/format.ts';
 import type { TextShape } from '../formats/text.ts';
@@ -22,6 +22,8 @@ export interface DataFile {
   readonly rows?: number;
   /** What the table's metadata knows of a column's values in this file. */
   readonly bounds?: (column: LakeColumn) => Bounds | undefined;
+  /** True when no row of this file can pass, for reasons that bounds cannot express (hash partitions). */
+  readonly excludes?: (filter: ScanFilter, column: LakeColumn) => boolean;
   /** Rows that no longer count. */
   readonly deletes?: RowDeletes;
 }

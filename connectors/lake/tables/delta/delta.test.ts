@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import type { DuckDBConnection } from '@duckdb/node-api';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { putFolder, rowsOf, s3Options, scanOf, testDuck } from '../../../../test/lake.ts';
+import { putFolder, rowsOf, s3Options, scanOf, testDuck, texts } from '../../../../test/lake.ts';
 import { type S3TestServer, startS3 } from '../../../../test/s3-server.ts';
 import { s3 } from '../../kinds.ts';
 import type { LakeSilo } from '../../silo.ts';
@@ -27,11 +27,6 @@ afterAll(async () => {
   await lake[Symbol.asyncDispose]();
   await server[Symbol.asyncDispose]();
 });
-
-/** Rows as texts, as the writers' own readers printed them. */
-const texts = (rows: readonly unknown[][]): string[] =>
-  rows.map((row) => JSON.stringify(row.map((value) => (value === null ? null : plain(String(value)))))).sort();
-const plain = (text: string): string => text.replace(/\+00$/, '').replace(/^(-?\d+)\.0$/, '$1');
 
 describe('Delta tables of other writers', () => {
   const versions = Object.entries(expected).flatMap(([table, states]) =>

@@ -15,7 +15,10 @@ export const LAKE_OPTIONS: readonly OptionSpec[] = [
   { name: 'cache_folder', description: 'where the cache stands (default: the folder for temporary files)' },
   { name: 'iceberg_catalog', description: 'URL of an Iceberg REST catalog; its tables are the silo’s' },
   { name: 'iceberg_warehouse', description: 'the warehouse that is asked of the catalog' },
-  { name: 'iceberg_namespace', description: 'the namespace whose tables are listed (default: all)' },
+  {
+    name: 'iceberg_namespace',
+    description: 'the namespace whose tables are listed, levels separated by dots (default: default)',
+  },
   { name: 'iceberg_token', description: 'bearer token for the catalog', secret: true },
 ];
 

@@ -11,13 +11,14 @@ import type {
   TableStatistics,
 } from '../connector.ts';
 import { ObjectCache } from './cache/cache.ts';
-import { discover, layoutOf } from './discover.ts';
 import { ParquetFiles } from './formats/parquet.ts';
-import { type TableSpec, tableSpecs } from './options.ts';
+import { tableSpecs } from './options.ts';
 import { type ScanContext, scan } from './scan.ts';
 import { statisticsOf } from './statistics.ts';
+import { RETRY } from './stores/retry.ts';
 import { type ObjectStore, StoreError, type StoreErrorKind } from './stores/store.ts';
-import { openTable } from './tables/open.ts';
+import { type RestCatalog, restCatalog } from './tables/iceberg/rest.ts';
+import { catalogTables, describedTables, foundTables, type TableSource } from './tables/source.ts';
 import type { LakeTable, Snapshot } from './tables/table.ts';
 
 export interface LakeOptions {
@@ -31,27 +32,31 @@ export class LakeSilo implements Silo {
   readonly context: string;
   readonly #store: ObjectStore;
   readonly #scan: ScanContext;
-  readonly #specs: Readonly<Record<string, TableSpec>> | undefined;
+  readonly #source: TableSource;
   readonly #opened = new Map<string, Promise<LakeTable>>();
 
-  private constructor(
-    store: ObjectStore,
-    scanContext: ScanContext,
-    specs: Readonly<Record<string, TableSpec>> | undefined,
-  ) {
+  private constructor(store: ObjectStore, scanContext: ScanContext, source: TableSource) {
     this.context = store.location;
     this.#store = store;
     this.#scan = scanContext;
-    this.#specs = specs;
+    this.#source = source;
   }
 
   /** Opens the lake and proves that the store answers. Takes over the store. */
   static async open(store: ObjectStore, options: LakeOptions, signal: AbortSignal): Promise<LakeSilo> {
     try {
       const specs = tableSpecs(options.silo);
+      const catalog = catalogOf(options.silo);
       await store.children('', signal);
       const cache = await ObjectCache.open(store, options.cacheBytes, options.cacheFolder);
-      return new LakeSilo(store, { cache, parquet: new ParquetFiles(cache) }, specs);
+      const context = { cache, parquet: new ParquetFiles(cache) };
+      const source =
+        specs !== undefined
+          ? describedTables(specs, store, context)
+          : catalog !== undefined
+            ? catalogTables(catalog, store, context)
+            : foundTables(store, context);
+      return new LakeSilo(store, context, source);
     } catch (error) {
       await store[Symbol.asyncDispose]();
       throw asCausewayError(error);
@@ -65,20 +70,17 @@ export class LakeSilo implements Silo {
 
   tables(signal: AbortSignal): Promise<readonly TableInfo[]> {
     return this.#guarded(async () => {
-      const specs = this.#specs ?? (await discover(this.#store, signal));
+      const names = await this.#source.names(signal);
       return Promise.all(
-        Object.entries(specs).map(async ([table, spec]): Promise<TableInfo> => {
-          const { columns } = await (await this.#open(table, spec, signal)).snapshot(signal, spec.version);
-          return {
-            table,
-            kind: 'table',
-            columns: columns.map(({ name, type, nullable, comment }) => ({
-              name,
-              type,
-              nullable,
-              ...(comment === undefined ? {} : { comment }),
-            })),
-          };
+        names.map(async (table): Promise<TableInfo> => {
+          const { columns } = await this.#snapshot(table, signal);
+          const shown = columns.map(({ name, type, nullable, comment }) => ({
+            name,
+            type,
+            nullable,
+            ...(comment === undefined ? {} : { comment }),
+          }));
+          return { table, kind: 'table', columns: shown };
         }),
       );
     });
@@ -106,33 +108,27 @@ export class LakeSilo implements Silo {
 
   /** `name`, or `name@version` for a state of the past. */
   async #snapshot(name: string, signal: AbortSignal): Promise<Snapshot> {
-    const [table, version] = split(name);
-    const specs = this.#specs ?? { [table]: await this.#found(table, signal) };
-    const spec = Object.hasOwn(specs, table) ? specs[table] : undefined;
-    if (spec === undefined) throw this.#unknown(table, Object.keys(specs));
-    return (await this.#open(table, spec, signal)).snapshot(signal, version ?? spec.version);
+    const at = name.indexOf('@');
+    if (at < 0) return (await this.#open(name, signal)).snapshot(signal);
+    return (await this.#open(name.slice(0, at), signal)).snapshot(signal, name.slice(at + 1));
   }
 
-  async #found(table: string, signal: AbortSignal): Promise<TableSpec> {
-    const spec = (await layoutOf(`${table}/`, this.#store, signal)) ?? (await discover(this.#store, signal))[table];
-    if (spec === undefined) throw this.#unknown(table, Object.keys(await discover(this.#store, signal)));
-    return spec;
+  #open(name: string, signal: AbortSignal): Promise<LakeTable> {
+    const known = this.#opened.get(name);
+    if (known !== undefined) return known;
+    const opened = this.#lookUp(name, signal);
+    this.#opened.set(name, opened);
+    opened.catch(() => this.#opened.delete(name));
+    return opened;
   }
 
-  #unknown(table: string, known: readonly string[]): CausewayError {
-    const hint = didYouMean(table, known);
-    return new CausewayError(SQLSTATE.undefinedTable, `${this.context} has no table "${table}"`, {
+  async #lookUp(name: string, signal: AbortSignal): Promise<LakeTable> {
+    const table = await this.#source.open(name, signal);
+    if (table !== undefined) return table;
+    const hint = didYouMean(name, await this.#source.names(signal));
+    throw new CausewayError(SQLSTATE.undefinedTable, `${this.context} has no table "${name}"`, {
       ...(hint === undefined ? {} : { hint }),
     });
-  }
-
-  #open(table: string, spec: TableSpec, signal: AbortSignal): Promise<LakeTable> {
-    const known = this.#opened.get(table);
-    if (known !== undefined) return known;
-    const opened = openTable(table, spec, this.#store, this.#scan, signal);
-    this.#opened.set(table, opened);
-    opened.catch(() => this.#opened.delete(table));
-    return opened;
   }
 
   async #guarded<T>(work: () => Promise<T>): Promise<T> {
@@ -149,11 +145,6 @@ export class LakeSilo implements Silo {
   }
 }
 
-function split(name: string): [string, string | undefined] {
-  const at = name.indexOf('@');
-  return at < 0 ? [name, undefined] : [name.slice(0, at), name.slice(at + 1)];
-}
-
 const SQLSTATES: Readonly<Record<StoreErrorKind, string>> = {
   transient: SQLSTATE.connectionFailure,
   throttled: SQLSTATE.connectionFailure,
@@ -163,6 +154,24 @@ const SQLSTATES: Readonly<Record<StoreErrorKind, string>> = {
   denied: SQLSTATE.insufficientPrivilege,
   fatal: SQLSTATE.ioError,
 };
+
+/** The Iceberg REST catalog that the options name, if any. */
+function catalogOf(options: SiloOptions): RestCatalog | undefined {
+  const {
+    iceberg_catalog: url,
+    iceberg_warehouse: warehouse,
+    iceberg_namespace: namespace,
+    iceberg_token: token,
+  } = options;
+  if (url === undefined) return undefined;
+  return restCatalog({
+    url,
+    namespace: namespace ?? 'default',
+    retry: RETRY,
+    ...(warehouse === undefined ? {} : { warehouse }),
+    ...(token === undefined ? {} : { token }),
+  });
+}
 
 /** A store's error in the words users see. */
 function asCausewayError(error: unknown): unknown {

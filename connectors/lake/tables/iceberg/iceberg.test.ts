@@ -3,6 +3,7 @@ import { fileURLToPath } from 'node:url';
 import type { DuckDBConnection } from '@duckdb/node-api';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { scalar } from '../../../../src/plan/types.ts';
+import { startIcebergRest } from '../../../../test/iceberg-rest.ts';
 import { putFolder, rowsOf, s3Options, scanOf, testDuck, texts } from '../../../../test/lake.ts';
 import { type S3TestServer, startS3 } from '../../../../test/s3-server.ts';
 import type { ScanFilter } from '../../../connector.ts';
@@ -105,6 +106,32 @@ describe('hidden partitions are pruned', () => {
     const at = scalar('timestamp');
     expect(boundsOfPartition('month', at, -1)).toEqual({ min: -2_678_400_000_000n, max: -1n });
     expect(boundsOfPartition('year', at, 54)).toEqual({ min: 1_704_067_200_000_000n, max: 1_735_689_599_999_999n });
+  });
+});
+
+describe('a REST catalog', () => {
+  test('tells tables and their newest metadata, page by page', async () => {
+    const newest = (table: string): string =>
+      [...server.objects.keys()]
+        .filter((k) => k.startsWith(`lake/iceberg/${table}/metadata/`) && k.endsWith('.metadata.json'))
+        .sort()
+        .at(-1)!;
+    await using catalog = await startIcebergRest('the-token', 'main', {
+      evolved: { metadata: `s3://${newest('evolved')}`, location: 's3://lake/iceberg/evolved' },
+      hidden: { metadata: `s3://${newest('hidden')}`, location: 's3://lake/iceberg/hidden' },
+      foreign: { metadata: 's3://elsewhere/x.metadata.json', location: 's3://elsewhere/x' },
+    });
+    const options = { iceberg_catalog: catalog.url, iceberg_token: 'the-token', iceberg_namespace: 'main' };
+    await using silo = await s3.connect(s3Options(server, 's3://lake/iceberg', options), signal);
+    expect(await rowsOf(silo, scanOf('evolved', ['id']), duck)).toEqual([['1'], ['2'], ['3'], [null]]);
+    expect(await rowsOf(silo, scanOf('hidden', ['n']), duck)).toHaveLength(9);
+    await expect(silo.run(scanOf('foreign', ['n']), signal)).rejects.toThrow(/outside s3:/);
+    await expect(silo.run(scanOf('hiden', ['n']), signal)).rejects.toMatchObject({ hint: 'Did you mean "hidden"?' });
+    await using wrong = await s3.connect(
+      s3Options(server, 's3://lake/iceberg', { ...options, iceberg_token: 'guess' }),
+      signal,
+    );
+    await expect(wrong.tables(signal)).rejects.toMatchObject({ sqlstate: '42501', hint: 'Check iceberg_token.' });
   });
 });
 

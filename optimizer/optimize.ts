@@ -4,6 +4,22 @@ import type { OptimizerContext } from './context.ts';
 import { cutIntoFragments } from './fragments/cut.ts';
 import { type ChooseSites, deepestSites } from './fragments/sites.ts';
 import type { PhysicalPlan } from './physical.ts';
+import { foldConstants } from './rules/fold-constants.ts';
+import { pruneColumns } from './rules/prune-columns.ts';
+import { pruneEmpty } from './rules/prune-empty.ts';
+import { pushPredicates } from './rules/push-predicates.ts';
+
+/** In order: what one rule makes, the next one needs. */
+const RULES: readonly ((plan: RelationalNode) => RelationalNode)[] = [
+  foldConstants,
+  pushPredicates,
+  foldConstants,
+  pruneEmpty,
+  pruneColumns,
+];
+
+/** The plan rewritten by all rules: the same rows in the same columns, asked for more cleverly. */
+export const rewrite = (plan: RelationalNode): RelationalNode => RULES.reduce((before, rule) => rule(before), plan);
 
 /**
  * @param choose the step that decides where each node runs
@@ -14,5 +30,6 @@ export function optimize(
   context: OptimizerContext,
   choose: ChooseSites = deepestSites,
 ): PhysicalPlan {
-  return cutIntoFragments(choose(plan, context), context);
+  const rewritten = context.pushdown === 'on' ? rewrite(plan) : plan;
+  return cutIntoFragments(choose(rewritten, context), context);
 }

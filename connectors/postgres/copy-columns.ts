@@ -1,5 +1,5 @@
 /** One builder per way of keeping a column: the binary COPY fields of a type into an Arrow array. */
-import { type Data, type DataType, makeData } from 'apache-arrow';
+import { type Data, type DataType, makeData, Type } from 'apache-arrow';
 import { CausewayError, SQLSTATE } from '../../src/plan/errors.ts';
 import type { SqlType } from '../../src/plan/types.ts';
 import { arrowType } from '../arrow.ts';
@@ -28,69 +28,34 @@ export interface ColumnBuilder {
 
 export function columnBuilder(column: ResultColumn, capacity: number): ColumnBuilder {
   const arrow = arrowType(column.type);
+  const fixed = (allocate: () => FixedArray, size: number | undefined, readField: ReadField) =>
+    fixedWidth(column, arrow, capacity, allocate, size, readField);
   switch (column.type.kind) {
     case 'boolean':
-      return fixedWidth(
-        column,
-        arrow,
-        1,
-        () => new Uint8Array(capacity >> 3),
-        (bits, buffer, from, row) => {
-          if (buffer[from] !== 0) bits[row >> 3]! |= 1 << (row & 7);
-        },
-      );
+      return fixed(() => new Uint8Array(capacity >> 3), 1, readBit);
     case 'smallint':
-      return fixedWidth(
-        column,
-        arrow,
-        2,
-        () => new Int16Array(capacity),
-        (values, buffer, from, row) => {
-          values[row] = (buffer[from]! << 8) | buffer[from + 1]!;
-        },
-      );
+      return fixed(() => new Int16Array(capacity), 2, readInt16);
     case 'integer':
-      return fixedWidth(
-        column,
-        arrow,
-        4,
-        () => new Int32Array(capacity),
-        (values, buffer, from, row) => {
-          values[row] = word(buffer, from);
-        },
-      );
+      return fixed(() => new Int32Array(capacity), 4, readWord);
     case 'real':
-      return fixedWidth(column, arrow, 4, () => new Float32Array(capacity), words(1));
-    case 'bigint':
-      return fixedWidth(column, arrow, 8, () => new BigInt64Array(capacity), words(2));
-    case 'time':
-      return fixedWidth(column, arrow, 8, () => new BigInt64Array(capacity), words(2));
-    case 'double':
-      return fixedWidth(column, arrow, 8, () => new Float64Array(capacity), words(2));
+      return fixed(() => new Float32Array(capacity), 4, readWord);
     case 'date':
-      return fixedWidth(
-        column,
-        arrow,
-        4,
-        () => new Int32Array(capacity),
-        (values, buffer, from, row) => {
-          values[row] = daysSinceUnixEpoch(word(buffer, from));
-        },
-      );
+      return fixed(() => new Int32Array(capacity), 4, readDate);
+    case 'bigint':
+    case 'time':
+      return fixed(() => new BigInt64Array(capacity), 8, readTwoWords);
+    case 'double':
+      return fixed(() => new Float64Array(capacity), 8, readTwoWords);
     case 'timestamp':
     case 'timestamptz':
-      return fixedWidth(column, arrow, 8, () => new BigInt64Array(capacity), timestamps());
+      return fixed(() => new BigInt64Array(capacity), 8, readTimestamp);
     case 'numeric':
-      if (column.type.precision !== undefined && column.type.precision <= 38) {
+      if (arrow.typeId === Type.Decimal) {
         const scale = column.type.scale ?? 0;
-        return fixedWidth(
-          column,
-          arrow,
-          undefined,
+        return fixed(
           () => new Uint32Array(capacity * 4),
-          (values, buffer, from, row) => {
-            readNumeric(buffer, from, scale, values, row * 4, column.name);
-          },
+          undefined,
+          (words, buffer, from, row) => readNumeric(buffer, from, scale, words, row * 4, column.name),
         );
       }
       return new TextBuilder(arrow, capacity);
@@ -105,32 +70,26 @@ type FixedArray = Uint8Array | Int16Array | Int32Array | Uint32Array | Float32Ar
 const word = (buffer: Buffer, from: number): number =>
   (buffer[from]! << 24) | (buffer[from + 1]! << 16) | (buffer[from + 2]! << 8) | buffer[from + 3]!;
 
-/** Views of the same memory as 32-bit words, made once per array. */
-const wordViews = new WeakMap<ArrayBufferLike, Int32Array>();
+/** Writes the field at `from` as element `row`; `words` is the array's memory as 32-bit words (or bytes for booleans). */
+type ReadField = (words: Int32Array, buffer: Buffer, from: number, row: number, bytes: Uint8Array) => void;
 
-function wordView(values: FixedArray): Int32Array {
-  let view = wordViews.get(values.buffer);
-  if (view === undefined) {
-    view = new Int32Array(values.buffer);
-    wordViews.set(values.buffer, view);
-  }
-  return view;
-}
+const readBit: ReadField = (_words, buffer, from, row, bytes) => {
+  if (buffer[from] !== 0) bytes[row >> 3]! |= 1 << (row & 7);
+};
 
-type ReadField<A> = (values: A, buffer: Buffer, from: number, row: number) => void;
+const readInt16: ReadField = (_words, buffer, from, row, bytes) => {
+  bytes[row * 2] = buffer[from + 1]!;
+  bytes[row * 2 + 1] = buffer[from]!;
+};
 
-/** Values whose big-endian bytes are `count` 32-bit words of the little-endian array. */
-function words(count: 1 | 2): ReadField<FixedArray> {
-  return (values, buffer, from, row) => {
-    const view = wordView(values);
-    if (count === 1) {
-      view[row] = word(buffer, from);
-    } else {
-      view[row * 2 + 1] = word(buffer, from);
-      view[row * 2] = word(buffer, from + 4);
-    }
-  };
-}
+const readWord: ReadField = (words, buffer, from, row) => {
+  words[row] = word(buffer, from);
+};
+
+const readTwoWords: ReadField = (words, buffer, from, row) => {
+  words[row * 2 + 1] = word(buffer, from);
+  words[row * 2] = word(buffer, from + 4);
+};
 
 const INT32_MAX = 2_147_483_647;
 const INT32_MIN = -2_147_483_648;
@@ -140,28 +99,27 @@ const EPOCH_MICROS_LOW = (EPOCH_DAYS * 86_400_000_000) % 2 ** 32;
 const EPOCH_MICROS_HIGH = Math.floor((EPOCH_DAYS * 86_400_000_000) / 2 ** 32);
 
 /** Infinity keeps the highest number; -infinity becomes its negative, as DuckDB has it. */
-const daysSinceUnixEpoch = (days: number): number =>
-  days === INT32_MAX ? days : days === INT32_MIN ? -INT32_MAX : days + EPOCH_DAYS;
+const readDate: ReadField = (words, buffer, from, row) => {
+  const days = word(buffer, from);
+  words[row] = days === INT32_MAX ? days : days === INT32_MIN ? -INT32_MAX : days + EPOCH_DAYS;
+};
 
 /** Microseconds since 2000 become microseconds since 1970: a 64-bit addition in two halves. */
-function timestamps(): ReadField<FixedArray> {
-  return (values, buffer, from, row) => {
-    const view = wordView(values);
-    const high = word(buffer, from);
-    const low = word(buffer, from + 4) >>> 0;
-    if (high === INT32_MAX && low === 0xffffffff) {
-      view[row * 2 + 1] = high;
-      view[row * 2] = -1;
-    } else if (high === INT32_MIN && low === 0) {
-      view[row * 2 + 1] = high;
-      view[row * 2] = 1;
-    } else {
-      const sum = low + EPOCH_MICROS_LOW;
-      view[row * 2] = sum;
-      view[row * 2 + 1] = high + EPOCH_MICROS_HIGH + (sum > 0xffffffff ? 1 : 0);
-    }
-  };
-}
+const readTimestamp: ReadField = (words, buffer, from, row) => {
+  const high = word(buffer, from);
+  const low = word(buffer, from + 4) >>> 0;
+  if (high === INT32_MAX && low === 0xffffffff) {
+    words[row * 2 + 1] = high;
+    words[row * 2] = -1;
+  } else if (high === INT32_MIN && low === 0) {
+    words[row * 2 + 1] = high;
+    words[row * 2] = 1;
+  } else {
+    const sum = low + EPOCH_MICROS_LOW;
+    words[row * 2] = sum;
+    words[row * 2 + 1] = high + EPOCH_MICROS_HIGH + (sum > 0xffffffff ? 1 : 0);
+  }
+};
 
 /** Marks NULL rows; Arrow's validity bits are 1 for values. */
 class Validity {
@@ -187,35 +145,38 @@ class Validity {
   }
 }
 
-/** A column of values of one size. `bytes` is the field's expected length; undefined where it varies. */
-function fixedWidth<A extends FixedArray>(
+/** A column of values of one size. `size` is a field's expected length; undefined where it varies. */
+function fixedWidth(
   column: ResultColumn,
   arrow: DataType,
-  bytes: number | undefined,
-  allocate: () => A,
-  readField: ReadField<A>,
+  capacity: number,
+  allocate: () => FixedArray,
+  size: number | undefined,
+  readField: ReadField,
 ): ColumnBuilder {
-  const validity = new Validity(CAPACITY_BITS);
+  const validity = new Validity(capacity);
   let values = allocate();
+  let words = new Int32Array(values.buffer, 0, values.byteLength >> 2);
+  let bytes = new Uint8Array(values.buffer);
   return {
     read(buffer, starts, lengths, index, width, rows, at) {
       for (let row = 0, field = index; row < rows; row++, field += width) {
         const length = lengths[field]!;
         if (length < 0) validity.setNull(at + row);
-        else if (bytes !== undefined && length !== bytes) throw unexpectedLength(column, length);
-        else readField(values, buffer, starts[field]!, at + row);
+        else if (size !== undefined && length !== size) throw unexpectedLength(column, length);
+        else readField(words, buffer, starts[field]!, at + row, bytes);
       }
     },
     finish(rows) {
       const data = makeData({ type: arrow, length: rows, ...validity.finish(), data: values } as never) as Data;
       values = allocate();
+      words = new Int32Array(values.buffer, 0, values.byteLength >> 2);
+      bytes = new Uint8Array(values.buffer);
       return data;
     },
     textBytes: () => 0,
   };
 }
-
-const CAPACITY_BITS = 1 << 15;
 
 const unexpectedLength = (column: { name: string; type: SqlType }, length: number) =>
   new CausewayError(

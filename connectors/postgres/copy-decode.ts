@@ -14,18 +14,21 @@ import { type ColumnBuilder, columnBuilder } from './copy-columns.ts';
 const BATCH_ROWS = 32_768;
 const BATCH_TEXT_BYTES = 16 * 1024 * 1024;
 
-/** `PGCOPY\n\xff\r\n\0` */
+/** `PGCOPY\n\xff\r\n\0`, then flags and the length of an extension. */
 const SIGNATURE = Buffer.from([0x50, 0x47, 0x43, 0x4f, 0x50, 0x59, 0x0a, 0xff, 0x0d, 0x0a, 0x00]);
 const HEADER_BYTES = SIGNATURE.length + 8;
+/** Type and length in front of every CopyData message. */
+const MESSAGE_BYTES = 5;
+/** The field count of COPY's end mark. */
+const END_MARK = 0xffff;
 
-/** Turns the buffers of one COPY … TO STDOUT (FORMAT binary) into batches. */
+/** Turns the CopyData messages of one COPY … TO STDOUT (FORMAT binary) into batches. */
 export class CopyDecoder {
   readonly #columns: readonly ColumnBuilder[];
   readonly #schema: Schema;
   /** Field starts and lengths (-1: NULL) of the rows found in the current buffer, row by row. */
   #starts = new Int32Array(0);
   #lengths = new Int32Array(0);
-  #carry: Buffer | undefined;
   #headerRead = false;
   #ended = false;
   #rows = 0;
@@ -35,36 +38,20 @@ export class CopyDecoder {
     this.#schema = arrowSchema(columns);
   }
 
-  /** Takes the next bytes; gives the batches that are full. */
-  *push(bytes: Buffer): Generator<RecordBatch, void, undefined> {
-    const buffer = this.#carry === undefined ? bytes : Buffer.concat([this.#carry, bytes]);
-    this.#carry = undefined;
+  /** Takes whole messages, one row each; gives the batches that are full. */
+  *push(messages: Buffer): Generator<RecordBatch, void, undefined> {
     let at = 0;
-    if (!this.#headerRead) {
-      if (buffer.length < HEADER_BYTES) {
-        this.#carry = buffer;
-        return;
+    while (at < messages.length && !this.#ended) {
+      const found = this.#findRows(messages, at, BATCH_ROWS - this.#rows);
+      const width = this.#columns.length;
+      for (let index = 0; index < width && found.rows > 0; index++) {
+        this.#columns[index]!.read(messages, this.#starts, this.#lengths, index, width, found.rows, this.#rows);
       }
-      if (!buffer.subarray(0, SIGNATURE.length).equals(SIGNATURE)) throw malformed('it does not start as binary COPY');
-      at = HEADER_BYTES + buffer.readUInt32BE(HEADER_BYTES - 4);
-      this.#headerRead = true;
-    }
-    while (!this.#ended) {
-      const room = BATCH_ROWS - this.#rows;
-      const found = this.#findRows(buffer, at, room);
-      if (found.rows > 0) {
-        for (const [index, column] of this.#columns.entries()) {
-          column.read(buffer, this.#starts, this.#lengths, index, this.#columns.length, found.rows, this.#rows);
-        }
-        this.#rows += found.rows;
-      }
+      this.#rows += found.rows;
       at = found.next;
-      if (this.#rows === BATCH_ROWS || this.#columns.some((column) => column.textBytes() > BATCH_TEXT_BYTES)) {
-        yield this.#flush();
-      }
-      if (found.rows < room && !this.#ended) break;
+      const full = this.#rows === BATCH_ROWS || this.#columns.some((column) => column.textBytes() > BATCH_TEXT_BYTES);
+      if (full) yield this.#flush();
     }
-    if (!this.#ended && at < buffer.length) this.#carry = buffer.subarray(at);
   }
 
   /**
@@ -76,37 +63,47 @@ export class CopyDecoder {
     return this.#rows > 0 ? this.#flush() : undefined;
   }
 
-  /** Finds up to `limit` whole rows from `at` on. */
-  #findRows(buffer: Buffer, at: number, limit: number): { rows: number; next: number } {
+  /** Finds up to `limit` rows from `at` on. */
+  #findRows(messages: Buffer, at: number, limit: number): { rows: number; next: number } {
     const width = this.#columns.length;
-    const end = buffer.length;
     let rows = 0;
     let next = at;
-    while (rows < limit && next + 2 <= end) {
-      const fields = (buffer[next]! << 8) | buffer[next + 1]!;
-      if (fields === 0xffff) {
+    while (rows < limit && next < messages.length) {
+      let cursor = next + MESSAGE_BYTES;
+      next += 1 + messages.readInt32BE(next + 1);
+      if (!this.#headerRead) {
+        cursor = this.#readHeader(messages, cursor);
+        if (cursor >= next) continue;
+      }
+      const fields = (messages[cursor]! << 8) | messages[cursor + 1]!;
+      if (fields === END_MARK) {
         this.#ended = true;
-        next += 2;
         break;
       }
       if (fields !== width) throw malformed(`a row has ${fields} fields instead of ${width}`);
+      cursor += 2;
       if ((rows + 1) * width > this.#starts.length) this.#grow(width);
-      let field = rows * width;
-      let cursor = next + 2;
-      let column = 0;
-      for (; column < width && cursor + 4 <= end; column++, field++) {
+      for (let field = rows * width; field < (rows + 1) * width; field++) {
         const length =
-          (buffer[cursor]! << 24) | (buffer[cursor + 1]! << 16) | (buffer[cursor + 2]! << 8) | buffer[cursor + 3]!;
+          (messages[cursor]! << 24) |
+          (messages[cursor + 1]! << 16) |
+          (messages[cursor + 2]! << 8) |
+          messages[cursor + 3]!;
         cursor += 4;
         this.#starts[field] = cursor;
         this.#lengths[field] = length;
         if (length > 0) cursor += length;
       }
-      if (column < width || cursor > end) break;
+      if (cursor > next) throw malformed('a row is longer than its message');
       rows++;
-      next = cursor;
     }
     return { rows, next };
+  }
+
+  #readHeader(messages: Buffer, at: number): number {
+    if (!messages.subarray(at, at + SIGNATURE.length).equals(SIGNATURE)) throw malformed('it is not binary COPY');
+    this.#headerRead = true;
+    return at + HEADER_BYTES + messages.readUInt32BE(at + HEADER_BYTES - 4);
   }
 
   #grow(width: number): void {

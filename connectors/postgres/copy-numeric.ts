@@ -6,7 +6,7 @@ import { CausewayError, SQLSTATE } from '../../src/plan/errors.ts';
 
 const NEGATIVE = 0x4000;
 const SPECIAL = 0xc000;
-const POWERS_OF_10000 = [1, 1e4, 1e8, 1e12];
+const POWERS_OF_10 = [1, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8];
 
 /**
  * Writes the numeric at `from` times 10^scale into four 32-bit words of `values`.
@@ -16,7 +16,7 @@ export function readNumeric(
   buffer: Buffer,
   from: number,
   scale: number,
-  values: Uint32Array,
+  values: Int32Array,
   at: number,
   column: string,
 ): void {
@@ -33,7 +33,7 @@ export function readNumeric(
     let value = 0;
     for (let i = 0, group = weight; i < digits; i++, group--) {
       const digit = (buffer[from + 8 + i * 2]! << 8) | buffer[from + 9 + i * 2]!;
-      if (group >= 0) value += digit * POWERS_OF_10000[group]! * 10 ** scale;
+      if (group >= 0) value += digit * POWERS_OF_10[group * 4 + scale]!;
       else value += scaledDown(digit, scale, column);
     }
     write(values, at, sign === NEGATIVE ? -value : value);
@@ -56,12 +56,12 @@ export function readNumeric(
 
 /** The first group after the point, as units of 10^-scale. */
 function scaledDown(digit: number, scale: number, column: string): number {
-  const value = digit / 10 ** (4 - scale);
+  const value = digit / POWERS_OF_10[4 - scale]!;
   if (!Number.isInteger(value)) throw tooManyDecimals(scale, column);
   return value;
 }
 
-function write(values: Uint32Array, at: number, value: number): void {
+function write(values: Int32Array, at: number, value: number): void {
   const high = Math.floor(value / 2 ** 32);
   values[at] = value - high * 2 ** 32;
   values[at + 1] = high;
@@ -70,7 +70,7 @@ function write(values: Uint32Array, at: number, value: number): void {
   values[at + 3] = fill;
 }
 
-function writeExact(values: Uint32Array, at: number, value: bigint): void {
+function writeExact(values: Int32Array, at: number, value: bigint): void {
   for (let i = 0; i < 4; i++) values[at + i] = Number(BigInt.asUintN(32, value >> BigInt(32 * i)));
 }
 

@@ -1,6 +1,5 @@
 /** An open PostgreSQL database: fragments run as one binary COPY each. */
 import type { RecordBatch } from 'apache-arrow';
-import { to as copyTo } from 'pg-copy-streams';
 import { CausewayError, canceled, SQLSTATE, throwIfAborted } from '../../src/plan/errors.ts';
 import type {
   ColumnInfo,
@@ -16,6 +15,7 @@ import type {
 import { bindParameters } from '../parameters.ts';
 import { describeStatement, readTables } from './catalog.ts';
 import { CopyDecoder } from './copy-decode.ts';
+import { copyOut } from './copy-out.ts';
 import { type PostgresPool, postgresError } from './pool.ts';
 import { readStatistics } from './statistics.ts';
 import { transferCast } from './types.ts';
@@ -53,11 +53,10 @@ export class PostgresSilo implements Silo {
     let broken = true;
     try {
       await client.query(`SET search_path = ${client.escapeIdentifier(this.#schema)}`);
-      const stream = client.query(copyTo(copyText(fragment), { highWaterMark: 1 << 20 }));
       const decoder = new CopyDecoder(fragment.columns);
-      for await (const bytes of stream) {
+      for await (const messages of copyOut(client, copyText(fragment))) {
         throwIfAborted(signal);
-        yield* decoder.push(bytes as Buffer);
+        yield* decoder.push(messages);
       }
       const last = decoder.end();
       broken = false;

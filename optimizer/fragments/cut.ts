@@ -28,7 +28,7 @@ import { unparse } from '../unparse/unparse.ts';
 import { scanRequest } from './scan-request.ts';
 import { ANYWHERE, type PlacedPlan } from './sites.ts';
 
-export function cutIntoFragments({ plan, siteOf }: PlacedPlan, context: OptimizerContext): PhysicalPlan {
+export function cutIntoFragments({ plan, siteOf, keys }: PlacedPlan, context: OptimizerContext): PhysicalPlan {
   const fragments: Fragment[] = [];
   /** The same request to the same site is made once. */
   const byRequest = new Map<string, Fragment>();
@@ -50,9 +50,15 @@ export function cutIntoFragments({ plan, siteOf }: PlacedPlan, context: Optimize
       return node({ kind: 'memory-table', name: exchangeName(from.id), columns: each.columns });
     };
 
+    const filter = keys?.get(root);
+    if (filter !== undefined) {
+      const from = fragmentOf(filter.by).id;
+      inputs.set(from, { kind: 'keys', from, fromColumn: filter.byColumn, column: filter.column });
+    }
     const within = own(root);
     const request = requestOf(within, site, context);
-    const key = `${site}\n${JSON.stringify(request)}\n${JSON.stringify(within.columns.map(({ type }) => type))}`;
+    const types = within.columns.map(({ type }) => type);
+    const key = [site, JSON.stringify(request), JSON.stringify(types), JSON.stringify([...inputs.values()])].join('\n');
     const known = byRequest.get(key);
     if (known !== undefined) return known;
     const rows = context.rows?.(root);

@@ -3,7 +3,7 @@
  * cost may replace; what it hands on is a plan and a site for each of its nodes.
  */
 import type { Capabilities } from '../../connectors/capabilities.ts';
-import type { Expression } from '../../src/plan/expressions.ts';
+import type { ColumnId, Expression } from '../../src/plan/expressions.ts';
 import { node, type RelationalNode, type With } from '../../src/plan/nodes.ts';
 import {
   conjunction,
@@ -23,9 +23,19 @@ import { expressionSupport, runsExactly } from './supports.ts';
 /** No table is read: any site will do. */
 export const ANYWHERE = '';
 
+/** Rows of one subtree that are wanted only where a key occurs in the rows of another. */
+export interface KeyFilter {
+  readonly by: RelationalNode;
+  /** An index into the columns of `by`. */
+  readonly byColumn: number;
+  readonly column: ColumnId;
+}
+
 export interface PlacedPlan {
   readonly plan: RelationalNode;
   readonly siteOf: (node: RelationalNode) => Site;
+  /** Semi-joins, by the subtree that is to be reduced; both subtrees are sent to the mediator by silos. */
+  readonly keys?: ReadonlyMap<RelationalNode, KeyFilter>;
 }
 
 export type ChooseSites = (plan: RelationalNode, context: OptimizerContext) => PlacedPlan;
@@ -52,7 +62,15 @@ function isPrefilter(plan: RelationalNode, above: RelationalNode | undefined, ca
   });
 }
 
-function assignSites(root: RelationalNode, context: OptimizerContext): Map<RelationalNode, Site> {
+/**
+ * The deepest site of every node.
+ * @param raised nodes that shall run at the mediator although a silo could
+ */
+export function assignSites(
+  root: RelationalNode,
+  context: OptimizerContext,
+  raised?: ReadonlySet<RelationalNode>,
+): Map<RelationalNode, Site> {
   const sites = new Map<RelationalNode, Site>();
   const references = new Map<string, Site>();
   const { silos } = context;
@@ -77,6 +95,7 @@ function assignSites(root: RelationalNode, context: OptimizerContext): Map<Relat
     const runs =
       found === ANYWHERE ||
       (context.pushdown === 'on' &&
+        raised?.has(each) !== true &&
         capabilities !== undefined &&
         (runsAt(each, capabilities) || isPrefilter(each, above, capabilities)) &&
         canHold(below, capabilities));

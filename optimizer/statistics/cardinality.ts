@@ -23,6 +23,8 @@ export interface EstimationInput {
   readonly feedback?: Feedback;
   /** Rows of a table that the engine holds in memory. */
   readonly memoryRows?: (name: string) => number | undefined;
+  /** The plan whose result a table in memory will hold: another fragment's. */
+  readonly memoryPlan?: (name: string) => RelationalNode | undefined;
 }
 
 export type Estimator = (node: RelationalNode) => RelationEstimate;
@@ -124,8 +126,11 @@ export function estimator(input: EstimationInput): Estimator {
       }
       case 'table-function':
         return flat(node.columns, seriesLength(node.name, node.args));
-      case 'memory-table':
+      case 'memory-table': {
+        const behind = input.memoryPlan?.(node.name);
+        if (behind !== undefined) return renamed(node.columns, behind.columns, estimate(behind));
         return flat(node.columns, input.memoryRows?.(node.name) ?? DEFAULT_ROWS);
+      }
       case 'native-query':
       case 'mediator-query':
         return flat(node.columns, DEFAULT_ROWS);

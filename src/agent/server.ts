@@ -1,0 +1,206 @@
+/** The coordinator's listening end: HTTP/2 over TLS 1.3, client certificates, and the protocol's service on a hub. */
+import {
+  createSecureServer,
+  type Http2SecureServer,
+  type Http2ServerRequest,
+  type ServerHttp2Session,
+} from 'node:http2';
+import type { AddressInfo } from 'node:net';
+import type { TLSSocket } from 'node:tls';
+import {
+  Code,
+  ConnectError,
+  type ConnectRouter,
+  createContextKey,
+  createContextValues,
+  type HandlerContext,
+} from '@connectrpc/connect';
+import { connectNodeAdapter } from '@connectrpc/connect-node';
+import { CausewayError, messageOf, SQLSTATE } from '../plan/errors.ts';
+import type { Authority, IssuedCertificate } from './authority.ts';
+import type { Hub } from './hub.ts';
+import { AgentLink, type Chunk } from './protocol/agent_pb.ts';
+import type { AgentRegistry } from './registry.ts';
+import { refFromWire } from './wire.ts';
+
+export interface AgentServerOptions {
+  readonly hub: Hub;
+  readonly authority: Authority;
+  readonly registry: AgentRegistry;
+  readonly host?: string;
+  /** 0: any free port. */
+  readonly port: number;
+}
+
+/** Serial number of the client's certificate, when it has one that our authority signed. */
+const peerSerial = createContextKey<string | undefined>(undefined);
+
+/** Closes the connection a call came over. */
+const cutSession = createContextKey<() => void>(() => {});
+
+/** Windows of 64 KiB would make a distant link wait once per window. */
+const WINDOW_BYTES = 4 << 20;
+
+export class AgentServer implements AsyncDisposable {
+  readonly port: number;
+  readonly #server: Http2SecureServer;
+  readonly #sessions: Set<ServerHttp2Session>;
+
+  private constructor(server: Http2SecureServer, sessions: Set<ServerHttp2Session>) {
+    this.#server = server;
+    this.#sessions = sessions;
+    this.port = (server.address() as AddressInfo).port;
+  }
+
+  /** @throws CausewayError 08006 when the address cannot be listened on. */
+  static async listen(options: AgentServerOptions): Promise<AgentServer> {
+    const { authority, host = '0.0.0.0', port } = options;
+    const { key, certificate } = await authority.serverCredentials();
+    const handler = connectNodeAdapter({
+      routes: routes(options),
+      contextValues: (request) => {
+        const { session } = (request as Http2ServerRequest).stream;
+        return createContextValues()
+          .set(peerSerial, serialOf(session?.socket))
+          .set(cutSession, () => session?.destroy());
+      },
+    });
+    const server = createSecureServer(
+      {
+        key,
+        // With its issuer, so that an agent that enrols can compare it with the code's fingerprint.
+        cert: `${certificate}\n${authority.certificate}`,
+        ca: authority.certificate,
+        requestCert: true,
+        // Enrolment comes without a certificate; every other call is checked by `siloOf`.
+        rejectUnauthorized: false,
+        minVersion: 'TLSv1.3',
+        settings: { initialWindowSize: WINDOW_BYTES },
+      },
+      handler,
+    );
+    const sessions = new Set<ServerHttp2Session>();
+    server.on('session', (session) => {
+      sessions.add(session);
+      session.setLocalWindowSize(WINDOW_BYTES);
+      session.on('close', () => sessions.delete(session));
+    });
+    try {
+      await new Promise<void>((resolve, reject) => {
+        server.once('error', reject);
+        server.listen(port, host, resolve);
+      });
+    } catch (cause) {
+      throw new CausewayError(
+        SQLSTATE.connectionFailure,
+        `agents cannot be awaited on ${host}:${port}: ${messageOf(cause)}`,
+        {
+          hint: 'Choose another port with --agent-port.',
+          cause,
+        },
+      );
+    }
+    return new AgentServer(server, sessions);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    const closed = new Promise<void>((resolve) => this.#server.close(() => resolve()));
+    for (const session of this.#sessions) session.destroy();
+    await closed;
+  }
+}
+
+function serialOf(socket: unknown): string | undefined {
+  // An HTTP/2 session's socket is a proxy of the TLS socket.
+  const tls = socket as Partial<TLSSocket> | undefined;
+  if (tls?.authorized !== true) return undefined;
+  return tls.getPeerCertificate?.().serialNumber;
+}
+
+function routes({ authority, hub, registry }: AgentServerOptions): (router: ConnectRouter) => void {
+  /** The silo a call comes from, by its certificate. */
+  const siloOf = (context: HandlerContext): string => {
+    const serial = context.values.get(peerSerial);
+    if (serial === undefined) {
+      throw new ConnectError('a certificate of the coordinator that is dialled is needed', Code.Unauthenticated);
+    }
+    return asConnectError(() => registry.siloOf(serial));
+  };
+  const enrolled = (silo: string, issued: IssuedCertificate) => ({
+    silo,
+    certificate: issued.pem,
+    authority: authority.certificate,
+    signingKey: authority.signingPublicKey,
+  });
+  return (router) =>
+    router.service(AgentLink, {
+      greet: (hello, context) => asConnectError(() => hub.greet(siloOf(context), hello)),
+      connect: (messages, context) => hub.connection(siloOf(context), messages, context.values.get(cutSession)),
+      begin: (ref, context) => ({ have: BigInt(hub.have(siloOf(context), refFromWire(ref))) }),
+      upload: (chunks, context) => {
+        return takeUpload(hub, siloOf(context), chunks);
+      },
+      async *download({ digest, offset }, context) {
+        siloOf(context);
+        yield* hub.download(digest, Number(offset));
+      },
+      rows: async (chunks, context) => {
+        try {
+          return await hub.takeRows(siloOf(context), chunks);
+        } catch (thrown) {
+          throw connectError(thrown);
+        }
+      },
+      enrol: async ({ code, request }) => {
+        try {
+          const { silo, issued } = await registry.enrol(code, request);
+          return enrolled(silo, issued);
+        } catch (thrown) {
+          throw connectError(thrown);
+        }
+      },
+      renew: async ({ request }, context) => {
+        const silo = siloOf(context);
+        return enrolled(silo, await registry.renew(silo, request));
+      },
+    });
+}
+
+async function takeUpload(hub: Hub, silo: string, chunks: AsyncIterable<Chunk>): Promise<{ have: bigint }> {
+  let ref: ReturnType<typeof refFromWire> | undefined;
+  try {
+    for await (const chunk of chunks) {
+      ref ??= chunk.payload && refFromWire(chunk.payload);
+      if (ref === undefined) throw new CausewayError(SQLSTATE.dataCorrupted, 'an upload does not say what it is');
+      hub.append(silo, ref, Number(chunk.offset), chunk.data);
+    }
+  } catch (thrown) {
+    throw connectError(thrown);
+  }
+  return { have: BigInt(ref === undefined ? 0 : hub.have(silo, ref)) };
+}
+
+function asConnectError<T>(work: () => T): T {
+  try {
+    return work();
+  } catch (thrown) {
+    throw connectError(thrown);
+  }
+}
+
+/** The agent sees the message and the hint; the code says whether trying again can help. */
+export function connectError(thrown: unknown): ConnectError {
+  if (thrown instanceof ConnectError) return thrown;
+  if (!(thrown instanceof CausewayError)) return new ConnectError(messageOf(thrown), Code.Internal);
+  const text = thrown.hint === undefined ? thrown.message : `${thrown.message}. ${thrown.hint}`;
+  return new ConnectError(text, CODES[thrown.sqlstate] ?? Code.Unavailable);
+}
+
+const CODES: Readonly<Record<string, Code>> = {
+  [SQLSTATE.invalidPassword]: Code.Unauthenticated,
+  [SQLSTATE.insufficientPrivilege]: Code.PermissionDenied,
+  [SQLSTATE.featureNotSupported]: Code.FailedPrecondition,
+  [SQLSTATE.connectionException]: Code.FailedPrecondition,
+  [SQLSTATE.dataCorrupted]: Code.DataLoss,
+  [SQLSTATE.queryCanceled]: Code.Canceled,
+};

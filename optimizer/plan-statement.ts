@@ -5,6 +5,7 @@ import type { OptimizerContext } from './context.ts';
 import type { CostModel } from './cost/model.ts';
 import { type Cost, compareCosts, type Objective } from './cost/objective.ts';
 import { cutIntoFragments } from './fragments/cut.ts';
+import { rewrite } from './optimize.ts';
 import { exchangeName, MEDIATOR, type PhysicalPlan } from './physical.ts';
 import { type Choice, chooseSites, FREE_SEARCH, type Freedom } from './placement/choose.ts';
 import { type PlanCost, planCost } from './placement/plan-cost.ts';
@@ -37,7 +38,12 @@ export interface PlannedStatement {
   readonly considered: number;
   readonly exact: boolean;
   /** Milliseconds. */
-  readonly milliseconds: { readonly search: number; readonly cut: number; readonly alternatives: number };
+  readonly milliseconds: {
+    readonly rules: number;
+    readonly search: number;
+    readonly cut: number;
+    readonly alternatives: number;
+  };
 }
 
 /** The less free searches whose results EXPLAIN shows beside the chosen plan. */
@@ -57,12 +63,15 @@ const ALTERNATIVES: readonly { readonly name: string; readonly freedom: Freedom;
  * @param explain also price the alternatives
  * @throws CausewayError CW001 when policies leave no plan
  */
-export function planStatement(plan: RelationalNode, input: PlanningInput, explain = false): PlannedStatement {
+export function planStatement(bound: RelationalNode, input: PlanningInput, explain = false): PlannedStatement {
   const started = performance.now();
+  // With pushdown off nothing is rewritten either; policies are judged on pruned plans.
+  const rewritten = input.context.pushdown === 'on' || !input.policies.empty ? rewrite(bound) : bound;
+  const rules = performance.now();
   const estimate = estimator(input.estimation);
   const knowledge = { estimate, model: input.model, objective: input.objective, policies: input.policies };
   const context: OptimizerContext = { ...input.context, rows: (each) => estimate(each).rows };
-  const choice = chooseSites(plan, context, knowledge);
+  const choice = chooseSites(rewritten, context, knowledge);
   const searched = performance.now();
   const physical = cutIntoFragments(choice, context);
   assertLawfulExchanges(physical, input.policies);
@@ -70,7 +79,7 @@ export function planStatement(plan: RelationalNode, input: PlanningInput, explai
   const cut = performance.now();
   const rejected = explain
     ? ALTERNATIVES.flatMap((alternative) => {
-        const priced = priceAlternative(alternative, plan, physical, cost, input, context, knowledge);
+        const priced = priceAlternative(alternative, rewritten, physical, cost, input, context, knowledge);
         return priced === undefined ? [] : [priced];
       })
     : [];
@@ -81,7 +90,12 @@ export function planStatement(plan: RelationalNode, input: PlanningInput, explai
     rejected: distinctTexts(rejected),
     considered: choice.considered,
     exact: choice.exact,
-    milliseconds: { search: searched - started, cut: cut - searched, alternatives: performance.now() - cut },
+    milliseconds: {
+      rules: rules - started,
+      search: searched - rules,
+      cut: cut - searched,
+      alternatives: performance.now() - cut,
+    },
   };
 }
 

@@ -30,6 +30,8 @@ const apart = (table: string): string => APART[table] ?? 'pg';
 const PLACEMENTS: Readonly<Record<string, QueryOptions>> = {
   'all in one PostgreSQL': { placement: () => 'pg' },
   'spread over PostgreSQL, DuckDB and files': { placement: apart },
+  'spread, placed by cost': { placement: apart, choose: 'cost' },
+  'at random by seed 2, placed by cost': { placement: (table) => random(2)[table]!, choose: 'cost' },
   'spread, with pushdown off': { placement: apart, pushdown: 'off' },
   'all at the mediator': { placement: () => 'lake', pushdown: 'off' },
   ...Object.fromEntries(

@@ -4,11 +4,16 @@ import { connectorOf } from '../../connectors/registry.ts';
 import { batchTexts } from '../../connectors/row-text.ts';
 import { Mediator } from '../../operators/mediator/mediator.ts';
 import type { OptimizerContext, SiloFacts } from '../../optimizer/context.ts';
+import { CostModel } from '../../optimizer/cost/model.ts';
 import { optimize } from '../../optimizer/optimize.ts';
 import type { PhysicalPlan } from '../../optimizer/physical.ts';
+import { planStatement } from '../../optimizer/plan-statement.ts';
+import { PolicyBook } from '../../optimizer/policy/book.ts';
+import { StatisticsCache } from '../../optimizer/statistics/cache.ts';
 import { Admission } from '../../src/engine/execution/admission.ts';
 import { execute } from '../../src/engine/execution/execute.ts';
 import type { FragmentReport } from '../../src/engine/execution/report.ts';
+import { nodesOf } from '../../src/plan/traverse.ts';
 import { bindSelect } from '../../src/sql/select/bind.ts';
 import type { BindScope } from '../../src/sql/select/scope.ts';
 
@@ -27,6 +32,8 @@ export interface QueryOptions {
   /** The silo in which a table is read that several silos have. */
   readonly placement?: (table: string) => string;
   readonly pushdown?: 'on' | 'off';
+  /** `rule`: as deep as the silos can, the default; `cost`: by the search, with the silos' own statistics. */
+  readonly choose?: 'rule' | 'cost';
   readonly signal?: AbortSignal;
 }
 
@@ -48,6 +55,11 @@ export async function openSilos(definitions: Readonly<Record<string, SiloDefinit
   const mediator = await Mediator.open({ memoryLimit: '2GB' });
   const admission = new Admission(4);
 
+  const cache = new StatisticsCache((silo, table, stop) => silos.get(silo)!.silo.statistics(table, stop), {
+    deadlineMs: 10_000,
+  });
+  const model = new CostModel((site) => definitions[site]?.kind ?? site);
+
   const scopeOf = ({ placement }: QueryOptions): BindScope => ({
     relation: ({ schema, name }) => {
       const placed = schema ?? placement?.(name);
@@ -67,7 +79,16 @@ export async function openSilos(definitions: Readonly<Record<string, SiloDefinit
 
   const plan = async (sql: string, options: QueryOptions = {}): Promise<PhysicalPlan> => {
     const bound = await bindSelect(sql, scopeOf(options));
-    return optimize(bound.plan, contextOf(options));
+    if (options.choose !== 'cost') return optimize(bound.plan, contextOf(options));
+    const scans = [...nodesOf(bound.plan)].filter((each) => each.kind === 'scan');
+    const { of: statistics } = await cache.load(scans, signal);
+    return planStatement(bound.plan, {
+      context: contextOf(options),
+      estimation: { statistics },
+      model,
+      objective: 'time',
+      policies: new PolicyBook([]),
+    }).physical;
   };
 
   return {

@@ -2,6 +2,7 @@
 import type { TableInfo } from '../../connectors/connector.ts';
 import { CausewayError, SQLSTATE } from '../plan/errors.ts';
 import { quoteIdentifier } from '../sql/lexer.ts';
+import { requireReading } from '../sql/native-query.ts';
 import type { BindScope, LongWay, Relation } from '../sql/select/scope.ts';
 import type { Engine } from './engine.ts';
 import { SYSTEM_TABLES } from './system-tables.ts';
@@ -21,7 +22,9 @@ export function engineScope(
     relationNames: () => allNames(engine, signal),
     async describeNative(silo, text) {
       if (engine.catalog.silos.get(silo) === undefined) return undefined;
-      return (await engine.silos.open(silo)).silo.describe?.(text, signal);
+      const { connector, silo: open } = await engine.silos.open(silo);
+      requireReading(silo, text, connector.capabilities.dialect?.name ?? connector.kind);
+      return open.describe?.(text, signal);
     },
     modelFunction,
     longWay,

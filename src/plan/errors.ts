@@ -33,6 +33,7 @@ export const SQLSTATE = {
   connectionException: '08000',
   outOfMemory: '53200',
   diskFull: '53100',
+  readOnlySqlTransaction: '25006',
   queryCanceled: '57014',
   ioError: '58030',
   undefinedFile: '58P01',

@@ -1,5 +1,6 @@
 /** CREATE SILO, DROP SILO, SHOW SILOS. */
 import type { OptionSpec } from '../../../connectors/connector.ts';
+import { MEDIATOR } from '../../../optimizer/physical.ts';
 import type { SiloDefinition } from '../../catalog/silos.ts';
 import { CausewayError, SQLSTATE } from '../../plan/errors.ts';
 import type { CreateSilo } from '../../sql/statements/statement.ts';
@@ -7,8 +8,8 @@ import type { Engine } from '../engine.ts';
 import type { StatementResult } from '../result.ts';
 import { columnsOf, done, rowsResult } from '../rows.ts';
 
-/** Names that a silo cannot have, because they are schemas of our own. */
-const RESERVED = ['public', 'causeway', 'ml', 'pg_catalog', 'information_schema'];
+/** Names that a silo cannot have: schemas of our own, and the mediator's as a site. */
+const RESERVED = ['public', 'causeway', 'ml', MEDIATOR, 'pg_catalog', 'information_schema'];
 
 /** Connects before anything is stored: a silo that does not answer is not created. */
 export async function createSilo(engine: Engine, statement: CreateSilo, signal: AbortSignal): Promise<StatementResult> {
@@ -20,7 +21,7 @@ export async function createSilo(engine: Engine, statement: CreateSilo, signal: 
     });
   }
   if (RESERVED.includes(name)) {
-    throw new CausewayError(SQLSTATE.duplicateObject, `"${name}" is the name of a schema of Causeway's own`, {
+    throw new CausewayError(SQLSTATE.duplicateObject, `"${name}" is a name of Causeway's own`, {
       hint: 'Give the silo another name.',
     });
   }

@@ -223,7 +223,8 @@ export const duckdbCapabilities: Capabilities = {
   },
   functions: { '*': 'exact' },
   aggregates: { '*': 'exact' },
-  types: TYPE_KINDS,
+  // char(n) loses its length in DuckDB, and jsonb is json.
+  types: TYPE_KINDS.filter((kind) => kind !== 'char' && kind !== 'jsonb'),
   maxListLength: 100_000,
   training: 'none',
 };

@@ -27,7 +27,11 @@ export const files: Connector = {
         'JSON: per table its path and reader options: {"orders": {"path": "o/*.csv", "delimiter": "|", "columns": {"id": "bigint"}}}',
     },
   ],
-  capabilities: duckdbCapabilities,
+  // Parquet holds no negative interval and no zone of a time.
+  capabilities: {
+    ...duckdbCapabilities,
+    types: duckdbCapabilities.types.filter((kind) => kind !== 'interval' && kind !== 'timetz'),
+  },
   async connect(options, signal) {
     checkOptions(files, options);
     throwIfAborted(signal);

@@ -1,14 +1,17 @@
 /** Which backend trains: the fastest that this machine has, or the one asked for. */
 import { availableParallelism } from 'node:os';
+import { CausewayError, SQLSTATE } from '../../src/plan/errors.ts';
 import type { ModelSpec } from '../../src/plan/training.ts';
 import type { SequenceData, TrainingBackend } from './backend.ts';
 import { flopsPerWindow } from './model.ts';
+import type { KernelCode } from './packed/create-kernels.ts';
+import { nativeCodes } from './packed/native-kernels.ts';
 import { PackedBackend } from './packed/packed-backend.ts';
 import { compileWasm } from './packed/wasm-kernels.ts';
 import { ReferenceBackend } from './reference-backend.ts';
 
-/** `auto` takes the first of native, wasm that works here. */
-export const BACKENDS = ['auto', 'wasm', 'reference'] as const;
+/** Values of `causeway.training_backend`. `auto` takes native kernels where they were built, else WebAssembly. */
+export const BACKENDS = ['auto', 'native', 'wasm', 'reference'] as const;
 
 export type BackendChoice = (typeof BACKENDS)[number];
 
@@ -23,10 +26,22 @@ export interface BackendOptions {
 /** Below this many floating-point operations per step, waking a helper costs more than it saves. */
 const WORTH_TWO_THREADS = 1e8;
 
+/** A backend on this thread. Throws when the one asked for is not there. */
 export function createBackend(spec: ModelSpec, data: SequenceData, options: BackendOptions): TrainingBackend {
   if (options.choice === 'reference') return new ReferenceBackend(spec, data);
   const { batch } = options;
   const flops = flopsPerWindow(spec, data) * batch;
   const threads = options.threads ?? (flops >= WORTH_TWO_THREADS ? Math.min(2, availableParallelism()) : 1);
-  return new PackedBackend(spec, data, { batch, threads, code: { kind: 'wasm', wasm: compileWasm() } });
+  return new PackedBackend(spec, data, { batch, threads, code: kernelCode(options.choice) });
+}
+
+function kernelCode(choice: 'auto' | 'native' | 'wasm'): KernelCode {
+  const native = choice === 'wasm' ? undefined : nativeCodes()[0];
+  if (native) return { kind: 'native', native };
+  if (choice === 'native') {
+    throw new CausewayError(SQLSTATE.featureNotSupported, 'there are no native training kernels on this machine', {
+      hint: "Build them with `npm run build:native` (it needs a C compiler), or SET causeway.training_backend = 'auto'.",
+    });
+  }
+  return { kind: 'wasm', wasm: compileWasm() };
 }

@@ -32,7 +32,7 @@ const GRU: i32 = 1;
 
 /** Rational minimax approximation of degree 13/6 on ±7.9 (the coefficients are those of Eigen's `ptanh_float`). */
 @inline function tanh(value: v128): v128 {
-  // pmin and pmax are one instruction each; min and max take seven for their NaN rules. NaN passes through pmin's second operand.
+  // pmin and pmax are one instruction each; min and max take seven for their NaN rules. NaN passes through as their first operand.
   const x = f32x4.pmax(f32x4.pmin(value, splat(7.90531110763549805)), splat(-7.90531110763549805));
   const s = f32x4.mul(x, x);
   let p = madd(s, splat(-2.76076847742355e-16), splat(2.00018790482477e-13));

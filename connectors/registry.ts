@@ -9,6 +9,8 @@ const CONNECTORS: Readonly<Record<string, () => Promise<Connector>>> = {
   files: async () => (await import('./files/connector.ts')).files,
   s3: async () => (await import('./lake/kinds.ts')).s3,
   gcs: async () => (await import('./lake/kinds.ts')).gcs,
+  adls: async () => (await import('./lake/kinds.ts')).adls,
+  hdfs: async () => (await import('./lake/kinds.ts')).hdfs,
   lake: async () => (await import('./lake/kinds.ts')).folder,
 };
 

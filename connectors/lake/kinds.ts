@@ -5,11 +5,13 @@ import type { Connector, OptionSpec, SiloOptions } from '../connector.ts';
 import { checkOptions } from '../options.ts';
 import { bytesOption, flagOption, LAKE_OPTIONS } from './options.ts';
 import { LakeSilo } from './silo.ts';
+import { azureStore } from './stores/azure.ts';
 import { localStore } from './stores/local.ts';
 import { RETRY } from './stores/retry.ts';
 import { s3Store } from './stores/s3.ts';
 import type { ObjectStore } from './stores/store.ts';
-import { bucketUrl } from './stores/url.ts';
+import { azureUrl, bucketUrl, webHdfsUrl } from './stores/url.ts';
+import { webHdfsStore } from './stores/webhdfs.ts';
 
 const CACHE_BYTES = 10 * 1024 ** 3;
 
@@ -129,6 +131,51 @@ export const gcs = lake(
   ),
   (options) => openS3('gs', options),
 );
+
+const ADLS_OPTIONS: readonly OptionSpec[] = [
+  {
+    name: 'url',
+    description: 'abfss://container@account.dfs.core.windows.net/prefix, or az://container/prefix with account',
+    required: true,
+  },
+  { name: 'account', description: 'the storage account, where the url does not name it' },
+  { name: 'endpoint', description: 'another Blob endpoint than https://<account>.blob.core.windows.net' },
+  { name: 'account_key', description: 'shared key; without key and token, Entra ID is asked', secret: true },
+  { name: 'sas_token', description: 'shared access signature', secret: true },
+];
+
+export const adls = lake('adls', ADLS_OPTIONS, (options) => {
+  const { account_key: key, sas_token: sas } = options;
+  const { account, container, prefix } = azureUrl(options.url!, options.account);
+  return azureStore({
+    account,
+    container,
+    prefix,
+    endpoint: options.endpoint ?? `https://${account}.blob.core.windows.net`,
+    auth: key !== undefined ? { key } : sas !== undefined ? { sas } : 'entra',
+    retry: RETRY,
+  });
+});
+
+const HDFS_OPTIONS: readonly OptionSpec[] = [
+  { name: 'url', description: 'http://namenode:9870/path of WebHDFS, https:// with TLS', required: true },
+  { name: 'user', description: 'user.name of simple authentication' },
+  { name: 'delegation_token', description: 'instead of user', secret: true },
+  { name: 'datanode_hosts', description: 'hosts of data nodes, separated by commas (default: the name node’s domain)' },
+];
+
+export const hdfs = lake('hdfs', HDFS_OPTIONS, (options) => {
+  const { endpoint, root } = webHdfsUrl(options.url!);
+  const { user, delegation_token: delegationToken, datanode_hosts: hosts } = options;
+  return webHdfsStore({
+    endpoint,
+    root,
+    retry: RETRY,
+    ...(user === undefined ? {} : { user }),
+    ...(delegationToken === undefined ? {} : { delegationToken }),
+    ...(hosts === undefined ? {} : { dataNodes: hosts.split(',').map((host) => host.trim()) }),
+  });
+});
 
 export const folder = lake(
   'lake',

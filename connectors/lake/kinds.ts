@@ -1,17 +1,16 @@
-/** The kinds of lake silos: one per object store, over the same table layouts and formats. */
+/**
+ * The kinds of lake silos: one per object store, over the same table layouts and formats. A store's client library is
+ * loaded when the first silo of its kind is opened.
+ */
 import type { TypeKind } from '../../src/plan/types.ts';
 import type { Capabilities, FunctionSupport } from '../capabilities.ts';
 import type { Connector, OptionSpec, SiloOptions } from '../connector.ts';
 import { checkOptions } from '../options.ts';
 import { bytesOption, flagOption, LAKE_OPTIONS } from './options.ts';
 import { LakeSilo } from './silo.ts';
-import { azureStore } from './stores/azure.ts';
-import { localStore } from './stores/local.ts';
 import { RETRY } from './stores/retry.ts';
-import { s3Store } from './stores/s3.ts';
 import type { ObjectStore } from './stores/store.ts';
 import { azureUrl, bucketUrl, webHdfsUrl } from './stores/url.ts';
-import { webHdfsStore } from './stores/webhdfs.ts';
 
 const CACHE_BYTES = 10 * 1024 ** 3;
 
@@ -56,7 +55,7 @@ const capabilities: Capabilities = {
 function lake(
   kind: string,
   options: readonly OptionSpec[],
-  openStore: (options: SiloOptions, signal: AbortSignal) => ObjectStore | Promise<ObjectStore>,
+  openStore: (options: SiloOptions) => Promise<ObjectStore>,
 ): Connector {
   const all = [...options, ...LAKE_OPTIONS];
   return {
@@ -65,7 +64,7 @@ function lake(
     capabilities,
     async connect(given, signal) {
       checkOptions({ kind, options: all }, given);
-      const store = await openStore(given, signal);
+      const store = await openStore(given);
       return LakeSilo.open(
         store,
         {
@@ -93,7 +92,8 @@ const S3_OPTIONS: readonly OptionSpec[] = [
   { name: 'kms_key', description: 'key id for aws:kms' },
 ];
 
-function openS3(scheme: 's3' | 'gs', options: SiloOptions): ObjectStore {
+async function openS3(scheme: 's3' | 'gs', options: SiloOptions): Promise<ObjectStore> {
+  const { s3Store } = await import('./stores/s3.ts');
   const { bucket, prefix } = bucketUrl(options.url!, scheme === 's3' ? ['s3', 's3a'] : ['gs']);
   const endpoint = options.endpoint ?? (scheme === 'gs' ? 'https://storage.googleapis.com' : undefined);
   const {
@@ -144,7 +144,8 @@ const ADLS_OPTIONS: readonly OptionSpec[] = [
   { name: 'sas_token', description: 'shared access signature', secret: true },
 ];
 
-export const adls = lake('adls', ADLS_OPTIONS, (options) => {
+export const adls = lake('adls', ADLS_OPTIONS, async (options) => {
+  const { azureStore } = await import('./stores/azure.ts');
   const { account_key: key, sas_token: sas } = options;
   const { account, container, prefix } = azureUrl(options.url!, options.account);
   return azureStore({
@@ -164,7 +165,8 @@ const HDFS_OPTIONS: readonly OptionSpec[] = [
   { name: 'datanode_hosts', description: 'hosts of data nodes, separated by commas (default: the name node’s domain)' },
 ];
 
-export const hdfs = lake('hdfs', HDFS_OPTIONS, (options) => {
+export const hdfs = lake('hdfs', HDFS_OPTIONS, async (options) => {
+  const { webHdfsStore } = await import('./stores/webhdfs.ts');
   const { endpoint, root } = webHdfsUrl(options.url!);
   const { user, delegation_token: delegationToken, datanode_hosts: hosts } = options;
   return webHdfsStore({
@@ -180,5 +182,8 @@ export const hdfs = lake('hdfs', HDFS_OPTIONS, (options) => {
 export const folder = lake(
   'lake',
   [{ name: 'path', description: 'a folder on this machine', required: true }],
-  (options) => localStore(options.path!),
+  async (options) => {
+    const { localStore } = await import('./stores/local.ts');
+    return localStore(options.path!);
+  },
 );

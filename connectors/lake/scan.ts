@@ -7,6 +7,7 @@
 import { rm } from 'node:fs/promises';
 import { CausewayError, SQLSTATE } from '../../src/plan/errors.ts';
 import { didYouMean } from '../../src/plan/nearest.ts';
+import { isNumeric } from '../../src/plan/types.ts';
 import type { RelationResult, ScanFilter, ScanFragment } from '../connector.ts';
 import { quoteIdentifier, quoteLiteral } from '../duckdb-conform.ts';
 import { constantBounds, mightMatch } from './bounds.ts';
@@ -288,8 +289,11 @@ function partitionValues(
 function condition({ operator, values }: ScanFilter, name: string, column: LakeColumn): string {
   if (operator === 'is_null') return `${name} IS NULL`;
   if (operator === 'is_not_null') return `${name} IS NOT NULL`;
+  // A number keeps its own type: as one of the column's it might be rounded.
   const literal = (v: ScanFilter['values'][number]): string =>
-    typeof v === 'string' ? typedLiteral(v, column.duckType) : String(v);
+    typeof v !== 'string' || (isNumeric(column.type) && /^-?\d+(\.\d+)?$/.test(v))
+      ? String(v)
+      : typedLiteral(v, column.duckType);
   return operator === 'in'
     ? values.length === 0
       ? 'false'

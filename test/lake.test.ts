@@ -1,0 +1,66 @@
+/** SQL over a lake, from CREATE SILO to the rows. */
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { Engine } from '../src/engine/engine.ts';
+import { copyTo, putFolder, testDuck } from './lake.ts';
+import { type S3TestServer, startS3 } from './s3-server.ts';
+import { run } from './support/federation.ts';
+
+const FIXTURES = fileURLToPath(new URL('fixtures/lake/', import.meta.url));
+
+describe('a lake in SQL', () => {
+  let server: S3TestServer;
+  let engine: Engine;
+  let directory: string;
+
+  beforeAll(async () => {
+    server = await startS3();
+    await putFolder(server, 'lake/delta', `${FIXTURES}delta`);
+    server.objects.delete('lake/delta/expected.json');
+    await putFolder(server, 'lake/iceberg', `${FIXTURES}iceberg`);
+    server.objects.delete('lake/iceberg/expected.json');
+    const duck = await testDuck();
+    const query =
+      "SELECT i::BIGINT AS id, DATE '2024-01-01' + (i // 100)::INT AS day, i / 2 AS mw FROM range(3000) t(i)";
+    server.put('lake/files/readings.parquet', await copyTo(duck, query, 'FORMAT parquet, ROW_GROUP_SIZE 500'));
+    directory = await mkdtemp(join(tmpdir(), 'lake-sql-'));
+    engine = await Engine.open({ directory });
+    const keys = `endpoint '${server.endpoint}', region 'eu-test-1', access_key 'test-access', secret_key 'test-secret'`;
+    for (const name of ['delta', 'iceberg', 'files']) {
+      await rows(`CREATE SILO ${name} USING s3 OPTIONS (url 's3://lake/${name}', ${keys})`);
+    }
+  });
+  afterAll(async () => {
+    await engine?.[Symbol.asyncDispose]();
+    await server?.[Symbol.asyncDispose]();
+    await rm(directory, { recursive: true, force: true });
+  });
+
+  async function rows(sql: string): Promise<unknown> {
+    await using session = engine.openSession();
+    return await run(session, sql);
+  }
+
+  test('joins a Delta table, an Iceberg table and a Parquet file', async () => {
+    const sql = `SELECT v.name, p.v, r.mw FROM delta.vectors v JOIN iceberg.positions p ON p.id = v.id JOIN files.readings r ON r.id = v.id
+      WHERE v.id BETWEEN 40 AND 44 ORDER BY v.id`;
+    expect(await rows(sql)).toEqual([
+      ['name 40', 'v40', '20'],
+      ['name 41', 'v41', '20.5'],
+      ['name 42', 'changed', '21'],
+      ['name 44', 'v44', '22'],
+    ]);
+  });
+
+  test('aggregates over a filtered scan', async () => {
+    const sql =
+      "SELECT day, count(*), sum(mw) FROM files.readings WHERE day >= DATE '2024-01-29' GROUP BY day ORDER BY day";
+    expect(await rows(sql)).toEqual([
+      ['2024-01-29', '100', String((2800 + 2899) * 25)],
+      ['2024-01-30', '100', String((2900 + 2999) * 25)],
+    ]);
+  });
+});

@@ -20,7 +20,7 @@ export const hmac = (key: Buffer, data: string | Buffer): Buffer => createHmac('
 export const sha256 = (data: Buffer): Buffer => createHash('sha256').update(data).digest();
 
 /** The verifier of a new password. */
-export async function makeVerifier(password: string, salt = randomBytes(SALT_BYTES)): Promise<Verifier> {
+export async function makeVerifier(password: string, salt: Buffer = randomBytes(SALT_BYTES)): Promise<Verifier> {
   // SASLprep's normalisation; what it forbids is taken as it is, as PostgreSQL does.
   const salted = await derive(password.normalize('NFKC'), salt, ITERATIONS, KEY_BYTES, 'sha256');
   return {

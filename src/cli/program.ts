@@ -1,6 +1,7 @@
 /** The `causeway` command's subcommands. One file per subcommand in commands/. */
 import { Command } from 'commander';
 import { demoCommand } from './commands/demo.ts';
+import { serveCommand } from './commands/serve.ts';
 import { sqlCommand } from './commands/sql.ts';
 
 const program = new Command('causeway')
@@ -10,4 +11,5 @@ const program = new Command('causeway')
   .showSuggestionAfterError();
 sqlCommand(program);
 demoCommand(program);
+serveCommand(program);
 await program.parseAsync();

@@ -16,6 +16,8 @@ export interface EndpointSession extends AsyncDisposable {
   describe(
     text: string,
   ): Promise<{ readonly columns: readonly ResultColumn[]; readonly parameters: readonly SqlType[] }>;
+  /** A setting of PostgreSQL that the client has changed; undefined brings the default back; of `all`: all defaults. */
+  set(name: string, value: string | undefined): void;
 }
 
 export interface CatalogView {

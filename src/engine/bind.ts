@@ -5,9 +5,10 @@ import type { RelationalNode } from '../plan/nodes.ts';
 import { type BoundSelect, bindSelect } from '../sql/select/bind.ts';
 import { longWay } from './long-way.ts';
 import { ModelFunctions } from './model-functions.ts';
+import { withParameters } from './parameters.ts';
 import { batchResult } from './rows.ts';
 import { type RunContext, runPlan } from './run-plan.ts';
-import { engineScope } from './scope.ts';
+import { engineScope, parseSearchPath } from './scope.ts';
 import type { StatementContext } from './session.ts';
 import { SYSTEM_TABLES } from './system-tables.ts';
 import type { StreamRows } from './training/open-trainers.ts';
@@ -25,7 +26,8 @@ export async function bindQuery(
 ): Promise<BoundQuery> {
   const { engine, settings, signal } = context;
   const functions = new ModelFunctions(engine);
-  const scope = engineScope(engine, signal, (call) => functions.bind(call), longWay(engine, signal));
+  const searchPath = parseSearchPath(settings.get('search_path'));
+  const scope = engineScope(engine, signal, (call) => functions.bind(call), longWay(engine, signal), searchPath);
   const bound = await bindSelect(text, scope, at === undefined ? {} : { at });
   const memory = async (name: string): Promise<BatchResult> => {
     const computed = functions.compute(name, {
@@ -39,7 +41,9 @@ export async function bindQuery(
     if (system === undefined) throw new CausewayError(SQLSTATE.internalError, `there is no memory table "${name}"`);
     return batchResult(system.columns, await system.rows(engine, settings, signal));
   };
-  return { ...bound, run: { engine, settings, signal, memory, text: context.text } };
+  const { parameters } = context;
+  const plan = parameters.length === 0 ? bound.plan : withParameters(bound.plan, parameters);
+  return { ...bound, plan, run: { engine, settings, signal, memory, text: context.text } };
 }
 
 /** A silo's rows for training and scoring: they stay on the silo's side, so no egress of rows is recorded. */

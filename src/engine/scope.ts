@@ -7,18 +7,27 @@ import type { BindScope, LongWay, Relation } from '../sql/select/scope.ts';
 import type { Engine } from './engine.ts';
 import { SYSTEM_TABLES } from './system-tables.ts';
 
-/** @param modelFunction how `ml.…` in FROM is bound, see model-functions.ts */
+/**
+ * @param modelFunction how `ml.…` in FROM is bound, see model-functions.ts
+ * @param searchPath schemas in which a name without one is looked up, in this order
+ */
 export function engineScope(
   engine: Engine,
   signal: AbortSignal,
   modelFunction: NonNullable<BindScope['modelFunction']>,
   longWay: LongWay,
+  searchPath: readonly string[] = ['public'],
 ): BindScope {
   return {
-    relation: ({ schema, name }) =>
-      schema === undefined || schema === 'public'
-        ? inPublic(engine, name, signal)
-        : inSchema(engine, schema, name, signal),
+    async relation({ schema, name }) {
+      for (const candidate of schema === undefined ? searchPath : [schema]) {
+        const found = await (candidate === 'public'
+          ? inPublic(engine, name, signal)
+          : inSchema(engine, candidate, name, signal));
+        if (found !== undefined) return found;
+      }
+      return undefined;
+    },
     relationNames: () => allNames(engine, signal),
     async describeNative(silo, text) {
       if (engine.catalog.silos.get(silo) === undefined) return undefined;
@@ -29,6 +38,16 @@ export function engineScope(
     modelFunction,
     longWay,
   };
+}
+
+/** The schemas of a `search_path` setting, as it was written; `$user` names nothing here. */
+export function parseSearchPath(value: string | undefined): readonly string[] {
+  if (value === undefined) return ['public'];
+  return value
+    .split(',')
+    .map((item) => item.trim())
+    .map((item) => (item.startsWith('"') ? item.slice(1, -1).replaceAll('""', '"') : item.toLowerCase()))
+    .filter((item) => item !== '$user' && item !== '');
 }
 
 async function inPublic(engine: Engine, name: string, signal: AbortSignal): Promise<Relation | undefined> {

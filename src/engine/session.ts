@@ -7,6 +7,7 @@ import type { Engine } from './engine.ts';
 import type { ExecuteOptions, Notice, StatementResult } from './result.ts';
 import { columnsOf, done, rowsResult } from './rows.ts';
 import { Settings } from './settings.ts';
+import { type Description, describeStatement } from './statements/describe-statement.ts';
 import { describeTable } from './statements/describe-table.ts';
 import { explain } from './statements/explain.ts';
 import { createFederatedTable, dropFederatedTable } from './statements/federated-tables.ts';
@@ -56,22 +57,34 @@ export class Session implements AsyncDisposable {
     try {
       for (const { text: statement, position } of splitStatements(text)) {
         throwIfAborted(signal);
-        const context: StatementContext = {
-          engine: this.#engine,
-          settings: this.settings,
-          signal,
-          parameters: options.parameters ?? [],
-          onNotice: options.onNotice ?? (() => undefined),
-          base: position,
-          text: statement,
-          locate: (offset) => positionAt(statement, offset, position),
-        };
-        yield await run(parseStatement(statement, position), context);
+        yield await run(parseStatement(statement, position), this.#context(statement, position, options, signal));
       }
     } finally {
       this.#running--;
       if (this.#running === 0) this.#idle?.();
     }
+  }
+
+  #context(text: string, base: Position, options: ExecuteOptions, signal: AbortSignal): StatementContext {
+    return {
+      engine: this.#engine,
+      settings: this.settings,
+      signal,
+      parameters: options.parameters ?? [],
+      onNotice: options.onNotice ?? (() => undefined),
+      base,
+      text,
+      locate: (offset) => positionAt(text, offset, base),
+    };
+  }
+
+  /**
+   * Columns and parameters of one statement, without running it; `unknown` parameters may take text.
+   * @throws CausewayError as running it would for what is wrong with its text
+   */
+  async describe(text: string, signal: AbortSignal = this.#closing.signal): Promise<Description> {
+    const context = this.#context(text, positionAt(text, 0), { signal }, signal);
+    return describeStatement(parseStatement(text), context);
   }
 
   /** Cancels what is running, and waits until it has let go of the silos. */

@@ -43,6 +43,11 @@ export class Settings {
     return this.#values.get(name) ?? SETTINGS[name].default;
   }
 
+  /** The value that was set; undefined for a default. */
+  get(name: string): string | undefined {
+    return this.#values.get(name);
+  }
+
   /** @throws CausewayError 42704 for a name that nobody has set and we do not know */
   show(name: string): string {
     const spec: SettingSpec | undefined = Object.hasOwn(SETTINGS, name) ? SETTINGS[name as OwnSetting] : undefined;

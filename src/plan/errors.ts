@@ -13,6 +13,7 @@ export const SQLSTATE = {
   undefinedTable: '42P01',
   undefinedColumn: '42703',
   undefinedFunction: '42883',
+  undefinedParameter: '42P02',
   undefinedObject: '42704',
   duplicateObject: '42710',
   duplicateTable: '42P07',

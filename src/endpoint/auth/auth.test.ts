@@ -14,6 +14,7 @@ const backend: EndpointBackend = {
   openSession: () => ({
     execute: async function* () {},
     describe: async () => ({ columns: [], parameters: [] }),
+    set: () => {},
     [Symbol.asyncDispose]: async () => {},
   }),
   catalog: { version: 1, snapshot: async () => ({ schemas: [], models: [] }) },

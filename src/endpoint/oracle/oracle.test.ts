@@ -140,6 +140,8 @@ test('settings belong to the session that made them', async () => {
   );
   expect(Object.fromEntries(settings!)).toEqual({ search_path: 'berlin' });
   expect(await rows('SHOW search_path')).toEqual([['"$user", public']]);
+  await questions.run({ ...session, changes: true }, "SET search_path = 'munich'", [], undefined, {});
+  await questions.addUser('after a change');
 });
 
 test('sessions show in pg_stat_activity, and are ended through a notice', async () => {
@@ -162,7 +164,9 @@ test('a runaway query ends with its thread; the next one keeps its numbers', asy
   const abort = new AbortController();
   setTimeout(() => abort.abort(), 100);
   await expect(
-    questions.run(session, 'SELECT pg_sleep(10)', [], undefined, { signal: abort.signal }),
+    questions.run(session, 'SELECT count(*) FROM generate_series(1, 1e10) AS again', [], undefined, {
+      signal: abort.signal,
+    }),
   ).rejects.toMatchObject({ sqlstate: '57014' });
   expect(await rows("SELECT 'berlin.meters'::regclass::oid, 'ml.load24'::regproc::oid, 'eva'::regrole::oid")).toEqual(
     numbers,

@@ -21,6 +21,7 @@ const database = await open();
 for (const text of start.schema) await database.exec(text);
 port.postMessage({ id: 0 } satisfies OracleAnswer);
 
+/** Whose user and settings hold: undefined is the superuser's. */
 let current: string | undefined;
 
 port.on('message', async (request: OracleRequest) => {
@@ -82,5 +83,6 @@ async function become(session: SessionContext): Promise<void> {
     `ROLLBACK; SET SESSION AUTHORIZATION postgres; RESET ALL; SELECT ${settings};
      SET SESSION AUTHORIZATION ${quoteIdentifier(session.role)}`,
   );
-  current = session.changes ? undefined : key;
+  // Settings that an exchange changes belong to nobody until the next switch.
+  current = session.changes ? 'changed' : key;
 }

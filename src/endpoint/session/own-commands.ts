@@ -212,5 +212,5 @@ async function discardAll(session: Session): Promise<void> {
   }
   await session.closePortals(() => true);
   session.statements.clear();
-  session.changeSettings(new Map());
+  session.forgetSettings();
 }

@@ -179,6 +179,7 @@ export class Session implements AsyncDisposable {
     }
     // The oracle has no transactions: what SET LOCAL changes is brought back here.
     const run = local ? text.replace(/local/i, '') : text;
+    if (command.kind === 'set' && command.name === 'all') this.forgetSettings();
     const changes = command.kind === 'set' || /set_config/i.test(text);
     return this.#runInOracle(run, binding, prepared.parameterOids, signal, changes, local);
   }
@@ -247,12 +248,22 @@ export class Session implements AsyncDisposable {
     return new OracleRows(messages, formats);
   }
 
+  /** All settings as they were at the start, those of the engine included. */
+  forgetSettings(): void {
+    this.changeSettings(new Map());
+    this.#engine.set('all', undefined);
+  }
+
   /** @throws CausewayError 0A000 for settings under which values cannot be written; then nothing changes */
   changeSettings(settings: Settings, local = false): void {
     const output = outputSettings(settings);
     if (local) {
       if (this.transaction.status === 'I') return;
       this.transaction.setLocal(this.#settings, settings);
+    }
+    for (const name of new Set([...this.#settings.keys(), ...settings.keys()])) {
+      const value = settings.get(name);
+      if (value !== this.#settings.get(name)) this.#engine.set(name.toLowerCase(), value);
     }
     this.#output = output;
     this.#settings = settings;

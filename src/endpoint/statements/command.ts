@@ -189,6 +189,7 @@ function setting(cursor: Cursor, word: 'set' | 'reset'): Command {
   if (cursor.at('authorization')) throw cursor.error(SQLSTATE.insufficientPrivilege, 'the session keeps its user', 0);
   let name = cursor.name('a setting').value;
   while (cursor.accept('.')) name += `.${cursor.name('a setting').value}`;
+  if (name.startsWith('causeway.')) return { kind: 'engine' };
   if (word === 'reset' && GUARDED.has(name)) return { kind: 'accepted', tag };
   if (name === 'role' && (cursor.accept('none') || cursor.accept('to', 'none') || cursor.accept('=', 'none'))) {
     return { kind: 'accepted', tag };

@@ -37,6 +37,7 @@ export class PgliteBackend implements EndpointBackend, AsyncDisposable {
     return {
       execute: (text, options) => this.#execute(text, options),
       describe: (text) => this.#described(text),
+      set: () => {},
       [Symbol.asyncDispose]: async () => {},
     };
   }

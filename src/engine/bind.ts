@@ -1,5 +1,6 @@
 /** Binds a query in a session: names from the catalog, model functions to memory tables, system tables to their rows. */
 import type { BatchResult } from '../../connectors/connector.ts';
+import type { BackendChoice } from '../../operators/lstm/choose-backend.ts';
 import { CausewayError, type Position, SQLSTATE } from '../plan/errors.ts';
 import type { RelationalNode } from '../plan/nodes.ts';
 import { type BoundSelect, bindSelect } from '../sql/select/bind.ts';
@@ -33,6 +34,7 @@ export async function bindQuery(
     const computed = functions.compute(name, {
       signal,
       stream: streamRows(context),
+      backend: settings.own('causeway.training_backend') as BackendChoice,
       compute: (plan) => computeAlone(plan, context),
       bind: async (query) => (await bindQuery(query, undefined, context)).plan,
     });

@@ -1,4 +1,5 @@
 /** A session's settings: `SET`, `RESET`, `SHOW`. Our own are checked; other names are kept as PostgreSQL clients set them. */
+import { BACKENDS } from '../../operators/lstm/choose-backend.ts';
 import { CausewayError, SQLSTATE } from '../plan/errors.ts';
 import { didYouMean } from '../plan/nearest.ts';
 
@@ -28,7 +29,7 @@ const SETTINGS = {
   },
   'causeway.training_backend': {
     default: 'auto',
-    words: ['auto', 'native', 'wasm', 'tfjs'],
+    words: BACKENDS,
     description: 'what computes the gradients',
   },
 } as const satisfies Record<string, SettingSpec>;

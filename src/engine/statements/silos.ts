@@ -49,7 +49,6 @@ export async function dropSilo(engine: Engine, name: string, ifExists: boolean):
   return done('DROP SILO');
 }
 
-/** Secrets are shown as `***`, and so is a password inside a URL. */
 export async function showSilos(engine: Engine): Promise<StatementResult> {
   const rows = await Promise.all(
     engine.catalog.silos.list().map(async ({ name, kind, options }) => {
@@ -60,11 +59,13 @@ export async function showSilos(engine: Engine): Promise<StatementResult> {
   return rowsResult('SHOW SILOS', columnsOf({ name: 'text', kind: 'text', options: 'text' }), rows);
 }
 
+/** A secret option that is a URL is shown but for the password inside; any other secret is shown as `***`. */
 export function redact(options: Readonly<Record<string, string>>, specs: readonly OptionSpec[]): string {
   return Object.entries(options)
     .map(([name, value]) => {
-      const secret = specs.find((spec) => spec.name === name)?.secret === true && !value.startsWith('env:');
-      return `${name} '${secret ? '***' : value.replace(/(:\/\/[^:/@]*:)[^@]*@/, '$1***@')}'`;
+      const isSecret = specs.find((spec) => spec.name === name)?.secret === true && !value.startsWith('env:');
+      const isUrl = /^[a-z][a-z0-9+]*:\/\/[^?#]*$/.test(value);
+      return `${name} '${isSecret && !isUrl ? '***' : value.replace(/(:\/\/[^:/@]*:).*@/, '$1***@')}'`;
     })
     .join(', ');
 }

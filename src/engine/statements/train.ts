@@ -1,4 +1,5 @@
 /** TRAIN MODEL. */
+import type { BackendChoice } from '../../../operators/lstm/choose-backend.ts';
 import type { Train } from '../../plan/training.ts';
 import type { TrainModel } from '../../sql/statements/statement.ts';
 import { bindTrain } from '../../sql/train/bind-train.ts';
@@ -22,6 +23,7 @@ export async function trainModel(statement: TrainModel, context: StatementContex
     signal,
     onNotice,
     stream: streamRows(context),
+    backend: context.settings.own('causeway.training_backend') as BackendChoice,
     query: statement.query.text,
   });
   const columns = columnsOf({
@@ -38,9 +40,13 @@ export async function trainModel(statement: TrainModel, context: StatementContex
     count,
     windows.train,
     windows.test,
-    test?.rmse ?? null,
-    test?.mae ?? null,
+    rounded(test?.rmse),
+    rounded(test?.mae),
     stored.version,
   ]);
   return rowsResult('TRAIN MODEL', columns, rows);
 }
+
+/** Six digits are more than a test part of any size can tell; the model's metrics keep them all. */
+const rounded = (value: number | undefined): number | null =>
+  value === undefined ? null : Number(value.toPrecision(6));

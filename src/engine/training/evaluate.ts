@@ -29,7 +29,7 @@ export async function evaluateOn(
 ): Promise<EvaluationRow[]> {
   const { signature } = model;
   const source = modelSource(model.model, signature, query);
-  await using trainers = await openTrainers(source, context.stream, context.signal);
+  await using trainers = await openTrainers(source, context.stream, context.signal, context.backend);
   for (const trainer of trainers.all) trainer.standardise(signature.statistics);
   const weights = weightsOf(engine, model, trainers.all[0]!);
   const evaluations = await Promise.all(

@@ -1,5 +1,6 @@
 /** `ml.forecast`: the next rows of every silo's every entity, computed on that silo's side. */
 import type { RecordBatch } from 'apache-arrow';
+import type { BackendChoice } from '../../../operators/lstm/choose-backend.ts';
 import type { LocalTrainer } from '../../../operators/lstm/local-trainer.ts';
 import { weightLayout } from '../../../operators/lstm/model.ts';
 import { decodeSafetensors } from '../../../operators/lstm/safetensors.ts';
@@ -15,6 +16,7 @@ import { openTrainers, type StreamRows, type TrainerSource } from './open-traine
 export interface ScoringContext {
   readonly signal: AbortSignal;
   readonly stream: StreamRows;
+  readonly backend: BackendChoice;
   /** Runs a plan that reads no silo. */
   readonly compute: (plan: RelationalNode) => AsyncIterable<RecordBatch>;
 }
@@ -43,7 +45,7 @@ export async function forecast(
   const { signature } = model;
   const source = modelSource(model.model, signature, query);
   const plans = siloPlans(query);
-  await using trainers = await openTrainers(source, context.stream, context.signal);
+  await using trainers = await openTrainers(source, context.stream, context.signal, context.backend);
   const perSilo = await Promise.all(
     trainers.all.map(async (trainer, i): Promise<ForecastRow[]> => {
       const silo = trainers.silos[i]!;

@@ -1,5 +1,6 @@
 /** Opens the training side of every silo that a feature query reads: each reads its own rows, with its own statement. */
 import type { RecordBatch } from 'apache-arrow';
+import type { BackendChoice } from '../../../operators/lstm/choose-backend.ts';
 import { LocalTrainer, type LocalTrainerSpec } from '../../../operators/lstm/local-trainer.ts';
 import { siloPlans } from '../../../optimizer/fragments/silo-plans.ts';
 import { CausewayError, SQLSTATE } from '../../plan/errors.ts';
@@ -41,6 +42,7 @@ export async function openTrainers(
   source: TrainerSource,
   stream: StreamRows,
   signal: AbortSignal,
+  backend: BackendChoice,
 ): Promise<Trainers<LocalTrainer>> {
   const plans = siloPlans(source.source);
   const failing = new AbortController();
@@ -49,7 +51,7 @@ export async function openTrainers(
     [...plans].map(async ([silo, plan]): Promise<readonly [string, LocalTrainer]> => {
       try {
         const rows = stream(silo, featureQuery(plan, source), either);
-        return [silo, await LocalTrainer.open(trainerSpec(silo, source), rows, either)];
+        return [silo, await LocalTrainer.open({ ...trainerSpec(silo, source), backend }, rows, either)];
       } catch (thrown) {
         failing.abort();
         throw inSilo(silo, thrown);

@@ -22,7 +22,7 @@ export async function predict(
 ): Promise<PredictionRow[]> {
   const { signature } = model;
   const source = modelSource(model.model, signature, query);
-  await using trainers = await openTrainers(source, context.stream, context.signal);
+  await using trainers = await openTrainers(source, context.stream, context.signal, context.backend);
   const perSilo = await Promise.all(
     trainers.all.map(async (trainer, i): Promise<PredictionRow[]> => {
       trainer.standardise(signature.statistics);

@@ -2,7 +2,9 @@
  * TRAIN, end to end: open every silo's side, merge their statistics, run the rounds, measure the result on each silo's
  * test part, and store a new model version. A failure or a cancel leaves the catalog as it was.
  */
+
 import { type RoundReport, type RunResult, runRounds } from '../../../operators/aggregate/rounds/driver.ts';
+import type { BackendChoice } from '../../../operators/lstm/choose-backend.ts';
 import { type Evaluation, mergeEvaluations } from '../../../operators/lstm/evaluation.ts';
 import { weightLayout } from '../../../operators/lstm/model.ts';
 import { encodeSafetensors } from '../../../operators/lstm/safetensors.ts';
@@ -22,6 +24,7 @@ export interface TrainOptions {
   readonly signal: AbortSignal;
   readonly onNotice: (notice: Notice) => void;
   readonly stream: StreamRows;
+  readonly backend: BackendChoice;
   /** The feature query's text, stored with the model. */
   readonly query: string;
 }
@@ -61,9 +64,9 @@ export async function train(engine: Engine, plan: Train, options: TrainOptions):
 }
 
 async function runJob(engine: Engine, plan: Train, options: TrainOptions, job: number): Promise<StoredModel> {
-  const { signal, onNotice, stream } = options;
+  const { signal, onNotice, stream, backend } = options;
   const began = performance.now();
-  await using trainers = await openTrainers(plan, stream, signal);
+  await using trainers = await openTrainers(plan, stream, signal, backend);
   const statistics = standardise(trainers, onNotice);
   const rounds: RoundMetrics[] = [];
   const speeds = new Map<string, number>();

@@ -4,17 +4,32 @@ import type { OptimizerContext } from './context.ts';
 import { cutIntoFragments } from './fragments/cut.ts';
 import { type ChooseSites, deepestSites } from './fragments/sites.ts';
 import type { PhysicalPlan } from './physical.ts';
+import { decorrelate } from './rules/decorrelate.ts';
 import { foldConstants } from './rules/fold-constants.ts';
+import { inlineCtes } from './rules/inline-ctes.ts';
+import { aggregatePartially } from './rules/partial-aggregation.ts';
+import { partitionJoins } from './rules/partition-joins.ts';
 import { pruneColumns } from './rules/prune-columns.ts';
 import { pruneEmpty } from './rules/prune-empty.ts';
+import { pushIntoUnions } from './rules/push-into-unions.ts';
+import { pushLimits } from './rules/push-limits.ts';
 import { pushPredicates } from './rules/push-predicates.ts';
+import { expandWithTies } from './rules/with-ties.ts';
 
 /** In order: what one rule makes, the next one needs. */
 const RULES: readonly ((plan: RelationalNode) => RelationalNode)[] = [
+  inlineCtes,
   foldConstants,
+  expandWithTies,
+  decorrelate,
   pushPredicates,
   foldConstants,
   pruneEmpty,
+  partitionJoins,
+  pushPredicates,
+  pushIntoUnions,
+  aggregatePartially,
+  pushLimits,
   pruneColumns,
 ];
 

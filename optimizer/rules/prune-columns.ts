@@ -24,6 +24,15 @@ function kept(columns: readonly Column[], needed: Needed): readonly Column[] {
   return found.length > 0 ? found : columns.slice(0, 1);
 }
 
+/** The same for a node that passes its inputs' columns on, after those were pruned. */
+function passedOn(plan: RelationalNode, needed: Needed, inputs: readonly RelationalNode[]): readonly Column[] {
+  const available = new Set(inputs.flatMap((input) => input.columns.map(({ id }) => id)));
+  return kept(
+    plan.columns.filter(({ id }) => available.has(id)),
+    needed,
+  );
+}
+
 const plus = (needed: Needed, expressions: readonly Expression[]): Needed => {
   const all = new Set(needed);
   for (const expression of expressions) columnsOf(expression, all);
@@ -64,19 +73,17 @@ function pruneNode(plan: RelationalNode, needed: Needed): RelationalNode {
     case 'sort':
     case 'limit': {
       const input = prune(plan.input, plus(needed, expressionsOf(plan)));
-      return node({ ...plan, input, columns: kept(plan.columns, needed) });
+      return node({ ...plan, input, columns: passedOn(plan, needed, [input]) });
     }
     case 'join': {
       const read = plus(
         new Set([...needed, ...(plan.lateral === true ? outerColumns(plan.right) : [])]),
         expressionsOf(plan),
       );
-      return node({
-        ...plan,
-        left: prune(plan.left, read),
-        right: prune(plan.right, read),
-        columns: kept(plan.columns, needed),
-      });
+      const left = prune(plan.left, read);
+      const right = prune(plan.right, read);
+      const sides = plan.type === 'semi' || plan.type === 'anti' ? [left] : [left, right];
+      return node({ ...plan, left, right, columns: passedOn(plan, needed, sides) });
     }
     case 'aggregate': {
       const { groups } = plan;
@@ -99,14 +106,12 @@ function pruneNode(plan: RelationalNode, needed: Needed): RelationalNode {
     }
     case 'set-operation':
       return pruneSetOperation(plan, needed);
-    case 'with':
+    case 'with': {
       // References go by position: the definition keeps what it has.
-      return node({
-        ...plan,
-        definition: exactly(prune(plan.definition, idsOf(plan.definition.columns)), plan.definition.columns),
-        body: prune(plan.body, needed),
-        columns: kept(plan.columns, needed),
-      });
+      const definition = exactly(prune(plan.definition, idsOf(plan.definition.columns)), plan.definition.columns);
+      const body = prune(plan.body, needed);
+      return node({ ...plan, definition, body, columns: passedOn(plan, needed, [body]) });
+    }
     default:
       return withInputs(
         plan,

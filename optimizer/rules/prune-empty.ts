@@ -64,10 +64,11 @@ function unionWithoutEmpty(plan: SetOperation): RelationalNode {
   const places = plan.inputs.flatMap((input, i) => (isEmpty(input) ? [] : [i]));
   const inputs = places.map((place) => plan.inputs[place]!);
   if (inputs.length === 0) return empty(plan);
-  if (inputs.length === 1 && plan.all) {
+  if (inputs.length === 1) {
     const [input] = inputs;
     const expressions = input!.columns.map(({ id, type }): Expression => ({ kind: 'column', id, type }));
-    return node({ kind: 'project', input: input!, expressions, columns: plan.columns });
+    const rows = node({ kind: 'project', input: input!, expressions, columns: plan.columns });
+    return plan.all ? rows : node({ kind: 'distinct', input: rows, columns: plan.columns });
   }
   const silos = plan.silos === undefined ? {} : { silos: places.map((place) => plan.silos![place]!) };
   return node({ ...plan, inputs, ...silos });

@@ -211,10 +211,13 @@ function frameText({ frame }: WindowCall, naming: Naming): string {
   return `${frame.unit.toUpperCase()} BETWEEN ${bound(frame.start)} AND ${bound(frame.end)}${exclude}`;
 }
 
+/** A bare constant: in ORDER BY and GROUP BY it would be a position, or an error. */
+export const isConstantText = (text: string): boolean => /^('([^']|'')*'|-?\d+(\.\d+)?|TRUE|FALSE|NULL)$/.test(text);
+
 /** `ORDER BY a DESC NULLS FIRST, …`, or nothing when only constants are left. */
 export function orderBy(keys: readonly SortKey[], naming: Naming): string {
-  const parts = keys.filter(({ expression }) => expression.kind !== 'literal').map((key) => sortKey(key, naming));
-  return parts.length === 0 ? '' : `ORDER BY ${parts.join(', ')}`;
+  const parts = keys.filter(({ expression }) => !isConstantText(expressionText(expression, naming).text));
+  return parts.length === 0 ? '' : `ORDER BY ${parts.map((key) => sortKey(key, naming)).join(', ')}`;
 }
 
 function sortKey({ expression, descending, nullsFirst }: SortKey, naming: Naming): string {

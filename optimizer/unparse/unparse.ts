@@ -8,7 +8,7 @@ import type { Dialect } from '../../connectors/dialect.ts';
 import type { ColumnId, Expression } from '../../src/plan/expressions.ts';
 import type { Aggregate, Limit, Project, RelationalNode, SetOperation, Window, With } from '../../src/plan/nodes.ts';
 import { columnsOf, conjuncts, expressionsOf } from '../../src/plan/traverse.ts';
-import { aggregateText, expressionText, orderBy, windowText } from './expressions.ts';
+import { aggregateText, expressionText, isConstantText, orderBy, windowText } from './expressions.ts';
 import { joinText } from './joins.ts';
 import { functionText, scanText, valuesText } from './leaves.ts';
 import { identifier, typeText } from './literals.ts';
@@ -106,8 +106,7 @@ function groupText(node: Aggregate, outer: Outer, to: Writer): Select {
   const naming = to.naming(input.scope, outer);
   const groups = node.groups.map((group): ScopeEntry => {
     const piece = expressionText(group, naming);
-    // A bare number would be a position, and PostgreSQL refuses other bare constants.
-    if (/^['\d-]/.test(piece.text))
+    if (isConstantText(piece.text))
       return { ...atom(`CAST(${piece.text} AS ${typeText(group.type, to.dialect)})`), plain: false };
     return { ...piece, plain: group.kind === 'column' && input.scope.get(group.id)?.plain === true };
   });

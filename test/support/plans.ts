@@ -9,6 +9,7 @@ export const integer = scalar('integer');
 export const text = scalar('text');
 export const boolean = scalar('boolean');
 export const bigint = scalar('bigint');
+export const double = scalar('double');
 
 export const column = (name: string, type: SqlType): Column => ({ id: nextId(), name, type });
 

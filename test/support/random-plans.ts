@@ -45,13 +45,20 @@ function predicate(draw: Draw, input: RelationalNode, depth = 2): Expression {
   }
 }
 
+const SHAPE = { x: make.integer, y: make.integer, s: make.text };
+
+/** A table, or one that two silos share. */
 const leaf = (draw: Draw): RelationalNode =>
-  make.table(pick(draw, ['s.a', 's.b']), { x: make.integer, y: make.integer, s: make.text });
+  draw(3) === 0
+    ? make.federated(pick(draw, ['a', 'b']), ['s', 't'], SHAPE)
+    : make.table(pick(draw, ['s.a', 't.b']), SHAPE);
+
+const silo = (input: RelationalNode): Column | undefined => input.columns.find(({ name }) => name === 'silo');
 
 function tree(draw: Draw, depth: number): RelationalNode {
   if (depth === 0) return leaf(draw);
   const input = tree(draw, depth - 1);
-  switch (draw(9)) {
+  switch (draw(10)) {
     case 0:
     case 1:
       return make.filter(input, predicate(draw, input));
@@ -62,9 +69,18 @@ function tree(draw: Draw, depth: number): RelationalNode {
         k: reference(pick(draw, input.columns)),
       });
     case 3: {
-      const groups = draw(3) === 0 ? {} : { g: value(draw, input) };
+      const own = silo(input);
+      const groups = {
+        ...(draw(3) === 0 ? {} : { g: value(draw, input) }),
+        ...(own === undefined || draw(2) === 0 ? {} : { silo: reference(own) }),
+      };
       const total = make.aggregateCall('sum', make.numeric(), value(draw, input));
-      return make.aggregate(input, groups, { n: make.count(), total });
+      const mean = make.aggregateCall('avg', make.double, {
+        kind: 'cast',
+        operand: value(draw, input),
+        type: make.double,
+      });
+      return make.aggregate(input, groups, { n: make.count(), total, mean });
     }
     case 4:
       return make.distinct(input);
@@ -78,7 +94,12 @@ function tree(draw: Draw, depth: number): RelationalNode {
         reference(pick(draw, withNumbers(other))),
       );
       const on = draw(2) === 0 || type === 'full' ? equality : make.test('and', equality, predicate(draw, both, 0));
-      return make.join(type, input, other, type === 'cross' ? undefined : on);
+      const [left, right] = [silo(input), silo(other)];
+      const local =
+        left !== undefined && right !== undefined && draw(3) > 0
+          ? make.test('and', make.test('=', reference(left), reference(right)), on)
+          : on;
+      return make.join(type, input, other, type === 'cross' ? undefined : local);
     }
     case 6: {
       const other = make.project(input, Object.fromEntries(input.columns.map((c, i) => [`u${i}`, reference(c)])));
@@ -92,6 +113,8 @@ function tree(draw: Draw, depth: number): RelationalNode {
       const sorted = make.sort(input, ...input.columns.map((c) => make.key(reference(c), draw(2) === 0)));
       return make.limit(sorted, 1 + draw(5), draw(2));
     }
+    case 8:
+      return make.filter(input, correlated(draw, input));
     default: {
       const call = {
         name: 'count',
@@ -101,6 +124,38 @@ function tree(draw: Draw, depth: number): RelationalNode {
         type: make.bigint,
       };
       return node({ kind: 'window', input, calls: [call], columns: [...input.columns, make.column('w', make.bigint)] });
+    }
+  }
+}
+
+/** EXISTS, IN or a compared aggregate over another table, correlated with the input or not. */
+function correlated(draw: Draw, input: RelationalNode): Expression {
+  const inner = tree(draw, draw(2));
+  const outer = reference(pick(draw, withNumbers(input)));
+  const own = reference(pick(draw, withNumbers(inner)));
+  const equal = make.test(pick(draw, ['=', '=', '<']), own, outer);
+  const local = draw(2) === 0 ? make.filter(inner, predicate(draw, inner, 0)) : inner;
+  const plan = draw(4) === 0 ? local : make.filter(local, equal);
+  const type = make.boolean;
+  switch (draw(4)) {
+    case 0:
+      return { kind: 'subquery', form: 'exists', operands: [], plan, type };
+    case 1:
+      return make.test('not', { kind: 'subquery', form: 'exists', operands: [], plan, type });
+    case 2: {
+      const list = make.project(plan, { v: own });
+      return { kind: 'subquery', form: 'in', operands: [outer], operator: '=', plan: list, type };
+    }
+    default: {
+      const name = pick(draw, ['count', 'max']);
+      const total = make.aggregate(plan, {}, { v: make.aggregateCall(name, make.bigint, own) });
+      return make.test(pick(draw, ['=', '<', '>=']), outer, {
+        kind: 'subquery',
+        form: 'scalar',
+        operands: [],
+        plan: total,
+        type: make.bigint,
+      });
     }
   }
 }

@@ -9,9 +9,10 @@ import { nativeCodes } from './packed/native-kernels.ts';
 import { PackedBackend } from './packed/packed-backend.ts';
 import { compileWasm } from './packed/wasm-kernels.ts';
 import { ReferenceBackend } from './reference-backend.ts';
+import { type Library, TfjsBackend } from './tfjs-backend.ts';
 
 /** Values of `causeway.training_backend`. `auto` takes native kernels where they were built, else WebAssembly. */
-export const BACKENDS = ['auto', 'native', 'wasm', 'reference'] as const;
+export const BACKENDS = ['auto', 'native', 'wasm', 'tfjs', 'reference'] as const;
 
 export type BackendChoice = (typeof BACKENDS)[number];
 
@@ -21,6 +22,8 @@ export interface BackendOptions {
   readonly batch: number;
   /** Absent: two for models that are large enough, on machines that have them. */
   readonly threads?: number;
+  /** For `tfjs`: what `loadTfjs` found. */
+  readonly tfjs?: Library;
 }
 
 /** Below this many floating-point operations per step, waking a helper costs more than it saves. */
@@ -29,6 +32,10 @@ const WORTH_TWO_THREADS = 1e8;
 /** A backend on this thread. Throws when the one asked for is not there. */
 export function createBackend(spec: ModelSpec, data: SequenceData, options: BackendOptions): TrainingBackend {
   if (options.choice === 'reference') return new ReferenceBackend(spec, data);
+  if (options.choice === 'tfjs') {
+    if (options.tfjs) return new TfjsBackend(options.tfjs, spec, data);
+    throw new CausewayError(SQLSTATE.internalError, 'TensorFlow.js was not loaded before the backend was made');
+  }
   const { batch } = options;
   const flops = flopsPerWindow(spec, data) * batch;
   const threads = options.threads ?? (flops >= WORTH_TWO_THREADS ? Math.min(2, availableParallelism()) : 1);

@@ -154,6 +154,19 @@ describe('LocalTrainer', () => {
     await expect(error).rejects.toThrow('silo berlin has not one training window');
   });
 
+  it.each(['wasm', 'tfjs', 'reference'] as const)('trains on %s as on any other backend', async (backend) => {
+    await using trainer = await opened(rows(80), { backend });
+    await using other = await opened(rows(80));
+    const weights = initialWeights(model, 7);
+    const [found, expected] = await Promise.all(
+      [trainer, other].map((t) => t.trainRound({ ...request, weights }, signal)),
+    );
+    expect(found!.loss).toBeCloseTo(expected!.loss, 5);
+    expected!.weights.forEach((weight, i) => {
+      expect(found!.weights[i]).toBeCloseTo(weight, 4);
+    });
+  });
+
   it('stops a diverging round with step, column and range', async () => {
     await using trainer = await opened();
     const optimizer = { name: 'sgd', learningRate: 1e30 } as const;

@@ -4,13 +4,20 @@ import { CausewayError, messageOf, SQLSTATE } from '../../src/plan/errors.ts';
 import type { SequenceData } from './backend.ts';
 import { createBackend } from './choose-backend.ts';
 import { forecastEntities } from './forecast.ts';
+import { loadTfjs } from './tfjs-backend.ts';
 import { TrainingSession } from './training-session.ts';
 import type { ThreadReply, ThreadRequest, ThreadSetup } from './training-thread.ts';
 
 const setup = workerData as ThreadSetup;
 const { backend, session: silo, threads } = setup;
+const tfjs = backend === 'tfjs' ? await loadTfjs() : undefined;
 const create = (data: SequenceData, batch: number) =>
-  createBackend(silo.model, data, { choice: backend, batch, ...(threads === undefined ? {} : { threads }) });
+  createBackend(silo.model, data, {
+    choice: backend,
+    batch,
+    ...(threads === undefined ? {} : { threads }),
+    ...(tfjs === undefined ? {} : { tfjs }),
+  });
 const session = new TrainingSession(silo, (batch) => create(silo.data, batch));
 
 function answer(request: ThreadRequest): unknown {

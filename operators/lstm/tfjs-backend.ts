@@ -1,0 +1,207 @@
+/**
+ * The same model in TensorFlow.js operations: a way to a CUDA GPU where `@tensorflow/tfjs-node-gpu` is installed, and a
+ * second opinion in tests. Not fast on a CPU: it dispatches dozens of small kernels per step of a window.
+ */
+import { createRequire } from 'node:module';
+import { dirname } from 'node:path';
+import type * as Tf from '@tensorflow/tfjs';
+import { CausewayError, SQLSTATE } from '../../src/plan/errors.ts';
+import type { ModelSpec, OptimizerSpec } from '../../src/plan/training.ts';
+import { gatherTargets, type SequenceData, type StepOptions, type TrainingBackend } from './backend.ts';
+import { type LossFunction, lossFunction } from './losses.ts';
+import { weightCount, weightLayout } from './model.ts';
+import { addProximal, clipNorm, type OptimizerState, optimizerStep } from './optimizers.ts';
+import { dropped } from './random.ts';
+
+export type Library = typeof Tf;
+
+/** GPU first, then TensorFlow on the CPU, then plain JavaScript. All have the same interface. */
+const PACKAGES = ['@tensorflow/tfjs-node-gpu', '@tensorflow/tfjs-node', '@tensorflow/tfjs'];
+
+const WASM_PACKAGE = '@tensorflow/tfjs-backend-wasm';
+
+/** The first TensorFlow.js package that is installed and loads. Its native library may be missing where a download failed. */
+export async function loadTfjs(): Promise<Library> {
+  for (const name of PACKAGES) {
+    try {
+      const library: Library & { default?: Library } = await import(name);
+      const tf = library.default ?? library;
+      await tf.ready();
+      if (name === PACKAGES.at(-1)) await preferWasm(tf);
+      return tf;
+    } catch {
+      // Not installed, or without its native library: the next one.
+    }
+  }
+  throw new CausewayError(SQLSTATE.featureNotSupported, 'TensorFlow.js is not installed', {
+    hint: 'Install @tensorflow/tfjs (or -node, -node-gpu) beside Causeway, or choose another causeway.training_backend.',
+  });
+}
+
+/** TensorFlow.js's own WebAssembly backend, where it is installed, is a few times faster than its plain JavaScript. */
+async function preferWasm(tf: Library): Promise<void> {
+  try {
+    const path = createRequire(import.meta.url).resolve(`${WASM_PACKAGE}/dist/tfjs-backend-wasm.wasm`);
+    const { setWasmPaths }: { setWasmPaths(prefix: string): void } = await import(WASM_PACKAGE);
+    setWasmPaths(`${dirname(path)}/`);
+    // A failure is told by the return value, not thrown; the plain backend stays.
+    if (!(await tf.setBackend('wasm'))) await tf.setBackend('cpu');
+  } catch {
+    // Not installed: the plain backend stays.
+  }
+}
+
+export class TfjsBackend implements TrainingBackend {
+  readonly name: string;
+  readonly threads = 1;
+  readonly #tf: Library;
+  readonly #spec: ModelSpec;
+  readonly #data: SequenceData;
+  readonly #loss: LossFunction;
+  readonly #weights: Float32Array;
+  #optimizer:
+    | { readonly spec: OptimizerSpec; readonly state: OptimizerState; readonly centre: Float32Array }
+    | undefined;
+
+  constructor(tf: Library, spec: ModelSpec, data: SequenceData) {
+    this.#tf = tf;
+    this.name = `tfjs (${tf.getBackend()})`;
+    this.#spec = spec;
+    this.#data = data;
+    this.#loss = lossFunction(spec);
+    this.#weights = new Float32Array(weightCount(spec));
+  }
+
+  setWeights(weights: Float32Array): void {
+    this.#weights.set(weights);
+  }
+
+  getWeights(): Float32Array {
+    return this.#weights.slice();
+  }
+
+  startOptimizer(spec: OptimizerSpec): void {
+    const zeros = () => new Float32Array(this.#weights.length);
+    this.#optimizer = { spec, state: { first: zeros(), second: zeros(), steps: 0 }, centre: this.#weights.slice() };
+  }
+
+  trainStep(starts: Uint32Array, { dropoutSeed, learningRate }: StepOptions): number {
+    const { centre, spec, state } = this.#optimizer!;
+    const { gradient, loss } = this.gradients(starts, dropoutSeed);
+    if (spec.proximal) addProximal(gradient, this.#weights, centre, spec.proximal);
+    if (spec.clipNorm !== undefined) clipNorm(gradient, spec.clipNorm);
+    optimizerStep(spec, state, this.#weights, gradient, learningRate);
+    return loss;
+  }
+
+  gradients(starts: Uint32Array, dropoutSeed?: number): { loss: number; gradient: Float32Array } {
+    const tf = this.#tf;
+    return tf.tidy(() => {
+      const inputs = this.#inputs(starts);
+      const masks = this.#masks(starts.length, dropoutSeed);
+      const weights = this.#tensors();
+      const outputs = this.#outputs(weights, inputs, masks);
+      const rows = outputs.size / this.#spec.outputs;
+      const targets = new Float32Array(rows * this.#data.targets.length);
+      gatherTargets(this.#data, this.#spec.readout, starts, targets);
+      const weight = this.#loss.weight(targets, rows);
+      const slopes = new Float32Array(outputs.size);
+      const values = outputs.dataSync() as Float32Array;
+      const sum = this.#loss.accumulate(values, targets, slopes, rows, 1 / weight);
+      const gradientsOf = tf.grads((...views: Tf.Tensor[]) => this.#outputs(views, inputs, masks));
+      const gradient = new Float32Array(this.#weights.length);
+      gradientsOf(weights, tf.tensor(slopes, outputs.shape)).forEach((tensor, i) => {
+        gradient.set(tensor.dataSync(), weightLayout(this.#spec)[i]!.offset);
+      });
+      return { loss: sum / weight, gradient };
+    });
+  }
+
+  predict(starts: Uint32Array, outputs: Float32Array): void {
+    outputs.set(this.#tf.tidy(() => this.#outputs(this.#tensors(), this.#inputs(starts), []).dataSync()));
+  }
+
+  [Symbol.dispose](): void {}
+
+  #tensors(): Tf.Tensor[] {
+    return weightLayout(this.#spec).map(({ offset, shape }) => {
+      const size = shape.reduce((product, n) => product * n, 1);
+      return this.#tf.tensor(this.#weights.slice(offset, offset + size), [...shape]);
+    });
+  }
+
+  /** Steps × windows × features. */
+  #inputs(starts: Uint32Array): Tf.Tensor3D {
+    const { features, values, window } = this.#data;
+    const gathered = new Float32Array(window * starts.length * features);
+    for (let t = 0; t < window; t++) {
+      starts.forEach((start, b) => {
+        const from = (start + t) * features;
+        gathered.set(values.subarray(from, from + features), (t * starts.length + b) * features);
+      });
+    }
+    return this.#tf.tensor3d(gathered, [window, starts.length, features]);
+  }
+
+  /** Per upper layer, the dropout factors of its inputs: steps × windows × hidden. */
+  #masks(windows: number, seed: number | undefined): (Tf.Tensor3D | undefined)[] {
+    const { dropout, hidden, layers } = this.#spec;
+    const { window } = this.#data;
+    if (seed === undefined || dropout === 0) return [];
+    return Array.from({ length: layers }, (_, layer) => {
+      if (layer === 0) return undefined;
+      const factors = new Float32Array(window * windows * hidden);
+      for (let i = 0; i < factors.length; i++) {
+        const unit = i % hidden;
+        const example = Math.floor(i / hidden) % windows;
+        const step = Math.floor(i / (hidden * windows));
+        const index = ((example * layers + layer) * window + step) * hidden + unit;
+        factors[i] = dropped(seed, index, dropout) ? 0 : 1 / (1 - dropout);
+      }
+      return this.#tf.tensor3d(factors, [window, windows, hidden]);
+    });
+  }
+
+  /** Windows × outputs, or windows × steps × outputs. `weights` are in the order of the weight layout. */
+  #outputs(weights: readonly Tf.Tensor[], inputs: Tf.Tensor3D, masks: readonly (Tf.Tensor3D | undefined)[]): Tf.Tensor {
+    const tf = this.#tf;
+    const { biases, cell, hidden, layers, readout } = this.#spec;
+    let steps = tf.unstack(inputs) as Tf.Tensor2D[];
+    for (let layer = 0; layer < layers; layer++) {
+      const [ih, hh, biasIh, biasHh] = weights.slice(layer * (2 + biases), (layer + 1) * (2 + biases)) as Tf.Tensor2D[];
+      const mask = masks[layer];
+      const entering = mask ? steps.map((x, t) => tf.mul<Tf.Tensor2D>(x, tf.gather(mask, t))) : steps;
+      const fromInput = (x: Tf.Tensor2D) => tf.add(tf.matMul(x, ih!, false, true), biasIh!);
+      const fromState = (h: Tf.Tensor2D) => {
+        const product = tf.matMul(h, hh!, false, true);
+        return biasHh ? tf.add(product, biasHh) : product;
+      };
+      let h: Tf.Tensor2D = tf.zeros([entering[0]!.shape[0], hidden]);
+      let c = h;
+      steps = entering.map((x) => {
+        if (cell === 'gru') h = this.#gruStep(fromInput(x), fromState(h), h);
+        else [h, c] = this.#lstmStep(tf.add(fromInput(x), fromState(h)), c);
+        return h;
+      });
+    }
+    const [head, bias] = weights.slice(-2) as [Tf.Tensor2D, Tf.Tensor1D];
+    const dense = (h: Tf.Tensor2D) => tf.add(tf.matMul(h, head, false, true), bias);
+    return readout === 'every' ? tf.stack(steps.map(dense), 1) : dense(steps.at(-1)!);
+  }
+
+  #lstmStep(gates: Tf.Tensor, c: Tf.Tensor2D): [h: Tf.Tensor2D, c: Tf.Tensor2D] {
+    const tf = this.#tf;
+    const [i, f, g, o] = tf.split(gates, 4, 1) as Tf.Tensor2D[];
+    const next = tf.add<Tf.Tensor2D>(tf.mul(tf.sigmoid(f!), c), tf.mul(tf.sigmoid(i!), tf.tanh(g!)));
+    return [tf.mul(tf.sigmoid(o!), tf.tanh(next)), next];
+  }
+
+  #gruStep(fromInput: Tf.Tensor, fromState: Tf.Tensor, h: Tf.Tensor2D): Tf.Tensor2D {
+    const tf = this.#tf;
+    const [ri, zi, ni] = tf.split(fromInput, 3, 1);
+    const [rh, zh, nh] = tf.split(fromState, 3, 1);
+    const z = tf.sigmoid(tf.add(zi!, zh!));
+    const n = tf.tanh(tf.add(ni!, tf.mul(tf.sigmoid(tf.add(ri!, rh!)), nh!)));
+    return tf.add(n, tf.mul(z, tf.sub(h, n)));
+  }
+}

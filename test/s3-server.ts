@@ -25,8 +25,14 @@ export interface S3Request {
   readonly range: string | undefined;
 }
 
-/** `status`: an error answer. `truncate`: the body stops early. `delay`: milliseconds before the body. `reset`: no answer. */
-export type S3Fault = { status: number; code: string } | { truncate: number } | { delay: number } | 'reset';
+/** `status`: an error answer. `truncate`: the body stops early. `delay`: milliseconds before the body. `reset`: no answer,
+ * `reset after`: the request is carried out, but not answered. */
+export type S3Fault =
+  | { status: number; code: string }
+  | { truncate: number }
+  | { delay: number }
+  | 'reset'
+  | 'reset after';
 
 export interface S3TestOptions {
   readonly accessKey?: string;
@@ -73,11 +79,14 @@ export async function startS3(options: S3TestOptions = {}): Promise<S3TestServer
     verifySignature(request, url, raw, options);
     const fault = self.fault(entry);
     if (fault === 'reset') return void request.socket.destroy();
-    if (fault !== undefined && 'status' in fault) throw new S3Error(fault.status, fault.code);
+    if (typeof fault === 'object' && 'status' in fault) throw new S3Error(fault.status, fault.code);
     const bucket = path.split('/')[0]!;
     if (![...objects.keys()].some((k) => k.startsWith(`${bucket}/`))) throw new S3Error(404, 'NoSuchBucket');
 
-    if (request.method === 'PUT') return put(request, response, path, raw);
+    if (request.method === 'PUT') {
+      if (fault === 'reset after') response.end = () => response.destroy();
+      return put(request, response, path, raw);
+    }
     if (request.method === 'DELETE') {
       objects.delete(path);
       response.writeHead(204).end();
@@ -122,9 +131,9 @@ export async function startS3(options: S3TestOptions = {}): Promise<S3TestServer
       'accept-ranges': 'bytes',
     });
     if (request.method === 'HEAD') return void response.end();
-    if (fault !== undefined && typeof fault === 'object' && 'truncate' in fault) {
+    if (typeof fault === 'object' && 'truncate' in fault) {
       response.write(part.subarray(0, fault.truncate), () => request.socket.destroy());
-    } else if (fault !== undefined && typeof fault === 'object' && 'delay' in fault) {
+    } else if (typeof fault === 'object' && 'delay' in fault) {
       setTimeout(() => response.end(part), fault.delay).unref();
     } else {
       response.end(part);

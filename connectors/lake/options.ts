@@ -13,6 +13,7 @@ export const LAKE_OPTIONS: readonly OptionSpec[] = [
   },
   { name: 'cache_bytes', description: 'the most bytes of the local cache (default 10 GiB)' },
   { name: 'cache_folder', description: 'where the cache stands (default: the folder for temporary files)' },
+  { name: 'write_format', description: 'layout of tables that are created here: parquet (default) or delta' },
   { name: 'iceberg_catalog', description: 'URL of an Iceberg REST catalog; its tables are the silo’s' },
   { name: 'iceberg_warehouse', description: 'the warehouse that is asked of the catalog' },
   {
@@ -58,6 +59,13 @@ export function tableSpecs(options: SiloOptions): Readonly<Record<string, TableS
   const result = tablesSpec.safeParse(raw);
   if (!result.success) throw invalid('tables', z.prettifyError(result.error));
   return result.data as Readonly<Record<string, TableSpec>>;
+}
+
+/** The option `write_format`. @throws CausewayError 22023 for another word than `parquet` and `delta`. */
+export function writeFormat(options: SiloOptions): 'parquet' | 'delta' {
+  const format = options.write_format ?? 'parquet';
+  if (format === 'parquet' || format === 'delta') return format;
+  throw new CausewayError(SQLSTATE.invalidParameterValue, `write_format is parquet or delta, not "${format}"`);
 }
 
 const invalid = (option: string, why: string): CausewayError =>

@@ -9,17 +9,20 @@ import type {
   TableInfo,
   TableName,
   TableStatistics,
+  WriteRequest,
 } from '../connector.ts';
 import { ObjectCache } from './cache/cache.ts';
 import { ParquetFiles } from './formats/parquet.ts';
-import { tableSpecs } from './options.ts';
+import { tableSpecs, writeFormat } from './options.ts';
 import { type ScanContext, scan } from './scan.ts';
 import { statisticsOf } from './statistics.ts';
 import { RETRY } from './stores/retry.ts';
-import { type ObjectStore, StoreError, type StoreErrorKind } from './stores/store.ts';
+import { type ObjectStore, StoreError, type StoreErrorKind, safeKey } from './stores/store.ts';
 import { type RestCatalog, restCatalog } from './tables/iceberg/rest.ts';
 import { catalogTables, describedTables, foundTables, type TableSource } from './tables/source.ts';
 import type { LakeTable, Snapshot } from './tables/table.ts';
+import { createDelta } from './write/delta.ts';
+import { createFolder } from './write/folder.ts';
 
 export interface LakeOptions {
   readonly cacheBytes: number;
@@ -33,13 +36,15 @@ export class LakeSilo implements Silo {
   readonly #store: ObjectStore;
   readonly #scan: ScanContext;
   readonly #source: TableSource;
+  readonly #writesDelta: boolean;
   readonly #opened = new Map<string, Promise<LakeTable>>();
 
-  private constructor(store: ObjectStore, scanContext: ScanContext, source: TableSource) {
+  private constructor(store: ObjectStore, scanContext: ScanContext, source: TableSource, writesDelta: boolean) {
     this.context = store.location;
     this.#store = store;
     this.#scan = scanContext;
     this.#source = source;
+    this.#writesDelta = writesDelta;
   }
 
   /** Opens the lake and proves that the store answers. Takes over the store. */
@@ -56,7 +61,7 @@ export class LakeSilo implements Silo {
           : catalog !== undefined
             ? catalogTables(catalog, store, context)
             : foundTables(store, context);
-      return new LakeSilo(store, context, source);
+      return new LakeSilo(store, context, source, writeFormat(options.silo) === 'delta');
     } catch (error) {
       await store[Symbol.asyncDispose]();
       throw asCausewayError(error);
@@ -103,6 +108,29 @@ export class LakeSilo implements Silo {
         if (error instanceof StoreError && error.kind === 'changed') return await once();
         throw error;
       }
+    });
+  }
+
+  /** Creates a table of the silo's write_format, or appends to one. All or nothing: readers see every row or none. */
+  write(request: WriteRequest, signal: AbortSignal): Promise<{ readonly rows: number }> {
+    return this.#guarded(async () => {
+      const { table: name } = request.table;
+      const { folder } = this.#scan.cache;
+      const table = await this.#source.open(name, signal);
+      if (request.mode === 'append') {
+        const found = table ?? (await this.#lookUp(name, signal));
+        if (found.append !== undefined) return { rows: await found.append(request, folder, signal) };
+        throw new CausewayError(SQLSTATE.featureNotSupported, `cannot append to "${name}"`, {
+          hint: 'Rows can be appended to unpartitioned folders of Parquet files and to Delta tables.',
+        });
+      }
+      if (table !== undefined) throw new CausewayError(SQLSTATE.duplicateTable, `relation "${name}" already exists`);
+      const base = `${safeKey(name)}/`;
+      const rows = this.#writesDelta
+        ? await createDelta(request, base, this.#store, folder, signal)
+        : await createFolder(request, this.#store, folder, signal);
+      this.#opened.delete(name);
+      return { rows };
     });
   }
 

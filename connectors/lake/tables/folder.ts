@@ -1,5 +1,6 @@
 /** A table that is just files: every object under a folder, or that a glob names, in one format. */
 import { CausewayError, SQLSTATE } from '../../../src/plan/errors.ts';
+import type { WriteRequest } from '../../connector.ts';
 import { quoteIdentifier } from '../../duckdb-conform.ts';
 import { type DuckColumn, duckColumns } from '../duck.ts';
 import { type FileFormat, formatOf, isHidden } from '../formats/format.ts';
@@ -7,6 +8,7 @@ import type { Footer } from '../formats/parquet.ts';
 import { inferText, type TextOptions, type TextShape } from '../formats/text.ts';
 import type { ScanContext } from '../scan.ts';
 import { collect, type ObjectInfo, type ObjectStore } from '../stores/store.ts';
+import { appendFile } from '../write/folder.ts';
 import { globToRegExp, isGlob, literalPrefix } from './glob.ts';
 import { hivePartition, partitionType } from './hive.ts';
 import type { DataFile, LakeColumn, LakeTable, Snapshot } from './table.ts';
@@ -81,7 +83,20 @@ export function folderTable(options: FolderOptions, store: ObjectStore, context:
     }
   }
 
-  return {
+  const table: LakeTable = {
+    ...(pattern === undefined && options.path.endsWith('/')
+      ? {
+          async append(request: WriteRequest, staging: string, signal: AbortSignal) {
+            const snapshot = await table.snapshot(signal);
+            if (snapshot.format !== 'parquet' || snapshot.columns.some((c) => c.source.kind === 'partition')) {
+              throw new CausewayError(SQLSTATE.featureNotSupported, `cannot append to "${options.name}"`, {
+                hint: 'Rows can be appended to unpartitioned folders of Parquet files and to Delta tables.',
+              });
+            }
+            return appendFile(request, options.path, snapshot, store, staging, signal);
+          },
+        }
+      : {}),
     async snapshot(signal, version): Promise<Snapshot> {
       if (version !== undefined) {
         throw new CausewayError(
@@ -98,6 +113,7 @@ export function folderTable(options: FolderOptions, store: ObjectStore, context:
       return { version: 'current', format, files, ...known };
     },
   };
+  return table;
 }
 
 const fieldColumn = ({ name, type, duckType }: DuckColumn): LakeColumn => ({

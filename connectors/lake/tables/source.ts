@@ -26,7 +26,7 @@ export function describedTables(
       const spec = Object.hasOwn(specs, name) ? specs[name] : undefined;
       if (spec === undefined) return undefined;
       const table = await openTable(name, spec, store, context, signal);
-      return { snapshot: (now, version) => table.snapshot(now, version ?? spec.version) };
+      return { ...table, snapshot: (now, version) => table.snapshot(now, version ?? spec.version) };
     },
   };
 }

@@ -1,5 +1,5 @@
 /** What every table layout (folder of files, Delta Lake, Iceberg) tells the scan: columns, and files with their facts. */
-import type { ColumnInfo, ScanFilter } from '../../connector.ts';
+import type { ColumnInfo, ScanFilter, WriteRequest } from '../../connector.ts';
 import type { Bounds } from '../bounds.ts';
 import type { FileFormat } from '../formats/format.ts';
 import type { TextShape } from '../formats/text.ts';
@@ -54,6 +54,8 @@ export interface Snapshot {
 }
 
 export interface LakeTable {
+  /** Adds rows, all or none. Absent where the layout cannot be written. */
+  readonly append?: (request: WriteRequest, staging: string, signal: AbortSignal) => Promise<number>;
   /** The state at `version` (a version number, a snapshot id or a timestamp), or the newest. */
   snapshot(signal: AbortSignal, version?: string): Promise<Snapshot>;
 }

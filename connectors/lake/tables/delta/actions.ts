@@ -5,7 +5,9 @@ import { CausewayError, SQLSTATE } from '../../../../src/plan/errors.ts';
 
 export interface Protocol {
   readonly minReaderVersion: number;
+  readonly minWriterVersion: number;
   readonly readerFeatures?: readonly string[];
+  readonly writerFeatures?: readonly string[];
 }
 
 export interface Metadata {

@@ -3,6 +3,7 @@ import { CausewayError, SQLSTATE } from '../../../../src/plan/errors.ts';
 import { type Bounds, keyOf } from '../../bounds.ts';
 import type { ScanContext } from '../../scan.ts';
 import { type ObjectStore, StoreError, safeKey } from '../../stores/store.ts';
+import { appendDelta } from '../../write/delta.ts';
 import type { DataFile, LakeColumn, LakeTable, Snapshot } from '../table.ts';
 import type { AddFile, DeletionVector } from './actions.ts';
 import { checkpointReader } from './checkpoint.ts';
@@ -26,7 +27,13 @@ export function deltaTable(name: string, base: string, store: ObjectStore, conte
     return snapshot;
   }
 
+  async function latest(signal: AbortSignal): Promise<DeltaState> {
+    const listing = await listLog(base, store, signal);
+    return replay(name, listing, listing.latest, newest?.state, checkpoints, store, signal);
+  }
+
   return {
+    append: (request, staging, signal) => appendDelta(request, base, () => latest(signal), store, staging, signal),
     snapshot(signal, version) {
       if (version === undefined) return at(undefined, undefined, signal);
       if (/^\d+$/.test(version)) return at(Number(version), undefined, signal);

@@ -1,0 +1,132 @@
+import { type DuckDBConnection, DuckDBInstance } from '@duckdb/node-api';
+import type { RecordBatch } from 'apache-arrow';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { numeric, scalar } from '../../../src/plan/types.ts';
+import { rowsOf, s3Options, scanOf, testDuck } from '../../../test/lake.ts';
+import { type S3TestServer, startS3 } from '../../../test/s3-server.ts';
+import type { ResultColumn, Silo, WriteRequest } from '../../connector.ts';
+import { streamQuery } from '../../duckdb-reader.ts';
+import { s3 } from '../kinds.ts';
+
+const signal = new AbortController().signal;
+let duck: DuckDBConnection;
+let server: S3TestServer;
+let silo: Silo;
+
+const COLUMNS: ResultColumn[] = [
+  { name: 'id', type: scalar('bigint') },
+  { name: 'price', type: numeric(12, 2) },
+  { name: 'note', type: scalar('text') },
+  { name: 'day', type: scalar('date') },
+  { name: 'moment', type: scalar('timestamptz') },
+];
+
+async function* batches(from: number, to: number, columns = COLUMNS): AsyncGenerator<RecordBatch> {
+  const connection = await (await DuckDBInstance.create(':memory:')).connect();
+  const sql = `SELECT i::BIGINT id, (i / 4)::DECIMAL(12,2) price, nullif('n' || i, 'n3') note, DATE '2024-01-01' + i::INT AS day,
+    make_timestamptz(i * 1000001) AS moment FROM range(${from}, ${to}) t(i)`;
+  yield* streamQuery(connection, `SELECT ${columns.map((c) => c.name).join(', ')} FROM (${sql})`, columns, signal);
+}
+const request = (table: string, mode: WriteRequest['mode'], from: number, to: number): WriteRequest => ({
+  table: { table },
+  columns: COLUMNS,
+  batches: batches(from, to),
+  mode,
+});
+
+beforeAll(async () => {
+  duck = await testDuck();
+  server = await startS3();
+  server.put('lake/wh/.keep', '');
+  silo = await s3.connect(s3Options(server, 's3://lake/wh', { write_format: 'delta' }), signal);
+});
+afterAll(async () => {
+  await silo[Symbol.asyncDispose]();
+  await server[Symbol.asyncDispose]();
+});
+
+const ids = async (table: string, from = silo): Promise<number[]> =>
+  (await rowsOf(from, scanOf(table, ['id']), duck)).map(([id]) => Number(id)).sort((a, b) => a - b);
+const range = (from: number, to: number): number[] => Array.from({ length: to - from }, (_, i) => from + i);
+
+describe('writing Delta tables', () => {
+  test('creates one whose rows, types and statistics come back', async () => {
+    expect(await silo.write!(request('made', 'create', 0, 10), signal)).toEqual({ rows: 10 });
+    expect(
+      await rowsOf(
+        silo,
+        scanOf(
+          'made',
+          ['id', 'price', 'note', 'day', 'moment'],
+          [
+            { column: 'id', operator: '<', values: [5] },
+            { column: 'id', operator: '>', values: [2] },
+          ],
+        ),
+        duck,
+      ),
+    ).toEqual([
+      ['3', '0.75', null, '2024-01-04', '1970-01-01 00:00:03.000003+00'],
+      ['4', '1.00', 'n4', '2024-01-05', '1970-01-01 00:00:04.000004+00'],
+    ]);
+    const statistics = await silo.statistics({ table: 'made' }, signal);
+    expect(statistics).toMatchObject({
+      rows: 10,
+      columns: { id: { min: 0, max: 9 }, note: { nullFraction: 0.1 }, day: { max: '2024-01-10' } },
+    });
+    await expect(silo.write!(request('made', 'create', 0, 1), signal)).rejects.toMatchObject({ sqlstate: '42P07' });
+  });
+
+  test('of appends at the same time, every one comes through', async () => {
+    await silo.write!(request('busy', 'create', 0, 10), signal);
+    const writers = range(1, 9);
+    await Promise.all(writers.map((i) => silo.write!(request('busy', 'append', i * 10, i * 10 + 10), signal)));
+    expect(await ids('busy')).toEqual(range(0, 90));
+    const commits = [...server.objects.keys()].filter((key) => /busy\/_delta_log\/\d+\.json$/.test(key));
+    expect(commits).toHaveLength(9);
+    expect(await ids('busy@0')).toEqual(range(0, 10));
+  });
+
+  test('a commit whose answer was lost is not made twice', async () => {
+    await silo.write!(request('lost', 'create', 0, 5), signal);
+    let answers = 1;
+    server.fault = ({ method, path }) => {
+      if (method !== 'PUT' || !path.endsWith('1.json') || answers-- <= 0) return undefined;
+      return 'reset after';
+    };
+    await silo.write!(request('lost', 'append', 5, 7), signal);
+    server.fault = () => undefined;
+    expect(await ids('lost')).toEqual(range(0, 7));
+  });
+
+  test('rows that do not fit are refused, and leave no trace', async () => {
+    await silo.write!(request('strict', 'create', 0, 5), signal);
+    const columns = COLUMNS.slice(0, 2);
+    await expect(
+      silo.write!({ table: { table: 'strict' }, columns, batches: batches(0, 3, columns), mode: 'append' }, signal),
+    ).rejects.toMatchObject({
+      sqlstate: '42804',
+      detail: expect.stringContaining('the rows have id BIGINT, price DECIMAL(12,2)'),
+    });
+    async function* broken(): AsyncGenerator<RecordBatch> {
+      yield* batches(10, 12);
+      throw new Error('the source is gone');
+    }
+    await expect(silo.write!({ ...request('strict', 'append', 0, 0), batches: broken() }, signal)).rejects.toThrow(
+      /source is gone/,
+    );
+    expect(await ids('strict')).toEqual(range(0, 5));
+    await expect(silo.write!(request('nowhere', 'append', 0, 1), signal)).rejects.toMatchObject({ sqlstate: '42P01' });
+  });
+});
+
+describe('writing Parquet', () => {
+  test('creates a folder and adds files to it', async () => {
+    await using plain = await s3.connect(s3Options(server, 's3://lake/wh'), signal);
+    await plain.write!(request('files', 'create', 0, 10), signal);
+    await plain.write!(request('files', 'append', 10, 15), signal);
+    expect(await ids('files', plain)).toEqual(range(0, 15));
+    await expect(plain.write!(request('files', 'create', 0, 1), signal)).rejects.toMatchObject({ sqlstate: '42P07' });
+    await expect(plain.write!(request('../escape', 'create', 0, 1), signal)).rejects.toThrow(/outside/);
+  });
+});

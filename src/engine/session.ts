@@ -17,6 +17,7 @@ import { createSilo, dropSilo, showSilos } from './statements/silos.ts';
 import { showTables } from './statements/tables.ts';
 import { trainModel } from './statements/train.ts';
 import { createView, dropView } from './statements/views.ts';
+import { createTableAs, insertInto } from './statements/write.ts';
 
 /** What a statement's handler gets to work with. */
 export interface StatementContext {
@@ -110,6 +111,10 @@ async function run(statement: Statement, context: StatementContext): Promise<Sta
       return createFederatedTable(engine, statement, signal);
     case 'create-view':
       return createView(statement, context);
+    case 'create-table-as':
+      return createTableAs(statement, context);
+    case 'insert':
+      return insertInto(statement, context);
     case 'alter-model':
       return activateVersion(engine, statement.name.value, statement.activate.value);
     case 'drop':

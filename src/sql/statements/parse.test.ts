@@ -104,6 +104,10 @@ describe('parseStatement', () => {
     ['alter model m activate version 3', { kind: 'alter-model', activate: { value: 3 } }],
     ['(select 1) union select 2', { kind: 'query' }],
     ['with a as (select 1) select * from a', { kind: 'query' }],
+    ['create table s.t as select 1', { kind: 'create-table-as', ifNotExists: false, table: { value: 't' } }],
+    ['insert into s.t select 1', { kind: 'insert', silo: { value: 's' } }],
+    ['insert into s.t (a, "B") values (1, 2)', { kind: 'insert', columns: [{ value: 'a' }, { value: 'B' }] }],
+    ['insert into s.t (select 1)', { kind: 'insert', query: { text: '(select 1)' } }],
     ['create view v as select 1', { kind: 'create-view', orReplace: false }],
   ])('%s', (text, expected) => {
     expect(parseStatement(text)).toMatchObject(expected);

@@ -8,6 +8,7 @@ import { describe, show } from './show.ts';
 import { createSilo } from './silo.ts';
 import type { Drop, Explain, Statement } from './statement.ts';
 import { trainModel } from './train.ts';
+import { createTableAs, insertInto } from './write.ts';
 
 /**
  * Parses one statement (no semicolon at its end).
@@ -29,6 +30,10 @@ function parse(cursor: Cursor): Statement {
   }
   if (cursor.at('create')) return create(cursor);
   if (cursor.accept('drop')) return drop(cursor);
+  if (cursor.accept('insert')) {
+    cursor.expect('into');
+    return insertInto(cursor);
+  }
   if (cursor.accept('show')) return show(cursor);
   if (cursor.accept('describe') || cursor.accept('desc')) return describe(cursor);
   if (cursor.accept('set')) return set(cursor);
@@ -54,6 +59,7 @@ const STARTS = [
   'WITH',
   'VALUES',
   'TRAIN',
+  'INSERT',
   'CREATE',
   'DROP',
   'SHOW',
@@ -81,11 +87,12 @@ function create(cursor: Cursor): Statement {
   if (orReplace) throw cursor.unexpected(['MODEL', 'VIEW']);
   if (cursor.accept('silo')) return createSilo(cursor);
   if (cursor.accept('policy')) return createPolicy(cursor);
+  if (cursor.accept('table')) return createTableAs(cursor);
   if (cursor.accept('federated')) {
     cursor.expect('table');
     return createFederatedTable(cursor);
   }
-  throw cursor.unexpected(['SILO', 'FEDERATED', 'MODEL', 'VIEW', 'POLICY', 'OR']);
+  throw cursor.unexpected(['SILO', 'TABLE', 'FEDERATED', 'MODEL', 'VIEW', 'POLICY', 'OR']);
 }
 
 function drop(cursor: Cursor): Drop {

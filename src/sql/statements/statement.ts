@@ -129,6 +129,24 @@ export interface Calibrate {
   readonly silo?: Located<string>;
 }
 
+/** `CREATE TABLE silo.t AS query`. */
+export interface CreateTableAs {
+  readonly kind: 'create-table-as';
+  readonly ifNotExists: boolean;
+  readonly silo: Located<string>;
+  readonly table: Located<string>;
+  readonly query: QueryText;
+}
+
+/** `INSERT INTO silo.t [(columns)] query`. */
+export interface InsertInto {
+  readonly kind: 'insert';
+  readonly silo: Located<string>;
+  readonly table: Located<string>;
+  readonly columns?: readonly Located<string>[];
+  readonly query: QueryText;
+}
+
 /** Everything that the SELECT parser reads. */
 export interface Query {
   readonly kind: 'query';
@@ -149,4 +167,6 @@ export type Statement =
   | CreatePolicy
   | Analyze
   | Calibrate
+  | CreateTableAs
+  | InsertInto
   | Query;

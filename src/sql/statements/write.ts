@@ -1,0 +1,31 @@
+/** `CREATE TABLE [IF NOT EXISTS] silo.t AS query` and `INSERT INTO silo.t [(columns)] query`. */
+import type { Cursor } from './cursor.ts';
+import type { CreateTableAs, InsertInto, Located } from './statement.ts';
+
+/** After `CREATE TABLE`. */
+export function createTableAs(cursor: Cursor): CreateTableAs {
+  const ifNotExists = cursor.accept('if', 'not', 'exists');
+  const { silo, table } = target(cursor);
+  cursor.expect('as');
+  return { kind: 'create-table-as', ifNotExists, silo, table, query: cursor.query() };
+}
+
+/** After `INSERT INTO`. */
+export function insertInto(cursor: Cursor): InsertInto {
+  const { silo, table } = target(cursor);
+  // A parenthesis may open the column list or the query itself.
+  const isQuery = ['select', 'with', 'values', 'table', '('].includes(cursor.peek().value);
+  if (!cursor.at('(') || isQuery) return { kind: 'insert', silo, table, query: cursor.query() };
+  cursor.expect('(');
+  const columns: Located<string>[] = [];
+  do columns.push(cursor.name('a column'));
+  while (cursor.accept(','));
+  cursor.expect(')', ',');
+  return { kind: 'insert', silo, table, columns, query: cursor.query() };
+}
+
+function target(cursor: Cursor): { silo: Located<string>; table: Located<string> } {
+  const silo = cursor.name('silo.table');
+  cursor.expect('.');
+  return { silo, table: cursor.name('a table name') };
+}

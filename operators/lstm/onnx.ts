@@ -1,0 +1,238 @@
+/**
+ * A trained model as an ONNX file (opset 17): from rows in original units to predictions in original units, the scaling being
+ * part of the graph. Message and field numbers are those of onnx.proto3.
+ */
+import { BinaryWriter, WireType } from '@bufbuild/protobuf/wire';
+import type { ModelSpec } from '../../src/plan/training.ts';
+import { gateCount, layerInputs, weightLayout } from './model.ts';
+import type { Scale } from './statistics.ts';
+
+export interface OnnxSource {
+  readonly name: string;
+  readonly model: ModelSpec;
+  readonly weights: Float32Array;
+  /** Rows per window. */
+  readonly window: number;
+  /** Names and scales of the features, in the order of the network's inputs. */
+  readonly features: readonly { readonly name: string; readonly scale: Scale }[];
+  /** Positions of the targets among the features. */
+  readonly targets: readonly number[];
+  readonly metadata?: Readonly<Record<string, string>>;
+}
+
+const IR_VERSION = 8;
+const OPSET = 17;
+const FLOAT = 1;
+const INT64 = 7;
+
+type Message = (writer: BinaryWriter) => void;
+
+const nested = (writer: BinaryWriter, field: number, message: Message): void => {
+  writer.tag(field, WireType.LengthDelimited).fork();
+  message(writer);
+  writer.join();
+};
+const text = (writer: BinaryWriter, field: number, value: string) =>
+  writer.tag(field, WireType.LengthDelimited).string(value);
+const integer = (writer: BinaryWriter, field: number, value: number) => writer.tag(field, WireType.Varint).int64(value);
+
+/** Gate order of PyTorch → ONNX: LSTM i f g o → i o f c, GRU r z n → z r h. */
+const GATES = { lstm: [0, 3, 1, 2], gru: [1, 0, 2] } as const;
+
+/** Everything of a graph, collected node by node. */
+class Graph {
+  readonly #nodes: Message[] = [];
+  readonly #tensors: Message[] = [];
+
+  floats(name: string, shape: readonly number[], values: Iterable<number>): string {
+    return this.#tensor(name, FLOAT, shape, new Uint8Array(Float32Array.from(values).buffer));
+  }
+
+  integers(name: string, values: readonly bigint[]): string {
+    return this.#tensor(name, INT64, [values.length], new Uint8Array(BigInt64Array.from(values).buffer));
+  }
+
+  /** Adds a node and returns its (last) output. */
+  node(
+    type: string,
+    inputs: readonly string[],
+    outputs: readonly string[],
+    attributes: readonly Message[] = [],
+  ): string {
+    this.#nodes.push((writer) => {
+      for (const input of inputs) text(writer, 1, input);
+      for (const output of outputs) text(writer, 2, output);
+      text(writer, 4, type);
+      for (const attribute of attributes) nested(writer, 5, attribute);
+    });
+    return outputs.at(-1)!;
+  }
+
+  write(writer: BinaryWriter, name: string, input: Message, output: Message): void {
+    for (const node of this.#nodes) nested(writer, 1, node);
+    text(writer, 2, name);
+    for (const tensor of this.#tensors) nested(writer, 5, tensor);
+    nested(writer, 11, input);
+    nested(writer, 12, output);
+  }
+
+  #tensor(name: string, type: number, shape: readonly number[], bytes: Uint8Array): string {
+    this.#tensors.push((writer) => {
+      for (const n of shape) integer(writer, 1, n);
+      integer(writer, 2, type);
+      text(writer, 8, name);
+      writer.tag(9, WireType.LengthDelimited).bytes(bytes);
+    });
+    return name;
+  }
+}
+
+const intAttribute =
+  (name: string, value: number): Message =>
+  (writer) => {
+    text(writer, 1, name);
+    integer(writer, 3, value);
+    integer(writer, 20, 2);
+  };
+
+const intsAttribute =
+  (name: string, values: readonly number[]): Message =>
+  (writer) => {
+    text(writer, 1, name);
+    for (const value of values) integer(writer, 8, value);
+    integer(writer, 20, 7);
+  };
+
+/** A float tensor's type; texts are dimensions of any length. */
+const valueInfo =
+  (name: string, shape: readonly (number | string)[]): Message =>
+  (writer) => {
+    text(writer, 1, name);
+    nested(writer, 2, (type) =>
+      nested(type, 1, (tensor) => {
+        integer(tensor, 1, FLOAT);
+        nested(tensor, 2, (dimensions) => {
+          for (const n of shape) {
+            nested(dimensions, 1, (dimension) => {
+              if (typeof n === 'number') integer(dimension, 1, n);
+              else text(dimension, 2, n);
+            });
+          }
+        });
+      }),
+    );
+  };
+
+/** The file's bytes. Input `rows` is [windows, window, features]; output `predictions` [windows, outputs], or [windows, window, outputs]. */
+export function encodeOnnx(source: OnnxSource): Uint8Array {
+  const { features, metadata, model, name, targets, window } = source;
+  const graph = new Graph();
+  const means = graph.floats(
+    'means',
+    [features.length],
+    features.map(({ scale }) => scale.mean),
+  );
+  const deviations = graph.floats(
+    'deviations',
+    [features.length],
+    features.map(({ scale }) => scale.deviation),
+  );
+  const centred = graph.node('Sub', ['rows', means], ['centred']);
+  const scaled = graph.node('Div', [centred, deviations], ['scaled']);
+  let steps = graph.node('Transpose', [scaled], ['steps'], [intsAttribute('perm', [1, 0, 2])]);
+  let last = steps;
+  const direction = graph.integers('direction', [1n]);
+  for (let layer = 0; layer < model.layers; layer++) {
+    const [w, r, b] = cellTensors(graph, source, layer);
+    const attributes = [intAttribute('hidden_size', model.hidden)];
+    // Causeway's GRU resets after the product, as PyTorch's does.
+    if (model.cell === 'gru') attributes.push(intAttribute('linear_before_reset', 1));
+    const [all, end] = [`all_${layer}`, `end_${layer}`];
+    graph.node(model.cell.toUpperCase(), [steps, w, r, b], [all, end], attributes);
+    steps = graph.node('Squeeze', [all, direction], [`steps_${layer}`]);
+    last = end;
+  }
+  const hidden =
+    model.readout === 'every'
+      ? graph.node('Transpose', [steps], ['hidden'], [intsAttribute('perm', [1, 0, 2])])
+      : graph.node('Squeeze', [last, graph.integers('first', [0n])], ['hidden']);
+  const outputs = head(graph, source, hidden, targets);
+
+  const writer = new BinaryWriter();
+  integer(writer, 1, IR_VERSION);
+  text(writer, 2, 'causeway');
+  const shape = model.readout === 'every' ? ['windows', window, model.outputs] : ['windows', model.outputs];
+  nested(writer, 7, (inner) => {
+    const input = valueInfo('rows', ['windows', window, features.length]);
+    graph.write(inner, name, input, valueInfo(outputs, shape));
+  });
+  nested(writer, 8, (opset) => {
+    text(opset, 1, '');
+    integer(opset, 2, OPSET);
+  });
+  const properties = { features: JSON.stringify(features.map((feature) => feature.name)), ...metadata };
+  for (const [key, value] of Object.entries(properties)) {
+    nested(writer, 14, (entry) => {
+      text(entry, 1, key);
+      text(entry, 2, value);
+    });
+  }
+  return writer.finish();
+}
+
+/** The tensor of that name in the flat weights. */
+function tensorOf({ model, weights }: OnnxSource, name: string): Float32Array | undefined {
+  const view = weightLayout(model).find((entry) => entry.name === name);
+  return view && weights.subarray(view.offset, view.offset + view.shape.reduce((product, n) => product * n, 1));
+}
+
+/** W [1, gates·hidden, inputs], R [1, gates·hidden, hidden] and B [1, 2·gates·hidden] with ONNX's order of gates. */
+function cellTensors(graph: Graph, source: OnnxSource, layer: number): readonly [string, string, string] {
+  const { model } = source;
+  const rows = gateCount(model) * model.hidden;
+  const ordered = (name: string, width: number) => {
+    const tensor = tensorOf(source, `${model.cell}.${name}_l${layer}`) ?? new Float32Array(rows * width);
+    const gate = model.hidden * width;
+    return GATES[model.cell].flatMap((g) => [...tensor.subarray(g * gate, (g + 1) * gate)]);
+  };
+  const inputs = layerInputs(model, layer);
+  return [
+    graph.floats(`w_${layer}`, [1, rows, inputs], ordered('weight_ih', inputs)),
+    graph.floats(`r_${layer}`, [1, rows, model.hidden], ordered('weight_hh', model.hidden)),
+    graph.floats(`b_${layer}`, [1, 2 * rows], [...ordered('bias_ih', 1), ...ordered('bias_hh', 1)]),
+  ];
+}
+
+/** Dense head and what follows it: back to original units, or from logits to probabilities. */
+function head(graph: Graph, source: OnnxSource, hidden: string, targets: readonly number[]): string {
+  const { features, model } = source;
+  const weight = tensorOf(source, 'head.weight')!;
+  const transposed = Array.from(
+    { length: weight.length },
+    (_, i) => weight[(i % model.outputs) * model.hidden + Math.floor(i / model.outputs)]!,
+  );
+  const product = graph.node(
+    'MatMul',
+    [hidden, graph.floats('head', [model.hidden, model.outputs], transposed)],
+    ['product'],
+  );
+  const bias = graph.floats('head_bias', [model.outputs], tensorOf(source, 'head.bias')!);
+  const outputs = graph.node('Add', [product, bias], ['outputs']);
+  if (model.loss === 'binary-cross-entropy') return graph.node('Sigmoid', [outputs], ['predictions']);
+  if (model.loss === 'softmax-cross-entropy') return graph.node('Softmax', [outputs], ['predictions']);
+  const scales = Array.from(
+    { length: model.outputs },
+    (_, o) => features[targets[Math.floor((o * targets.length) / model.outputs)]!]!.scale,
+  );
+  const deviations = graph.floats(
+    'target_deviations',
+    [model.outputs],
+    scales.map((scale) => scale.deviation),
+  );
+  const means = graph.floats(
+    'target_means',
+    [model.outputs],
+    scales.map((scale) => scale.mean),
+  );
+  return graph.node('Add', [graph.node('Mul', [outputs, deviations], ['stretched']), means], ['predictions']);
+}

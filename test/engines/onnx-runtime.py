@@ -1,0 +1,19 @@
+"""Runs models in ONNX Runtime: python onnx-runtime.py FOLDER. Needs onnxruntime and numpy.
+
+FOLDER/cases.json lists {"file", "input", "shape"}; answers are printed as one JSON list of flat outputs.
+"""
+
+import json
+import pathlib
+import sys
+
+import numpy
+import onnxruntime
+
+folder = pathlib.Path(sys.argv[1])
+answers = []
+for case in json.loads((folder / "cases.json").read_text()):
+    session = onnxruntime.InferenceSession(folder / case["file"])
+    rows = numpy.array(case["input"], dtype="float32").reshape(case["shape"])
+    answers.append(session.run(["predictions"], {"rows": rows})[0].reshape(-1).tolist())
+print(json.dumps(answers))

@@ -10,7 +10,7 @@ import { weightLayout } from '../../../operators/lstm/model.ts';
 import { encodeSafetensors } from '../../../operators/lstm/safetensors.ts';
 import { type FeatureStatistics, mergeStatistics } from '../../../operators/lstm/statistics.ts';
 import type { EgressEntry } from '../../catalog/egress.ts';
-import { CausewayError, messageOf, SQLSTATE } from '../../plan/errors.ts';
+import { CausewayError, canceled, messageOf, SQLSTATE } from '../../plan/errors.ts';
 import type { Train } from '../../plan/training.ts';
 import type { Engine, StoredModel } from '../engine.ts';
 import type { Notice } from '../result.ts';
@@ -56,8 +56,10 @@ export async function train(engine: Engine, plan: Train, options: TrainOptions):
     return stored;
   } catch (thrown) {
     const cancelled = options.signal.aborted;
-    jobs.end(job, cancelled ? 'cancelled' : 'failed', messageOf(thrown));
-    throw thrown;
+    // What the silos say when they are stopped is not what happened: the user stopped them.
+    const error = cancelled ? canceled(thrown) : thrown;
+    jobs.end(job, cancelled ? 'cancelled' : 'failed', messageOf(error));
+    throw error;
   } finally {
     engine.journal.forget(`job-${job}`);
   }

@@ -28,7 +28,7 @@ const castToText = (kinds: readonly string[], template: Template): Record<string
 
 /** Division and remainder fail on zero as in PostgreSQL; DuckDB would answer NULL or infinity. */
 const checked = (operation: string): Template =>
-  `CASE WHEN $2 = 0 THEN error('division by zero') ELSE ${operation} END`;
+  `CASE WHEN $2 = 0 AND $1 IS NOT NULL THEN error('division by zero') ELSE ${operation} END`;
 
 const calls: Record<string, Template> = {
   // Numbers
@@ -46,6 +46,11 @@ const calls: Record<string, Template> = {
   'round(double)': 'round_even($1, 0)',
   'round(real)': 'round_even($1, 0)',
   sign: 'CAST(sign($1) AS INTEGER)',
+  '<<(smallint)': 'CAST(pg_shift_left($1, $2, 16) AS SMALLINT)',
+  '<<(integer)': 'CAST(pg_shift_left($1, $2, 32) AS INTEGER)',
+  '<<(bigint)': 'CAST(pg_shift_left($1, $2, 64) AS BIGINT)',
+  acosh: 'pg_acosh($1)',
+  factorial: 'factorial(CAST($1 AS INTEGER))',
   '#': 'xor($1, $2)',
   '^': 'pg_power($1, $2)',
   power: 'pg_power($1, $2)',
@@ -80,7 +85,7 @@ const calls: Record<string, Template> = {
       ...TEXTS.map((pattern) => [`substring(${kind},${pattern})`, 'pg_substring_regex($*)']),
     ]),
   ),
-  'substring(bytea)': 'CAST(pg_substring($*) AS BLOB)',
+  'substring(bytea)': 'pg_substring_bytes($*)',
   length: 'CAST(length($1) AS INTEGER)',
   'length(bytea)': 'CAST(octet_length($1) AS INTEGER)',
   char_length: 'CAST(length($1) AS INTEGER)',
@@ -121,7 +126,8 @@ const calls: Record<string, Template> = {
   localtime: "CAST(timezone('UTC', now()) AS TIME)",
   current_time: 'CAST(now() AS TIMETZ)',
   ...perType('to_char', INSTANTS, 'pg_to_char_time(CAST($1 AS TIMESTAMP), $2)'),
-  'to_char(interval)': "pg_to_char_time(TIMESTAMP '1970-01-01' + $1, $2)",
+  'to_char(interval)': 'pg_to_char_interval($1, $2)',
+  'isfinite(interval)': 'CASE WHEN $1 IS NOT NULL THEN TRUE END',
   to_char: 'pg_to_char_number(CAST($1 AS VARCHAR), $2)',
   'to_timestamp/2': 'pg_to_timestamp($*)',
   // Arrays
@@ -140,17 +146,19 @@ const calls: Record<string, Template> = {
   '||(array,array)': 'pg_array_cat($1, $2)',
   '||(array)': 'pg_array_cat($1, [$2])',
   '||:array': 'pg_array_cat([$1], $2)',
-  '@>(array)': 'list_has_all($1, $2)',
-  '<@(array)': 'list_has_all($2, $1)',
+  '@>(array)': 'pg_array_contains($1, $2)',
+  '<@(array)': 'pg_array_contains($2, $1)',
   '&&(array)': 'list_has_any($1, $2)',
   // JSON
+  '->(jsonb)': 'CAST(pg_jsonb($1 -> $2) AS JSON)',
+  '#>(jsonb)': 'CAST(pg_jsonb(pg_json_path($*)) AS JSON)',
   '#>': 'pg_json_path($*)',
   '#>>': 'pg_json_path_text($*)',
   '@>(jsonb)': 'json_contains($1, $2)',
   '<@(jsonb)': 'json_contains($2, $1)',
   '?': 'list_contains(json_keys($1), $2)',
   json_extract_path: 'pg_json_path($1, [$2*])',
-  jsonb_extract_path: 'pg_json_path($1, [$2*])',
+  jsonb_extract_path: 'CAST(pg_jsonb(pg_json_path($1, [$2*])) AS JSON)',
   json_extract_path_text: 'pg_json_path_text($1, [$2*])',
   jsonb_extract_path_text: 'pg_json_path_text($1, [$2*])',
   json_build_object: 'json_object($*)',
@@ -158,8 +166,8 @@ const calls: Record<string, Template> = {
   json_build_array: 'json_array($*)',
   jsonb_build_array: 'CAST(pg_jsonb(json_array($*)) AS JSON)',
   to_jsonb: 'CAST(pg_jsonb(to_json($1)) AS JSON)',
-  json_array_length: 'CAST(json_array_length($1) AS INTEGER)',
-  jsonb_array_length: 'CAST(json_array_length($1) AS INTEGER)',
+  json_array_length: 'pg_json_array_length($1)',
+  jsonb_array_length: 'pg_json_array_length($1)',
   json_typeof: 'pg_json_typeof($1)',
   jsonb_typeof: 'pg_json_typeof($1)',
 };
@@ -169,10 +177,11 @@ const aggregates: Record<string, Template> = {
   'sum(bigint)': 'CAST(sum($*)$tail AS DECIMAL(38, 0))',
   'avg:numeric': 'pg_numeric_divide(sum($*)$tail, count($*)$tail)',
   every: 'bool_and($*)',
-  json_agg: 'to_json(list($*)$tail)',
+  json_agg: 'CAST(pg_jsonb(to_json(list($*)$tail)) AS JSON)',
   jsonb_agg: 'CAST(pg_jsonb(to_json(list($*)$tail)) AS JSON)',
-  json_object_agg: 'json_group_object($*)',
-  jsonb_object_agg: 'CAST(pg_jsonb(json_group_object($*)$tail) AS JSON)',
+  json_object_agg: 'json_group_object(CAST($1 AS VARCHAR), $2)',
+  jsonb_object_agg: 'CAST(pg_jsonb(json_group_object(CAST($1 AS VARCHAR), $2)$tail) AS JSON)',
+  'sum(interval)': "pg_interval(sum(pg_months($1))$tail, sum(date_part('day', $1))$tail, sum(pg_micros($1))$tail)",
   regr_count: 'CAST(regr_count($*)$tail AS BIGINT)',
   ntile: 'CAST(ntile($*)$tail AS INTEGER)',
 };

@@ -5,18 +5,22 @@
  */
 export const POSTGRES_MACROS: readonly string[] = [
   // Arithmetic that fails as PostgreSQL's does.
-  `pg_divide(a, b) AS CASE WHEN b = 0 THEN error('division by zero') ELSE a / b END`,
-  `pg_modulo(a, b) AS CASE WHEN b = 0 THEN error('division by zero') ELSE a % b END`,
+  `pg_divide(a, b) AS CASE WHEN b = 0 AND a IS NOT NULL THEN error('division by zero') ELSE a / b END`,
+  `pg_modulo(a, b) AS CASE WHEN b = 0 AND a IS NOT NULL THEN error('division by zero') ELSE a % b END`,
   `pg_numeric_divide(a, b) AS pg_numeric_quotient(a::VARCHAR, b::VARCHAR)`,
-  `div(a, b) AS CASE WHEN b = 0 THEN error('division by zero') ELSE trunc(pg_numeric_quotient(a::VARCHAR, b::VARCHAR))::DECIMAL(38, 0) END`,
+  `div(a, b) AS CASE WHEN b = 0 AND a IS NOT NULL THEN error('division by zero') ELSE trunc(pg_numeric_quotient(a::VARCHAR, b::VARCHAR))::DECIMAL(38, 0) END`,
   `pg_power(a, b) AS CASE WHEN a = 0 AND b < 0 THEN error('zero raised to a negative power is undefined')
      WHEN a < 0 AND b <> trunc(b) THEN error('a negative number raised to a non-integer power yields a complex result')
      ELSE pow(a, b) END`,
-  `width_bucket(x, low, high, n) AS CASE WHEN n <= 0 THEN error('count must be greater than zero')
+  `width_bucket(x, low, high, n) AS CASE WHEN x IS NULL OR low IS NULL OR high IS NULL OR n IS NULL THEN NULL WHEN n <= 0 THEN error('count must be greater than zero')
      WHEN low = high THEN error('lower bound cannot equal upper bound')
      WHEN low < high
      THEN CASE WHEN x < low THEN 0 WHEN x >= high THEN n + 1 ELSE (floor(((x - low) * n)::DOUBLE / (high - low)::DOUBLE) + 1)::INTEGER END
      ELSE CASE WHEN x > low THEN 0 WHEN x <= high THEN n + 1 ELSE (floor(((low - x) * n)::DOUBLE / (low - high)::DOUBLE) + 1)::INTEGER END END`,
+  // Bits that leave a number on the left are lost.
+  `pg_wrap(x, bits) AS ((x + (1::HUGEINT << (bits - 1))) % (1::HUGEINT << bits) + (1::HUGEINT << bits)) % (1::HUGEINT << bits) - (1::HUGEINT << (bits - 1))`,
+  `pg_shift_left(x, n, bits) AS pg_wrap(x::HUGEINT * (1::HUGEINT << (n & if(bits = 64, 63, 31))::HUGEINT), bits)`,
+  `pg_acosh(x) AS CASE WHEN x < 1 THEN error('input is out of range') ELSE acosh(x) END`,
   `sind(x) AS round(sin(radians(x)), 15)`,
   `cosd(x) AS round(cos(radians(x)), 15)`,
   `tand(x) AS round(tan(radians(x)), 15)`,
@@ -26,6 +30,9 @@ export const POSTGRES_MACROS: readonly string[] = [
   `pg_substring(s, start) AS substring(s, greatest(start, 1)),
    (s, start, n) AS CASE WHEN n < 0 THEN error('negative substring length not allowed')
      ELSE substring(s, greatest(start, 1), greatest(0, start + n - greatest(start, 1))) END`,
+  `pg_substring_bytes(b, start) AS unhex(substring(hex(b), 2 * greatest(start, 1) - 1)),
+   (b, start, n) AS CASE WHEN n < 0 THEN error('negative substring length not allowed')
+     ELSE unhex(substring(hex(b), 2 * greatest(start, 1) - 1, 2 * greatest(0, start + n - greatest(start, 1)))) END`,
   `pg_lpad(s, n) AS lpad(s, greatest(n, 0), ' '), (s, n, fill) AS CASE WHEN fill = '' THEN left(s, n) ELSE lpad(s, greatest(n, 0), fill) END`,
   `pg_rpad(s, n) AS rpad(s, greatest(n, 0), ' '), (s, n, fill) AS CASE WHEN fill = '' THEN left(s, n) ELSE rpad(s, greatest(n, 0), fill) END`,
   `pg_overlay(s, new, start) AS left(s, start - 1) || new || substring(s, start + length(new)),
@@ -96,12 +103,15 @@ export const POSTGRES_MACROS: readonly string[] = [
   `pg_slice(a, l, u) AS CASE WHEN u < greatest(l, 1) THEN a[1:0] ELSE a[greatest(l, 1):u] END`,
   `pg_array_remove(a, x) AS list_filter(a, lambda v: v IS DISTINCT FROM x)`,
   `pg_array_cat(a, b) AS CASE WHEN a IS NULL THEN b WHEN b IS NULL THEN a ELSE list_concat(a, b) END`,
-  `pg_array_to_string(a, delimiter) AS array_to_string(list_filter(a::VARCHAR[], lambda v: v IS NOT NULL), delimiter),
-   (a, delimiter, null_text) AS array_to_string(list_transform(a::VARCHAR[], lambda v: coalesce(v, null_text)), delimiter)`,
+  `pg_join(texts, delimiter) AS CASE WHEN len(texts) = 0 THEN '' ELSE list_reduce(texts, lambda a, b: a || delimiter || b) END`,
+  `pg_array_to_string(a, delimiter) AS pg_join(list_filter(a::VARCHAR[], lambda v: v IS NOT NULL), delimiter),
+   (a, delimiter, null_text) AS pg_join(list_transform(a::VARCHAR[], lambda v: coalesce(v, null_text)), delimiter)`,
+  `pg_array_contains(a, b) AS list_has_all(a, b) AND len(list_filter(b, lambda v: v IS NULL)) = 0`,
   `pg_array_text(a) AS pg_list_text(a::VARCHAR[])`,
   // JSON
   `pg_json_typeof(j) AS CASE json_type(j) WHEN 'VARCHAR' THEN 'string' WHEN 'OBJECT' THEN 'object' WHEN 'ARRAY' THEN 'array'
-     WHEN 'BOOLEAN' THEN 'boolean' WHEN 'NULL' THEN 'null' ELSE 'number' END`,
+     WHEN 'BOOLEAN' THEN 'boolean' WHEN 'NULL' THEN 'null' WHEN 'DOUBLE' THEN 'number' WHEN 'BIGINT' THEN 'number' WHEN 'UBIGINT' THEN 'number' END`,
+  `pg_json_array_length(j) AS CASE WHEN json_type(j) <> 'ARRAY' THEN error('cannot get array length of a non-array') ELSE json_array_length(j)::INTEGER END`,
   `pg_json_path(j, path) AS json_extract(j, array_to_string(list_transform(path, lambda k: '/' || replace(replace(k, '~', '~0'), '/', '~1')), ''))`,
   `pg_json_path_text(j, path) AS json_extract_string(j, array_to_string(list_transform(path, lambda k: '/' || replace(replace(k, '~', '~0'), '/', '~1')), ''))`,
   // Functions in FROM

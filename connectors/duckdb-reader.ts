@@ -5,21 +5,7 @@
  * every streamed query carries a last row that says "complete"; without it the stream is an error.
  */
 
-import {
-  DuckDBBlobValue,
-  type DuckDBConnection,
-  type DuckDBDataChunk,
-  DuckDBDateValue,
-  DuckDBDecimalValue,
-  DuckDBIntervalValue,
-  DuckDBListValue,
-  DuckDBTimestampTZValue,
-  DuckDBTimestampValue,
-  DuckDBTimeTZValue,
-  DuckDBTimeValue,
-  DuckDBTypeId,
-  type DuckDBValue,
-} from '@duckdb/node-api';
+import { type DuckDBConnection, type DuckDBDataChunk, DuckDBTypeId, type DuckDBValue } from '@duckdb/node-api';
 import duckdb from '@duckdb/node-bindings';
 import { type Data, makeData, RecordBatch, type Schema, Struct } from 'apache-arrow';
 import { CausewayError, canceled, SQLSTATE, throwIfAborted } from '../src/plan/errors.ts';
@@ -28,7 +14,7 @@ import { arrowSchema, arrowType } from './arrow.ts';
 import type { ResultColumn } from './connector.ts';
 import { conform } from './duckdb-conform.ts';
 import { duckdbError } from './duckdb-errors.ts';
-import * as text from './postgres-text.ts';
+import { valueText } from './duckdb-values.ts';
 
 /**
  * Streams `sql` over `connection`, which may run nothing else until the last batch.
@@ -268,25 +254,4 @@ function formatterOf(
   if (type.kind !== 'array' && type.kind !== 'numeric') return undefined;
   const first = chunk.getColumnVector(index);
   return first.type.typeId === DuckDBTypeId.VARCHAR ? undefined : valueText;
-}
-
-function valueText(value: DuckDBValue): string {
-  if (value instanceof DuckDBIntervalValue) return text.intervalText(value.months, value.days, value.micros);
-  if (value instanceof DuckDBTimeTZValue) return text.timetzText(value.micros, value.offset);
-  if (value instanceof DuckDBListValue) {
-    const nested = value.items.some((item) => item instanceof DuckDBListValue);
-    return text.arrayText(
-      value.items.map((item) => (item === null ? null : valueText(item))),
-      nested,
-    );
-  }
-  if (value instanceof DuckDBDecimalValue) return text.decimalText(value.value, value.scale);
-  if (value instanceof DuckDBDateValue) return text.dateText(value.days);
-  if (value instanceof DuckDBTimeValue) return text.timeText(value.micros);
-  if (value instanceof DuckDBTimestampTZValue) return text.timestampText(value.micros, true);
-  if (value instanceof DuckDBTimestampValue) return text.timestampText(value.micros, false);
-  if (value instanceof DuckDBBlobValue) return text.byteaText(value.bytes);
-  if (typeof value === 'number') return text.doubleText(value);
-  if (typeof value === 'boolean') return value ? 't' : 'f';
-  return String(value);
 }

@@ -1,5 +1,6 @@
 /** Scalar functions that DuckDB calls back for: PostgreSQL's meaning in JavaScript, a row at a time. */
 import {
+  ANY,
   DECIMAL,
   DOUBLE,
   type DuckDBConnection,
@@ -18,7 +19,8 @@ import {
 } from '@duckdb/node-api';
 import { CausewayError, SQLSTATE } from '../src/plan/errors.ts';
 import { QUOTIENT } from './duckdb-types.ts';
-import { formatText, numberToChar, parseTimestamp, timestampToChar } from './postgres-format.ts';
+import { valueText } from './duckdb-values.ts';
+import { formatText, intervalToChar, numberToChar, parseTimestamp, timestampToChar } from './postgres-format.ts';
 import { jsonbText } from './postgres-jsonb.ts';
 import { divide, quotientText, rescale } from './postgres-numeric.ts';
 import { matchGroups, similarPattern } from './postgres-regexp.ts';
@@ -72,6 +74,13 @@ const SCALARS: readonly Scalar[] = [
     call: ([t, format]) => (t instanceof DuckDBTimestampValue ? timestampToChar(t.micros, String(format)) : null),
   },
   {
+    name: 'pg_to_char_interval',
+    parameters: [INTERVAL, VARCHAR],
+    returns: VARCHAR,
+    call: ([x, format]) =>
+      x instanceof DuckDBIntervalValue ? intervalToChar(x.months, x.days, x.micros, String(format)) : null,
+  },
+  {
     name: 'pg_to_char_number',
     parameters: [VARCHAR, VARCHAR],
     returns: VARCHAR,
@@ -86,7 +95,7 @@ const SCALARS: readonly Scalar[] = [
   {
     name: 'pg_format',
     parameters: [VARCHAR],
-    varargs: VARCHAR,
+    varargs: ANY,
     returns: VARCHAR,
     nulls: true,
     call: ([pattern, ...args]) =>
@@ -94,7 +103,7 @@ const SCALARS: readonly Scalar[] = [
         ? null
         : formatText(
             String(pattern),
-            args.map((arg) => (arg === null ? null : String(arg))),
+            args.map((arg) => (arg === null ? null : valueText(arg))),
           ),
   },
   {

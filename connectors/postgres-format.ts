@@ -157,6 +157,32 @@ function timeField(date: Date, fraction: number, token: string, bare: boolean): 
   }
 }
 
+/** to_char of an interval: its own years, months, days and time. */
+export function intervalToChar(months: number, days: number, micros: bigint, format: string): string {
+  const pad = (value: number, width: number) => (value < 0 ? '-' : '') + String(Math.abs(value)).padStart(width, '0');
+  const seconds = Number(micros / 1_000_000n);
+  const fraction = Number(micros % 1_000_000n);
+  const fields: Readonly<Record<string, string>> = {
+    YYYY: pad(Math.trunc(months / 12), 4),
+    MM: pad(months % 12, 2),
+    DD: pad(days, 2),
+    DDD: pad(Math.trunc(months / 12) * 360 + (months % 12) * 30 + days, 3),
+    HH24: pad(Math.trunc(seconds / 3600), 2),
+    HH: pad(Math.trunc(seconds / 3600) % 12 || 12, 2),
+    HH12: pad(Math.trunc(seconds / 3600) % 12 || 12, 2),
+    MI: pad(Math.trunc(seconds / 60) % 60, 2),
+    SS: pad(seconds % 60, 2),
+    MS: pad(Math.trunc(fraction / 1000), 3),
+    US: pad(fraction, 6),
+  };
+  return format.replace(TIME_TOKEN, (whole, quoted?: string, _fill?: string, token?: string) => {
+    if (token === undefined) return quoted ?? whole;
+    const field = fields[token.toUpperCase()];
+    if (field !== undefined) return field;
+    throw new CausewayError(SQLSTATE.featureNotSupported, `an interval has no "${token}" here`);
+  });
+}
+
 /** ISO 8601 week and its year. */
 function isoWeek(date: Date): { year: number; week: number } {
   const thursday = new Date(

@@ -5,7 +5,9 @@
 import { randomUUID } from 'node:crypto';
 import pg from 'pg';
 import type { TestProject } from 'vitest/node';
+import type { ProbeTable } from '../connectors/conformance-probes.ts';
 import { startPostgres } from '../src/cli/demo/embedded-postgres.ts';
+import { typeName } from '../src/plan/types.ts';
 
 export interface PostgresServer {
   readonly host: string;
@@ -64,4 +66,19 @@ export async function testDatabase(server: PostgresServer): Promise<TestDatabase
       await last.end();
     },
   };
+}
+
+/** Makes tables whose rows are given in PostgreSQL's text form. */
+export async function loadTables(client: pg.Client, tables: readonly ProbeTable[]): Promise<void> {
+  for (const { name, columns, rows } of tables) {
+    const table = client.escapeIdentifier(name);
+    const types = columns.map(({ type }) => typeName(type));
+    const definitions = columns.map((column, i) => `${client.escapeIdentifier(column.name)} ${types[i]}`);
+    await client.query(`CREATE TABLE ${table} (${definitions.join(', ')})`);
+    const values = columns.map((_, i) => `v.a[${i + 1}]::${types[i]}`);
+    // One JSON array a row: an array of arrays cannot hold rows of arrays.
+    const text = `INSERT INTO ${table} SELECT ${values.join(', ')} FROM json_array_elements($1::json) AS j(r),
+      LATERAL (SELECT array_agg(x ORDER BY i) AS a FROM json_array_elements_text(r) WITH ORDINALITY AS e(x, i)) AS v`;
+    await client.query(text, [JSON.stringify(rows)]);
+  }
 }

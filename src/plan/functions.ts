@@ -354,6 +354,9 @@ for (const [kind, entries] of TABLES) {
 /** The entry of a function or operator, by canonical name or alias. */
 export const functionNamed = (name: string): FunctionEntry | undefined => TABLE.get(ALIASES[name] ?? name);
 
+/** Every function, operator and aggregate, once. */
+export const functionEntries = (): readonly FunctionEntry[] => [...TABLE.values()];
+
 /** Names that may be written as `name(…)`, for hints. */
 export const functionNames = (): readonly string[] => [
   ...[...TABLE.values()].filter((entry) => entry.class !== 'operator').map((entry) => entry.name),

@@ -130,14 +130,14 @@ export function probes(table: Scan, tableRows: number, nextId: () => number): re
 
 /**
  * Times every probe and lets the model learn from it.
- * @param run runs a plan at the silo alone, draining its result
+ * @param run runs a plan at the silo alone, draining its result; undefined when the silo cannot run it
  * @returns the probes' times, for the statement's answer
  */
 export async function calibrate(
   silo: string,
   model: CostModel,
   plans: readonly Probe[],
-  run: (plan: RelationalNode) => Promise<ProbeRun>,
+  run: (plan: RelationalNode) => Promise<ProbeRun | undefined>,
 ): Promise<readonly { readonly probe: string; readonly seconds: number; readonly rows: number }[]> {
   model.reset(silo);
   const answers: { probe: string; seconds: number; rows: number }[] = [];
@@ -145,6 +145,7 @@ export async function calibrate(
     let best: ProbeRun | undefined;
     for (let repeat = 0; repeat < REPEATS; repeat++) {
       const once = await run(probe.plan);
+      if (once === undefined) break;
       if (best === undefined || once.seconds < best.seconds) best = once;
     }
     if (best === undefined) continue;

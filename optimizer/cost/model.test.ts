@@ -96,7 +96,11 @@ describe('CostModel', () => {
 
   it('is stored after each observation and restored; another version is left aside with a notice', () => {
     const stored = new Map<string, StoredSite>();
-    const store = { load: () => stored, save: (site: string, known: StoredSite) => stored.set(site, known) };
+    const store = {
+      load: () => stored,
+      save: (site: string, known: StoredSite) => stored.set(site, known),
+      forget: () => {},
+    };
     const model = new CostModel(() => 'postgres', store);
     model.configure('berlin', { moneyPerByte: 9e-11 });
     for (const amounts of fragments(20)) model.observe('berlin', amounts, secondsFor(amounts, truth));

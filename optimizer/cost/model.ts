@@ -18,6 +18,7 @@ export interface StoredSite {
 export interface CostModelStore {
   load(): Iterable<readonly [site: string, stored: StoredSite]>;
   save(site: string, stored: StoredSite): void;
+  forget(site: string): void;
 }
 
 interface Site {
@@ -104,6 +105,12 @@ export class CostModel {
     const known = this.#site(site);
     known.profile = { ...known.profile, ...changes };
     this.#save(site, known);
+  }
+
+  /** Forgets a site that is no more. */
+  forget(site: string): void {
+    this.#sites.delete(site);
+    this.#store?.forget(site);
   }
 
   /** Back to the defaults, before a calibration. */

@@ -62,6 +62,8 @@ class Constrainer {
   readonly #nextId: () => ColumnId;
   readonly #released: Map<RelationalNode, string>;
   readonly #notices: Set<string>;
+  /** Tables below an aggregate that may leave as it is. */
+  readonly #asAggregate = new Set<Scan>();
 
   constructor(book: PolicyBook, nextId: () => ColumnId, released: Map<RelationalNode, string>, notices: Set<string>) {
     this.#book = book;
@@ -75,6 +77,7 @@ class Constrainer {
     if (plan.kind === 'native-query' && this.#book.guards(plan.silo)) {
       return { node: plan, refusals: [{ table: { silo: plan.silo, table: '*' }, columns: [], reason: 'native' }] };
     }
+    if (plan.kind === 'aggregate') this.#preferWhole(plan);
     const refusals: Refusal[] = [];
     const inputs = inputsOf(plan).map((input) => {
       const visited = this.visit(input);
@@ -96,10 +99,22 @@ class Constrainer {
     return { node: rebuilt, refusals };
   }
 
+  /** Where both are allowed, an aggregate over all rows is taken before one over those rows that a WHERE lets leave. */
+  #preferWhole(aggregate: Aggregate): void {
+    const table = aggregatedTable(aggregate.input);
+    if (typeof table === 'string' || aggregate.groupingSets !== undefined) return;
+    if (aggregate.aggregates.some((call) => unsafeCall(call, aggregate.input) !== undefined)) return;
+    const policy = this.#book.aggregates(table, TO_MEDIATOR)[0];
+    if (policy !== undefined && policy.condition === undefined) this.#asAggregate.add(table);
+  }
+
   #scan(scan: Scan): Visited {
     if (!this.#book.guards(scan.silo)) return { node: scan, refusals: [] };
     const policies = this.#book.rows(scan, scan.sourceColumns, TO_MEDIATOR);
-    if (policies.length > 0) return { node: this.#conditional(scan, policies), refusals: [] };
+    const cut = policies.every((policy) => policy.condition !== undefined);
+    if (policies.length > 0 && !(cut && this.#asAggregate.has(scan))) {
+      return { node: this.#conditional(scan, policies), refusals: [] };
+    }
     const refusal: Refusal = { table: scan, columns: scan.sourceColumns, reason: 'rows' };
     return { node: scan, refusals: [refusal] };
   }

@@ -23,6 +23,7 @@ import {
 import { type BoundPolicy, PolicyBook, validatePolicy } from './book.ts';
 import { assertLawful, leaksOf } from './check.ts';
 import { constrain } from './constrain.ts';
+import { requireTrainingAllowed } from './training.ts';
 
 const people = (...names: string[]) =>
   table('berlin.people', Object.fromEntries(names.map((name) => [name, name === 'city' ? text : integer])));
@@ -246,6 +247,30 @@ describe('updates', () => {
     expect(book.updates(target, { ...privacy, secure: false })).toBeUndefined();
     expect(book.updates(target, { ...privacy, epsilon: 5 })).toBeUndefined();
     expect(book.updates(target, undefined)).toBeUndefined();
+  });
+  it('are what TRAIN needs in every silo', () => {
+    const plans = new Map([['berlin', people('id', 'salary') as RelationalNode]]);
+    const trains =
+      (given: PrivacySpec | undefined, ...policies: BoundPolicy[]) =>
+      () =>
+        requireTrainingAllowed(plans, given, new PolicyBook(policies));
+    expect(trains(privacy, secure)).not.toThrow();
+    expect(trains(undefined)).not.toThrow();
+    expect(trains(undefined, secure)).toThrow(
+      'policy "training" lets updates from berlin.people leave only with UPDATES',
+    );
+    expect(trains(privacy, rows)).toThrow('no policy of berlin lets model updates from berlin.people leave');
+  });
+  it('do not bring a guarded lookup table to another silo', () => {
+    const local = table('paris.t', { id: integer });
+    const plan = join('inner', local, people('id'), test('=', of(local, 'id'), of(local, 'id')));
+    const plans = new Map([['paris', plan]]);
+    const trains =
+      (...policies: BoundPolicy[]) =>
+      () =>
+        requireTrainingAllowed(plans, undefined, new PolicyBook(policies));
+    expect(trains(rows)).toThrow(/training in paris would read rows of berlin.people/);
+    expect(trains({ ...rows, to: { kind: 'any' } })).not.toThrow();
   });
   it('do not let rows leave', () => {
     expect(refusal(people('id'), secure).hint).toMatch(/TRAIN over it/);

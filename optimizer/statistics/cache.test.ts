@@ -66,7 +66,7 @@ describe('StatisticsCache', () => {
     const saved = new Map<string, StoredStatistics>([['berlin.a', { statistics: rows(1), at: 0 }]]);
     const cache = new StatisticsCache(async () => rows(2), {
       now: () => 10 * day,
-      store: { load: () => saved, save: (key, stored) => saved.set(key, stored) },
+      store: { load: () => saved, save: (key, stored) => saved.set(key, stored), forget: () => {} },
     });
     const loaded = await cache.load([a], never);
     expect(loaded.of(a)?.rows).toBe(1);

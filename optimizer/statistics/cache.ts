@@ -24,6 +24,8 @@ export interface StoredStatistics {
 export interface StatisticsStore {
   load(): Iterable<readonly [key: string, stored: StoredStatistics]>;
   save(key: string, stored: StoredStatistics): void;
+  /** Drops every key that begins with `prefix`. */
+  forget(prefix: string): void;
 }
 
 /** What planning one statement may use. */
@@ -115,6 +117,7 @@ export class StatisticsCache {
 
   /** Forgets everything about a silo: it was dropped, or its tables changed. */
   forget(silo: string): void {
+    this.#options.store?.forget(`${silo}.`);
     for (const key of [...this.#entries.keys(), ...this.#failed.keys()]) {
       if (!key.startsWith(`${silo}.`)) continue;
       this.#entries.delete(key);

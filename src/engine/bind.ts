@@ -33,7 +33,7 @@ export async function bindQuery(
   const memory = async (name: string): Promise<BatchResult> => {
     const computed = functions.compute(name, {
       signal,
-      stream: streamRows(context),
+      stream: leavingRows(context),
       backend: settings.own('causeway.training_backend') as BackendChoice,
       compute: (plan) => computeAlone(plan, context),
       bind: async (query) => (await bindQuery(query, undefined, context)).plan,
@@ -45,13 +45,20 @@ export async function bindQuery(
   };
   const { parameters } = context;
   const plan = parameters.length === 0 ? bound.plan : withParameters(bound.plan, parameters);
-  return { ...bound, plan, run: { engine, settings, signal, memory, text: context.text } };
+  return { ...bound, plan, run: { engine, settings, signal, memory, text: context.text, onNotice: context.onNotice } };
 }
 
-/** A silo's rows for training and scoring: they stay on the silo's side, so no egress of rows is recorded. */
+/** A silo's rows for training: they stay on the silo's side, so no egress of rows is recorded. */
 export function streamRows({ engine, settings }: StatementContext): StreamRows {
   return async function* (_silo, plan, signal) {
     yield* (await runPlan(plan, { engine, settings, signal, memory: noMemory })).batches;
+  };
+}
+
+/** A silo's rows for scoring: they leave it with their predictions, as the rows of a SELECT do. */
+function leavingRows({ engine, settings, text, onNotice }: StatementContext): StreamRows {
+  return async function* (_silo, plan, signal) {
+    yield* (await runPlan(plan, { engine, settings, signal, memory: noMemory, text, onNotice })).batches;
   };
 }
 

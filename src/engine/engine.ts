@@ -10,6 +10,7 @@ import { Catalog } from '../catalog/catalog.ts';
 import type { ModelVersion } from '../catalog/models.ts';
 import { CausewayError, SQLSTATE } from '../plan/errors.ts';
 import { Admission } from './execution/admission.ts';
+import { Planner } from './planning/planner.ts';
 import { Session } from './session.ts';
 import { SiloPool } from './silo-pool.ts';
 import type { ModelMetrics } from './training/metrics.ts';
@@ -34,6 +35,8 @@ export class Engine implements AsyncDisposable {
   readonly admission = new Admission(MEDIATOR_STATEMENTS);
   /** The rounds of running jobs, written ahead of every step. */
   readonly journal: RoundJournal;
+  /** Statistics, speeds and policies that plans are made with. */
+  readonly planner: Planner;
   readonly #journalFile: DatabaseSync;
   readonly #options: EngineOptions;
   readonly #sessions = new Set<Session>();
@@ -48,6 +51,7 @@ export class Engine implements AsyncDisposable {
     this.#journalFile.exec('PRAGMA journal_mode = WAL; PRAGMA busy_timeout = 5000');
     this.journal = new RoundJournal(this.#journalFile);
     this.silos = new SiloPool(catalog.silos, connectorOf);
+    this.planner = new Planner(this.silos, catalog);
   }
 
   static async open(options: EngineOptions): Promise<Engine> {

@@ -2,7 +2,7 @@
 import type { RecordBatch } from 'apache-arrow';
 import type { BatchResult, ResultColumn } from '../../connectors/connector.ts';
 import type { OptimizerContext, SiloFacts } from '../../optimizer/context.ts';
-import { optimize } from '../../optimizer/optimize.ts';
+import type { Objective } from '../../optimizer/cost/objective.ts';
 import { MEDIATOR, type PhysicalPlan } from '../../optimizer/physical.ts';
 import type { EgressEntry } from '../catalog/egress.ts';
 import type { RelationalNode } from '../plan/nodes.ts';
@@ -11,6 +11,8 @@ import type { Engine } from './engine.ts';
 import { execute } from './execution/execute.ts';
 import type { ExecutionMediator } from './execution/mediator.ts';
 import type { FragmentReport } from './execution/report.ts';
+import type { Planned } from './planning/planner.ts';
+import type { Notice } from './result.ts';
 import type { Settings } from './settings.ts';
 
 export interface RunContext {
@@ -22,6 +24,7 @@ export interface RunContext {
   /** The statement, for the egress record. Without it nothing is recorded: the rows stay on the silo's side. */
   readonly text?: string;
   readonly onFragment?: (report: FragmentReport) => void;
+  readonly onNotice?: (notice: Notice) => void;
 }
 
 export interface Rows {
@@ -46,10 +49,35 @@ export async function optimizerContext(
   return { silos: new Map(silos), pushdown: settings.own('causeway.pushdown') === 'off' ? 'off' : 'on' };
 }
 
-export async function runPlan(plan: RelationalNode, context: RunContext): Promise<Rows> {
-  const { engine, settings } = context;
+/** The plan that a statement will run by. */
+export async function planRows(
+  plan: RelationalNode,
+  context: RunContext,
+  explain = false,
+): Promise<{ readonly planned: Planned; readonly facts: OptimizerContext }> {
+  const { engine, settings, signal, text } = context;
   const facts = await optimizerContext(engine, settings, plan);
-  return runPhysical(optimize(plan, facts), facts, context);
+  const planned = await engine.planner.plan({
+    plan,
+    context: facts,
+    objective: settings.own('causeway.optimize_for') as Objective,
+    signal,
+    leaves: text !== undefined,
+    explain,
+  });
+  return { planned, facts };
+}
+
+export async function runPlan(plan: RelationalNode, context: RunContext): Promise<Rows> {
+  const { planned, facts } = await planRows(plan, context);
+  for (const message of planned.notices) context.onNotice?.({ severity: 'NOTICE', message });
+  return runPhysical(planned.physical, facts, {
+    ...context,
+    onFragment(report) {
+      context.engine.planner.observe(planned, report);
+      context.onFragment?.(report);
+    },
+  });
 }
 
 /** Runs a plan that is optimized already. */

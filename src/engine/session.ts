@@ -1,5 +1,5 @@
 /** One user's session: its settings, and the statements it runs, one after another. Sessions share nothing but the engine. */
-import { CausewayError, canceled, type Position, SQLSTATE, throwIfAborted } from '../plan/errors.ts';
+import { canceled, type Position, throwIfAborted } from '../plan/errors.ts';
 import { positionAt, splitStatements } from '../sql/lexer.ts';
 import { parseStatement } from '../sql/statements/parse.ts';
 import type { Statement } from '../sql/statements/statement.ts';
@@ -11,7 +11,9 @@ import { type Description, describeStatement } from './statements/describe-state
 import { describeTable } from './statements/describe-table.ts';
 import { explain } from './statements/explain.ts';
 import { createFederatedTable, dropFederatedTable } from './statements/federated-tables.ts';
+import { analyze, calibrate } from './statements/measure.ts';
 import { activateVersion, describeModel, dropModel, showModels } from './statements/models.ts';
+import { createPolicy, dropPolicy } from './statements/policies.ts';
 import { runSelect } from './statements/select.ts';
 import { createSilo, dropSilo, showSilos } from './statements/silos.ts';
 import { showTables } from './statements/tables.ts';
@@ -128,9 +130,11 @@ async function run(statement: Statement, context: StatementContext): Promise<Sta
       if (statement.object === 'model') return describeModel(engine, statement.name[0]!.value);
       return describeTable(statement.name, context);
     case 'create-policy':
+      return createPolicy(engine, statement, signal);
     case 'analyze':
+      return analyze(statement, context);
     case 'calibrate':
-      throw new CausewayError(SQLSTATE.featureNotSupported, 'this statement is not carried out yet');
+      return calibrate(statement, context);
     case 'set':
       settings.set(statement.name.value, statement.value);
       return done(statement.value === undefined ? 'RESET' : 'SET');
@@ -153,6 +157,6 @@ function drop(
     case 'view':
       return dropView(engine, name, ifExists);
     case 'policy':
-      throw new CausewayError(SQLSTATE.featureNotSupported, 'this statement is not carried out yet');
+      return dropPolicy(engine, name, ifExists);
   }
 }

@@ -43,7 +43,14 @@ export async function dropSilo(engine: Engine, name: string, ifExists: boolean):
       hint: `DROP FEDERATED TABLE ${user.name} first.`,
     });
   }
+  const policy = engine.catalog.policies.list().find(({ silo }) => silo === name);
+  if (policy !== undefined) {
+    throw new CausewayError(SQLSTATE.objectInUse, `silo "${name}" has the policy "${policy.name}"`, {
+      hint: `DROP POLICY ${policy.name} first.`,
+    });
+  }
   await engine.silos.close(name);
+  engine.planner.forget(name);
   engine.catalog.silos.remove(name);
   engine.changed();
   return done('DROP SILO');

@@ -1,5 +1,7 @@
 /** TRAIN MODEL. */
 import type { BackendChoice } from '../../../operators/lstm/choose-backend.ts';
+import { siloPlans } from '../../../optimizer/fragments/silo-plans.ts';
+import { requireTrainingAllowed } from '../../../optimizer/policy/training.ts';
 import type { Train } from '../../plan/training.ts';
 import type { TrainModel } from '../../sql/statements/statement.ts';
 import { bindTrain } from '../../sql/train/bind-train.ts';
@@ -19,6 +21,7 @@ export async function bindTrainModel(statement: TrainModel, context: StatementCo
 export async function trainModel(statement: TrainModel, context: StatementContext): Promise<StatementResult> {
   const { engine, signal, onNotice } = context;
   const plan = await bindTrainModel(statement, context);
+  requireTrainingAllowed(siloPlans(plan.source), plan.privacy, await engine.planner.policies(signal));
   const stored = await train(engine, plan, {
     signal,
     onNotice,

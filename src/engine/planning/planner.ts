@@ -1,0 +1,101 @@
+/** The optimizer with its memory: statistics, speeds of sites, true row counts. One per engine, shared by all sessions. */
+import type { OptimizerContext } from '../../../optimizer/context.ts';
+import { CostModel, type StoredSite } from '../../../optimizer/cost/model.ts';
+import type { Objective } from '../../../optimizer/cost/objective.ts';
+import { MEDIATOR } from '../../../optimizer/physical.ts';
+import { type PlannedStatement, planStatement } from '../../../optimizer/plan-statement.ts';
+import { PolicyBook } from '../../../optimizer/policy/book.ts';
+import { type LoadedStatistics, StatisticsCache, type StoredStatistics } from '../../../optimizer/statistics/cache.ts';
+import type { EstimationInput } from '../../../optimizer/statistics/cardinality.ts';
+import { Feedback } from '../../../optimizer/statistics/feedback.ts';
+import { signature } from '../../../optimizer/statistics/signature.ts';
+import type { Catalog } from '../../catalog/catalog.ts';
+import type { RelationalNode } from '../../plan/nodes.ts';
+import { nodesOf } from '../../plan/traverse.ts';
+import type { FragmentReport } from '../execution/report.ts';
+import type { SiloPool } from '../silo-pool.ts';
+import { boundPolicies } from './policies.ts';
+
+export interface PlanRequest {
+  readonly plan: RelationalNode;
+  readonly context: OptimizerContext;
+  readonly objective: Objective;
+  readonly signal: AbortSignal;
+  /** False for rows that stay on their silo's side: policies are about what leaves. */
+  readonly leaves: boolean;
+  readonly role?: string;
+  /** Also price the alternatives. */
+  readonly explain?: boolean;
+}
+
+export interface Planned extends PlannedStatement {
+  /** Milliseconds that planning waited for the silos' statistics. */
+  readonly statisticsMs: number;
+  readonly estimation: EstimationInput;
+}
+
+export class Planner {
+  readonly statistics: StatisticsCache;
+  readonly model: CostModel;
+  readonly #feedback = new Feedback();
+  readonly #silos: SiloPool;
+  readonly #catalog: Pick<Catalog, 'policies'>;
+
+  constructor(silos: SiloPool, catalog: Catalog) {
+    this.#silos = silos;
+    this.#catalog = catalog;
+    this.statistics = new StatisticsCache(
+      async (silo, table, signal) => (await silos.open(silo)).silo.statistics(table, signal),
+      { store: catalog.learned<StoredStatistics>('statistics') },
+    );
+    this.model = new CostModel(
+      (site) => (site === MEDIATOR ? MEDIATOR : (catalog.silos.get(site)?.kind ?? site)),
+      catalog.learned<StoredSite>('speed'),
+    );
+  }
+
+  /**
+   * Plans a bound statement.
+   * @throws CausewayError CW001 when policies leave no plan
+   */
+  async plan({ plan, context, objective, signal, leaves, role, explain }: PlanRequest): Promise<Planned> {
+    const scans = [...nodesOf(plan)].filter((each) => each.kind === 'scan');
+    const loaded: LoadedStatistics = await this.statistics.load(scans, signal);
+    const policies = leaves ? await this.policies(signal, role) : new PolicyBook([]);
+    const estimation: EstimationInput = { statistics: loaded.of, feedback: this.#feedback };
+    const planned = planStatement(plan, { context, estimation, model: this.model, objective, policies }, explain);
+    return {
+      ...planned,
+      estimation,
+      statisticsMs: loaded.waited,
+      notices: [...loaded.notices, ...planned.notices],
+    };
+  }
+
+  /** All policies in force for a role. */
+  async policies(signal: AbortSignal, role?: string): Promise<PolicyBook> {
+    const stored = this.#catalog.policies.list();
+    return stored.length === 0
+      ? new PolicyBook([])
+      : new PolicyBook(await boundPolicies(stored, this.#silos, signal), role);
+  }
+
+  /** Learns the true rows and the speed from a fragment that ran to its end. */
+  observe({ physical, cost }: PlannedStatement, report: FragmentReport): void {
+    const fragment = physical.fragments.find(({ id }) => id === report.fragment);
+    const expected = cost.fragments.find((each) => each.fragment === report.fragment);
+    if (fragment === undefined || expected === undefined || report.keys !== undefined) return;
+    const reads = [...nodesOf(fragment.plan)];
+    if (!reads.some((each) => each.kind === 'memory-table'))
+      this.#feedback.observe(signature(fragment.plan), report.rows);
+    if (fragment.site === MEDIATOR) return;
+    const amounts = { ...expected.work, produced: report.rows, bytes: report.bytes };
+    this.model.observe(fragment.site, amounts, report.milliseconds / 1000);
+  }
+
+  /** Forgets a silo that was dropped. */
+  forget(silo: string): void {
+    this.statistics.forget(silo);
+    this.model.forget(silo);
+  }
+}

@@ -6,7 +6,7 @@ import type { RelationalNode } from '../../src/plan/nodes.ts';
 import { expressionsOf, hasSubquery, inputsOf, outerColumns } from '../../src/plan/traverse.ts';
 import type { CostModel } from '../cost/model.ts';
 import { nodeWork, resultWork, subtreeWork } from '../cost/node-work.ts';
-import { type Cost, compareCosts, inSequence, type Objective } from '../cost/objective.ts';
+import { type Cost, inSequence, leading, type Objective } from '../cost/objective.ts';
 import { type PerUnit, secondsFor } from '../cost/work.ts';
 import { MEDIATOR, type Site } from '../physical.ts';
 import type { Estimator } from '../statistics/cardinality.ts';
@@ -61,7 +61,16 @@ function bestCut(plan: RelationalNode, silo: Site, around: CutSurroundings): Cut
     cost = inSequence(cost, below.cost);
     raised.push(...below.raised);
   }
-  return whole !== undefined && compareCosts(whole.cost, cost, objective) <= 0 ? whole : { cost, raised };
+  return whole !== undefined && !worthRaising(whole.cost, cost, objective) ? whole : { cost, raised };
+}
+
+/**
+ * A silo's own engine answers in its own types, streams straight through and needs no memory of ours; estimates err. So a
+ * silo keeps what it can run unless the mediator is clearly better.
+ */
+function worthRaising(whole: Cost, raised: Cost, objective: Objective): boolean {
+  const margin = objective === 'time' ? 0.02 : 0;
+  return leading(whole, objective) > 1.5 * leading(raised, objective) + margin;
 }
 
 /** Only what does not depend on its surroundings may change its place alone. */

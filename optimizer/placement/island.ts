@@ -94,7 +94,8 @@ function assemble(leaves: readonly RelationalNode[], all: readonly Expression[],
     const predicate = conjunction(alone[i]!);
     return predicate === undefined ? leaf : node({ kind: 'filter', input: leaf, predicate, columns: leaf.columns });
   });
-  return { relations, conditions, above, output };
+  // Pruning may leave a join a column that nobody reads and nothing below makes.
+  return { relations, conditions, above, output: output.filter(({ id }) => owner.has(id)) };
 }
 
 /** The columns of a set of relations that anything outside the set reads. */

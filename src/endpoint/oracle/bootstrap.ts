@@ -2,7 +2,7 @@
  * SQL that turns a fresh PGlite into the catalog oracle.
  *
  * PostgreSQL calls its built-in functions by number, so replacing one has an effect only where the new body is a single
- * SQL expression that the planner inlines; anything longer stands in a function of schema `pg_causeway`.
+ * SQL expression that the planner inlines; anything longer stands in a function of its own, `causeway_…`.
  */
 
 /** SQLSTATE with which a function says that only the engine can answer it. */
@@ -47,19 +47,17 @@ UPDATE pg_database SET datname = '${DATABASE}' WHERE datname = 'postgres';
 CREATE ROLE ${READER_ROLE};
 REVOKE CREATE ON SCHEMA public FROM PUBLIC;
 REVOKE TEMPORARY, CREATE ON DATABASE ${DATABASE} FROM PUBLIC;
--- A name that tools do not list.
+-- Our own functions stand among PostgreSQL's: a schema more would show in every tool's tree.
 SET allow_system_table_mods = on;
-CREATE SCHEMA pg_causeway;
-GRANT USAGE ON SCHEMA pg_causeway TO PUBLIC;
 
-CREATE FUNCTION pg_causeway.control(action text, pid integer) RETURNS boolean LANGUAGE plpgsql VOLATILE AS $$
+CREATE FUNCTION pg_catalog.causeway_control(action text, pid integer) RETURNS boolean LANGUAGE plpgsql VOLATILE AS $$
 BEGIN RAISE NOTICE USING ERRCODE = '${CONTROL_NOTICE}', MESSAGE = action || ' ' || pid; RETURN true; END $$;
 
 -- One session's sleep must not hold up the others: the endpoint waits in its place.
-CREATE FUNCTION pg_causeway.sleep(seconds double precision) RETURNS void LANGUAGE plpgsql VOLATILE AS $$
+CREATE FUNCTION pg_catalog.causeway_sleep(seconds double precision) RETURNS void LANGUAGE plpgsql VOLATILE AS $$
 BEGIN RAISE NOTICE USING ERRCODE = '${CONTROL_NOTICE}', MESSAGE = 'sleep ' || seconds; END $$;
 
-CREATE FUNCTION pg_causeway.relation_rows(relation oid) RETURNS bigint LANGUAGE sql STABLE AS
+CREATE FUNCTION pg_catalog.causeway_relation_rows(relation oid) RETURNS bigint LANGUAGE sql STABLE AS
 $$ SELECT greatest(reltuples, 0)::bigint FROM pg_catalog.pg_class WHERE oid = relation $$;
 
 DO $$ DECLARE f regprocedure; BEGIN
@@ -73,11 +71,11 @@ DROP RULE pg_settings_u ON pg_catalog.pg_settings;
 CREATE OR REPLACE FUNCTION pg_catalog.pg_backend_pid() RETURNS integer LANGUAGE sql STABLE AS
   $$ SELECT coalesce(nullif(current_setting('causeway.pid', true), ''), '0')::integer $$;
 CREATE OR REPLACE FUNCTION pg_catalog.pg_cancel_backend(pid integer) RETURNS boolean LANGUAGE sql VOLATILE AS
-  $$ SELECT pg_causeway.control('cancel', $1) $$;
+  $$ SELECT pg_catalog.causeway_control('cancel', $1) $$;
 CREATE OR REPLACE FUNCTION pg_catalog.pg_terminate_backend(pid integer, timeout bigint DEFAULT 0) RETURNS boolean
-  LANGUAGE sql VOLATILE AS $$ SELECT pg_causeway.control('terminate', $1) $$;
+  LANGUAGE sql VOLATILE AS $$ SELECT pg_catalog.causeway_control('terminate', $1) $$;
 CREATE OR REPLACE FUNCTION pg_catalog.pg_sleep(seconds double precision) RETURNS void LANGUAGE sql VOLATILE AS
-  $$ SELECT pg_causeway.sleep($1) $$;
+  $$ SELECT pg_catalog.causeway_sleep($1) $$;
 CREATE OR REPLACE FUNCTION pg_catalog.version() RETURNS text LANGUAGE sql STABLE AS
   $$ SELECT 'PostgreSQL ' || current_setting('server_version') || ' (Causeway)' $$;
 -- The sessions of the endpoint, which it gives as JSON in a setting of its own.
@@ -96,7 +94,7 @@ CREATE OR REPLACE VIEW pg_catalog.pg_stat_activity AS
 DO $$ BEGIN
   EXECUTE 'CREATE OR REPLACE VIEW pg_catalog.pg_stat_all_tables AS '
     || replace(pg_get_viewdef('pg_catalog.pg_stat_all_tables'::regclass), 'pg_stat_get_live_tuples(c.oid)',
-      'pg_causeway.relation_rows(c.oid)');
+      'pg_catalog.causeway_relation_rows(c.oid)');
 END $$;
 RESET allow_system_table_mods;
 `;

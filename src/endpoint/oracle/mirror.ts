@@ -5,7 +5,7 @@ import type { CatalogSnapshot, ModelEntry, SchemaEntry, TableEntry } from '../ba
 import { ENGINE_ONLY, READER_ROLE } from './bootstrap.ts';
 
 /** Schemas that PostgreSQL has from the start, or the oracle for itself. */
-const BUILT_IN = new Set(['public', 'pg_catalog', 'information_schema', 'pg_causeway']);
+const BUILT_IN = new Set(['public', 'pg_catalog', 'information_schema']);
 const EMPTY: CatalogSnapshot = { schemas: [], models: [] };
 const ML = 'ml';
 

@@ -72,15 +72,21 @@ export async function bind(session: Session, message: BindMessage): Promise<void
       `bind message supplies ${message.parameters.length} parameters, but prepared statement "${message.statement}" requires ${expected}`,
     );
   }
-  const parameters = message.parameters.map((bytes, i) => {
-    if (bytes === null) return null;
-    if (formatOf(message.parameterFormats, i) === 'text') return decodeUtf8(bytes);
-    return decodeBinary(typeOfOid(prepared.parameterOids[i]!), bytes);
-  });
   checkResultFormats(prepared, message);
+  // The oracle reads the message itself: it knows every type.
+  const byOracle = (prepared.inner ?? prepared).by === 'oracle';
+  const parameters = byOracle ? [] : textParameters(prepared, message);
   const binding = { parameters, formats: message.resultFormats, tail: message.tail };
   session.portals.set(message.portal, new Portal(prepared, binding));
   bindComplete(session.sink.writer);
+}
+
+function textParameters(prepared: Prepared, { parameters, parameterFormats }: BindMessage): (string | null)[] {
+  return parameters.map((bytes, i) => {
+    if (bytes === null) return null;
+    if (formatOf(parameterFormats, i) === 'text') return decodeUtf8(bytes);
+    return decodeBinary(typeOfOid(prepared.parameterOids[i]!), bytes);
+  });
 }
 
 function checkResultFormats(prepared: Prepared, { resultFormats }: BindMessage): void {

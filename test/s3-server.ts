@@ -188,7 +188,12 @@ export async function startS3(options: S3TestOptions = {}): Promise<S3TestServer
   return Object.assign(self, { endpoint: `http://127.0.0.1:${(server.address() as AddressInfo).port}` });
 }
 
-const etag = (body: Buffer): string => `"${createHash('md5').update(body).digest('hex')}"`;
+const etags = new WeakMap<Buffer, string>();
+function etag(body: Buffer): string {
+  const known = etags.get(body) ?? `"${createHash('md5').update(body).digest('hex')}"`;
+  etags.set(body, known);
+  return known;
+}
 const escapeXml = (text: string): string => text.replace(/[<>&"]/g, (c) => `&#${c.charCodeAt(0)};`);
 const sha256 = (data: Buffer | string): string => createHash('sha256').update(data).digest('hex');
 const hmac = (key: Buffer | string, data: string): Buffer => createHmac('sha256', key).update(data).digest();

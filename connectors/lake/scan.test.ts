@@ -104,7 +104,7 @@ describe('a lake in a bucket', () => {
        WHERE row_group_id = 1 AND path_in_schema IN ('price', 'day')`,
     );
     // The tail with the footer, the chunks, and at most one small gap between two of them.
-    const needed = 32 * 1024 + (chunks.getRowsJson()[0]![0] as number);
+    const needed = 8 * 1024 + (chunks.getRowsJson()[0]![0] as number);
     expect(lake.traffic.bytes).toBeLessThan(needed + 16 * 1024);
     const before = lake.traffic.bytes;
     await rowsOf(lake, scanOf('big', ['price'], [where('day', '=', '2024-01-07')]), duck);

@@ -15,8 +15,10 @@ import { type DuckColumn, type DuckRow, duckColumns, duckRows, typedLiteral } fr
 import type { ByteRange } from '../stores/store.ts';
 import { keepRowGroups, metadataRange, TRAILER } from './footer.ts';
 
-/** Bytes read from the end of a file in the hope that the whole footer is among them. */
-const TAIL = 32 * 1024;
+/** Bytes read from the end of the first file, in the hope that the whole footer is among them. */
+const FIRST_TAIL = 8 * 1024;
+/** Footers of one table are alike: what the last one took, and a little more, is asked for next. */
+const NEXT_TAIL = 1.05;
 
 /** A top-level column of a file. */
 export interface FileColumn {
@@ -66,6 +68,7 @@ export class ParquetFiles {
   /** Kept as long as the entry of the cache it describes. */
   readonly #footers = new WeakMap<CachedObject, Footer>();
   #views = 0;
+  #tail = FIRST_TAIL;
 
   constructor(cache: ObjectCache) {
     this.#cache = cache;
@@ -74,7 +77,9 @@ export class ParquetFiles {
   /** The footers of `objects`, in their order; those not seen before are fetched in parallel and parsed together. */
   async footers(objects: readonly CachedObject[], signal: AbortSignal): Promise<Footer[]> {
     const unknown = objects.filter((object) => !this.#footers.has(object));
-    const ranges = await Promise.all(unknown.map((object) => this.#fetchMetadata(object, signal)));
+    const [first, ...others] = unknown;
+    const ranges = first === undefined ? [] : [await this.#fetchMetadata(first, signal)];
+    ranges.push(...(await Promise.all(others.map((object) => this.#fetchMetadata(object, signal)))));
     // Some hundred at a time: parquet_metadata answers with a row per column chunk.
     for (let i = 0; i < unknown.length; i += 256) {
       await this.#parse(unknown.slice(i, i + 256), ranges.slice(i, i + 256), signal);
@@ -84,10 +89,11 @@ export class ParquetFiles {
 
   async #fetchMetadata(object: CachedObject, signal: AbortSignal): Promise<ByteRange> {
     const { size, key } = object.info;
-    const tail = { start: Math.max(0, size - TAIL), end: size };
+    const tail = { start: Math.max(0, size - this.#tail), end: size };
     await object.fetch([tail], signal);
     const metadata = metadataRange(await object.bytes({ start: Math.max(0, size - TRAILER), end: size }), size, key);
     await object.fetch([metadata], signal);
+    this.#tail = Math.ceil((size - metadata.start) * NEXT_TAIL);
     return metadata;
   }
 

@@ -1,9 +1,11 @@
 /** Scalar functions that DuckDB calls back for: PostgreSQL's meaning in JavaScript, a row at a time. */
+
 import {
   ANY,
   DECIMAL,
   DOUBLE,
   type DuckDBConnection,
+  type DuckDBDataChunk,
   DuckDBDecimalValue,
   DuckDBIntervalValue,
   DuckDBListValue,
@@ -11,12 +13,14 @@ import {
   DuckDBTimestampValue,
   type DuckDBType,
   type DuckDBValue,
+  type DuckDBVector,
   FLOAT,
   INTERVAL,
   LIST,
   TIMESTAMP,
   VARCHAR,
 } from '@duckdb/node-api';
+import duckdb from '@duckdb/node-bindings';
 import { CausewayError, SQLSTATE } from '../src/plan/errors.ts';
 import { QUOTIENT } from './duckdb-types.ts';
 import { valueText } from './duckdb-values.ts';
@@ -125,6 +129,12 @@ const SCALARS: readonly Scalar[] = [
   { name: 'pg_jsonb', parameters: [VARCHAR], returns: VARCHAR, call: ([text]) => jsonbText(String(text)) },
 ];
 
+/** A column of the arguments; undefined for one that is the untyped NULL, which has no vector to read. */
+function vectorOf(input: DuckDBDataChunk, index: number): DuckDBVector | undefined {
+  const type = duckdb.vector_get_column_type(duckdb.data_chunk_get_vector(input.chunk, index));
+  return duckdb.get_type_id(type) === duckdb.Type.SQLNULL ? undefined : input.getColumnVector(index);
+}
+
 /** Registers the functions in the connection's instance. */
 export function registerScalars(connection: DuckDBConnection): void {
   for (const { name, parameters, varargs, returns, call, nulls } of SCALARS) {
@@ -136,9 +146,9 @@ export function registerScalars(connection: DuckDBConnection): void {
         returnType: returns,
         specialHandling: nulls === true,
         mainFunction: (_info, input, output) => {
-          const vectors = Array.from({ length: input.columnCount }, (_, index) => input.getColumnVector(index));
+          const vectors = Array.from({ length: input.columnCount }, (_, index) => vectorOf(input, index));
           for (let row = 0; row < input.rowCount; row++) {
-            const args = vectors.map((vector) => vector.getItem(row));
+            const args = vectors.map((vector) => vector?.getItem(row) ?? null);
             output.setItem(row, nulls !== true && args.includes(null) ? null : call(args));
           }
           output.flush();

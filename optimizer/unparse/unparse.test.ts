@@ -201,11 +201,11 @@ describe('the mediator', () => {
       },
     );
     expect(unparse(plan, mediatorDialect)).toBe(
-      `SELECT CASE WHEN 2 = 0 THEN error('division by zero') ELSE t1."id" // 2 END AS "half", ` +
+      `SELECT CASE WHEN 2 = 0 AND t1."id" IS NOT NULL THEN error('division by zero') ELSE t1."id" // 2 END AS "half", ` +
         `CAST(sum(t1."id") AS BIGINT) AS "n", ` +
         `pg_numeric_divide(sum(t1."id") FILTER (WHERE regexp_matches(t1."note", 'b', 's')), count(t1."id") FILTER (WHERE regexp_matches(t1."note", 'b', 's'))) AS "mean" ` +
         `FROM "orders" AS t1 WHERE (t1."note" LIKE 'a\\_%' ESCAPE '\\') ` +
-        `GROUP BY CASE WHEN 2 = 0 THEN error('division by zero') ELSE t1."id" // 2 END`,
+        `GROUP BY CASE WHEN 2 = 0 AND t1."id" IS NOT NULL THEN error('division by zero') ELSE t1."id" // 2 END`,
     );
   });
 

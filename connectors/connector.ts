@@ -5,6 +5,7 @@
  * what the silo can do. Unparsing, residual filters, limit safety, retries and training are the engine's work.
  */
 import type { RecordBatch } from 'apache-arrow';
+import type { RelationalNode } from '../src/plan/nodes.ts';
 import type { SqlType } from '../src/plan/types.ts';
 import type { Capabilities } from './capabilities.ts';
 
@@ -35,6 +36,8 @@ export type SiloOptions = Readonly<Record<string, string>>;
 export interface Silo extends AsyncDisposable {
   /** Identity of server + database + role: two silos with one context are one place, and may be joined inside. */
   readonly context: string;
+  /** Whose capabilities hold, where it is not the connector that opened the silo: the one behind an agent. */
+  readonly behind?: Connector;
   tables(signal: AbortSignal): Promise<readonly TableInfo[]>;
   /** What the silo's own catalog knows; never counts rows. Undefined when it knows nothing. */
   statistics(table: TableName, signal: AbortSignal): Promise<TableStatistics | undefined>;
@@ -113,6 +116,8 @@ export interface SqlFragment {
   readonly columns: readonly ResultColumn[];
   readonly parameters?: readonly (string | null)[];
   readonly split?: TableSplit;
+  /** The subtree that the text was written from: an agent judges and compiles it anew. */
+  readonly plan?: RelationalNode;
 }
 
 /** Columns of one table under simple filters, for silos that speak no SQL. */
@@ -124,6 +129,8 @@ export interface ScanFragment {
   /** All must hold. The silo may return more rows than match only where its capability says `superset`. */
   readonly filters: readonly ScanFilter[];
   readonly limit?: number;
+  /** As in SqlFragment. */
+  readonly plan?: RelationalNode;
 }
 
 export interface ScanFilter {

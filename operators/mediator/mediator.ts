@@ -16,9 +16,11 @@ import { CausewayError, canceled, SQLSTATE, throwIfAborted } from '../../src/pla
 
 const DATABASE = 'memory';
 
+/** All mediators of a process share its DuckDB, and so the names in it. */
+let nextSession = 1;
+
 export class Mediator implements AsyncDisposable {
   readonly #sessions = new Set<MediatorSession>();
-  #next = 1;
 
   /** Opens the process's DuckDB; `settings` count when nothing has opened it before. */
   static async open(settings: DuckDBSettings = {}): Promise<Mediator> {
@@ -28,7 +30,7 @@ export class Mediator implements AsyncDisposable {
 
   /** A place to work in for one statement. */
   async session(): Promise<MediatorSession> {
-    const schema = `statement_${process.pid}_${this.#next++}`;
+    const schema = `statement_${process.pid}_${nextSession++}`;
     const connection = await connectDuckDB();
     try {
       await connection.run(`CREATE SCHEMA ${DATABASE}.${schema}`);

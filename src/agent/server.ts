@@ -1,11 +1,6 @@
 /** The coordinator's listening end: HTTP/2 over TLS 1.3, client certificates, and the protocol's service on a hub. */
-import {
-  createSecureServer,
-  type Http2SecureServer,
-  type Http2ServerRequest,
-  type ServerHttp2Session,
-} from 'node:http2';
-import type { AddressInfo } from 'node:net';
+import { createSecureServer, type Http2SecureServer, type Http2ServerRequest } from 'node:http2';
+import type { AddressInfo, Socket } from 'node:net';
 import type { TLSSocket } from 'node:tls';
 import {
   Code,
@@ -44,11 +39,12 @@ const WINDOW_BYTES = 4 << 20;
 export class AgentServer implements AsyncDisposable {
   readonly port: number;
   readonly #server: Http2SecureServer;
-  readonly #sessions: Set<ServerHttp2Session>;
+  /** Connections, also those whose handshake is not over. */
+  readonly #sockets: Set<Socket>;
 
-  private constructor(server: Http2SecureServer, sessions: Set<ServerHttp2Session>) {
+  private constructor(server: Http2SecureServer, sockets: Set<Socket>) {
     this.#server = server;
-    this.#sessions = sessions;
+    this.#sockets = sockets;
     this.port = (server.address() as AddressInfo).port;
   }
 
@@ -79,12 +75,12 @@ export class AgentServer implements AsyncDisposable {
       },
       handler,
     );
-    const sessions = new Set<ServerHttp2Session>();
-    server.on('session', (session) => {
-      sessions.add(session);
-      session.setLocalWindowSize(WINDOW_BYTES);
-      session.on('close', () => sessions.delete(session));
+    const sockets = new Set<Socket>();
+    server.on('connection', (socket: Socket) => {
+      sockets.add(socket);
+      socket.on('close', () => sockets.delete(socket));
     });
+    server.on('session', (session) => session.setLocalWindowSize(WINDOW_BYTES));
     try {
       await new Promise<void>((resolve, reject) => {
         server.once('error', reject);
@@ -100,12 +96,12 @@ export class AgentServer implements AsyncDisposable {
         },
       );
     }
-    return new AgentServer(server, sessions);
+    return new AgentServer(server, sockets);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     const closed = new Promise<void>((resolve) => this.#server.close(() => resolve()));
-    for (const session of this.#sessions) session.destroy();
+    for (const socket of this.#sockets) socket.destroy();
     await closed;
   }
 }

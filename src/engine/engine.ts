@@ -3,6 +3,7 @@
  */
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
+import type { Connector } from '../../connectors/connector.ts';
 import { connectorOf } from '../../connectors/registry.ts';
 import { RoundJournal } from '../../operators/aggregate/rounds/journal.ts';
 import { Mediator } from '../../operators/mediator/mediator.ts';
@@ -12,7 +13,7 @@ import { CausewayError, SQLSTATE } from '../plan/errors.ts';
 import { Admission } from './execution/admission.ts';
 import { Planner } from './planning/planner.ts';
 import { Session } from './session.ts';
-import { SiloPool } from './silo-pool.ts';
+import { type LoadConnector, SiloPool } from './silo-pool.ts';
 import type { ModelMetrics } from './training/metrics.ts';
 import type { ModelSignature } from './training/signature.ts';
 
@@ -21,6 +22,8 @@ export interface EngineOptions {
   readonly directory: string;
   /** Memory of the mediator, all statements together: `2GB`. */
   readonly memoryLimit?: string;
+  /** Kinds of silos beside the built-in ones, by name: `agent`, when agents are awaited. */
+  readonly connectors?: Readonly<Record<string, Connector>>;
 }
 
 const MEDIATOR_STATEMENTS = 8;
@@ -30,7 +33,7 @@ export type StoredModel = ModelVersion<ModelSignature, ModelMetrics>;
 export class Engine implements AsyncDisposable {
   readonly catalog: Catalog<ModelSignature, ModelMetrics>;
   readonly silos: SiloPool;
-  readonly loadConnector = connectorOf;
+  readonly loadConnector: LoadConnector;
   /** Statements at work at the mediator at once: more would only take each other's memory. */
   readonly admission = new Admission(MEDIATOR_STATEMENTS);
   /** The rounds of running jobs, written ahead of every step. */
@@ -50,7 +53,9 @@ export class Engine implements AsyncDisposable {
     this.#journalFile = new DatabaseSync(join(catalog.directory, 'rounds.db'));
     this.#journalFile.exec('PRAGMA journal_mode = WAL; PRAGMA busy_timeout = 5000');
     this.journal = new RoundJournal(this.#journalFile);
-    this.silos = new SiloPool(catalog.silos, connectorOf);
+    const { connectors = {} } = options;
+    this.loadConnector = async (kind) => (Object.hasOwn(connectors, kind) ? connectors[kind]! : connectorOf(kind));
+    this.silos = new SiloPool(catalog.silos, this.loadConnector);
     this.planner = new Planner(this.silos, catalog);
   }
 

@@ -55,7 +55,7 @@ export class SiloPool implements AsyncDisposable {
     const connector = await this.#load(kind);
     try {
       const silo = await connector.connect(resolveReferences(options), signal);
-      return { name, connector, silo };
+      return { name, connector: silo.behind ?? connector, silo };
     } catch (thrown) {
       throw inSilo(name, thrown);
     }

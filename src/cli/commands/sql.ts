@@ -1,9 +1,9 @@
 /** `causeway sql`: statements from -c, from a file, from a pipe, or typed at a prompt. */
 import { readFileSync } from 'node:fs';
 import { type Command, Option } from 'commander';
-import { Engine } from '../../engine/engine.ts';
 import { FORMAT_NAMES, type FormatName } from '../format/formatter.ts';
 import { interruptSignal } from '../interrupt.ts';
+import { openEngine } from '../open-engine.ts';
 import { prompt } from '../prompt.ts';
 import { describeError } from '../report-error.ts';
 import { runScript } from '../run-script.ts';
@@ -13,6 +13,7 @@ interface SqlOptions {
   readonly file?: readonly string[];
   readonly dir: string;
   readonly format: FormatName;
+  readonly agentPort?: number;
 }
 
 export function sqlCommand(program: Command): void {
@@ -23,6 +24,7 @@ export function sqlCommand(program: Command): void {
     .option('-c, --command <sql>', 'run these statements; may be given more than once', collect)
     .option('-f, --file <file>', 'run the statements of a file; may be given more than once', collect)
     .option('--dir <dir>', 'the catalog directory', '.causeway')
+    .option('--agent-port <port>', 'await the agents of silos on this port while the statements run', Number)
     .addOption(new Option('--format <format>', 'how results are printed').choices(FORMAT_NAMES).default('table'))
     .action(run);
 }
@@ -30,8 +32,8 @@ export function sqlCommand(program: Command): void {
 async function run(options: SqlOptions): Promise<void> {
   const scripts = [...(options.file ?? []).map(readScript), ...(options.command ?? [])];
   try {
-    await using engine = await Engine.open({ directory: options.dir });
-    await using session = engine.openSession();
+    await using open = await openEngine({ directory: options.dir }, options.agentPort);
+    await using session = open.engine.openSession();
     if (scripts.length === 0 && process.stdin.isTTY) return await prompt(session, options.dir, options.format);
     if (scripts.length === 0) scripts.push(readFileSync(0, 'utf8'));
     const { signal } = interruptSignal();

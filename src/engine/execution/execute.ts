@@ -71,7 +71,7 @@ async function* straight(
 ): AsyncGenerator<RecordBatch> {
   const started = performance.now();
   const silo = await context.silo(root.site, signal);
-  const result = await runAt(silo, root.site, requestTo(root.request, columns), signal);
+  const result = await runAt(silo, root.site, requestTo(root.request, root.plan, columns), signal);
   if (result.kind === 'batches') {
     const { batches, total } = measure(result.batches);
     yield* batches;
@@ -165,7 +165,7 @@ async function bring(fragment: Fragment, { session, held, context, signal }: Gat
   const keys =
     exchange === undefined || type === undefined ? undefined : await collectKeys(exchange, type, session, signal);
   const requests =
-    exchange === undefined || keys === undefined ? [fragment.request] : withKeys(fragment, exchange, keys, context);
+    exchange === undefined || keys === undefined ? [fragment] : withKeys(fragment, exchange, keys, context);
   const result = await answers(silo, fragment, requests, signal);
   if (result.kind === 'relation' && result.release !== undefined) held.push(result.release);
   const measured = result.kind === 'batches' ? measure(result.batches) : undefined;
@@ -189,12 +189,16 @@ function withKeys(
   exchange: KeysExchange,
   keys: Parameters<typeof restrictedPlans>[2],
   context: ExecutionContext,
-): readonly Fragment['request'][] {
+): readonly Asked[] {
   const batch = context.optimizer.silos.get(fragment.site)?.capabilities.maxListLength ?? 1000;
-  return restrictedPlans(fragment, exchange, keys, batch).map((plan) =>
-    requestOf(plan, fragment.site, context.optimizer),
-  );
+  return restrictedPlans(fragment, exchange, keys, batch).map((plan) => ({
+    plan,
+    request: requestOf(plan, fragment.site, context.optimizer),
+  }));
 }
+
+/** A fragment's request with the subtree it was made from. */
+type Asked = Pick<Fragment, 'request' | 'plan'>;
 
 /**
  * One request answers as it is; several (batches of keys, which are disjoint) one after the other; none with no rows.
@@ -203,19 +207,19 @@ function withKeys(
 async function answers(
   silo: Silo,
   fragment: Fragment,
-  requests: readonly Fragment['request'][],
+  requests: readonly Asked[],
   signal: AbortSignal,
 ): Promise<FragmentResult> {
   const { columns, site } = fragment;
-  const ask = (request: Fragment['request']): Promise<FragmentResult> =>
-    runAt(silo, site, requestTo(request, columns), signal);
+  const ask = ({ plan, request }: Asked): Promise<FragmentResult> =>
+    runAt(silo, site, requestTo(request, plan, columns), signal);
   const [request, ...more] = requests;
   if (request === undefined) return { kind: 'batches', columns, batches: nothing() };
   const first = await ask(request);
   if (more.length === 0) return first;
   if (first.kind === 'relation') {
     await first.release?.();
-    return ask(fragment.request);
+    return ask(fragment);
   }
   const all = async function* (): AsyncGenerator<RecordBatch> {
     yield* first.batches;

@@ -3,9 +3,15 @@ import type { RecordBatch } from 'apache-arrow';
 import type { FragmentResult, Fragment as Request, ResultColumn, Silo } from '../../../connectors/connector.ts';
 import type { Fragment, Site } from '../../../optimizer/physical.ts';
 import { CausewayError, messageOf, SQLSTATE } from '../../plan/errors.ts';
+import type { RelationalNode } from '../../plan/nodes.ts';
 
-export function requestTo(request: Fragment['request'], columns: readonly ResultColumn[]): Request {
-  return request.kind === 'scan' ? request : { kind: 'sql', text: request.text, columns };
+/** @param plan the subtree that `request` was made from */
+export function requestTo(
+  request: Fragment['request'],
+  plan: RelationalNode,
+  columns: readonly ResultColumn[],
+): Request {
+  return request.kind === 'scan' ? { ...request, plan } : { kind: 'sql', text: request.text, columns, plan };
 }
 
 /** The silo's answer, with errors that name the silo: those of asking and those in the middle of the stream. */

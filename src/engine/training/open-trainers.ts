@@ -34,24 +34,43 @@ export class Trainers<T extends AsyncDisposable> implements AsyncDisposable {
   }
 }
 
-/**
- * @throws CausewayError 0A000 when the feature query mixes rows of different silos; whatever a silo answers, with its
- * name. When one silo fails the others are closed.
- */
-export async function openTrainers(
+/** Opens one silo's trainer on the rows of `query`. */
+export type OpenTrainer<T> = (
+  silo: string,
+  query: RelationalNode,
+  spec: LocalTrainerSpec,
+  signal: AbortSignal,
+) => Promise<T>;
+
+/** Trainers in this process, on rows that are streamed here. Throws as {@link openAll}. */
+export const openTrainers = (
   source: TrainerSource,
   stream: StreamRows,
   signal: AbortSignal,
   backend: BackendChoice,
-): Promise<Trainers<LocalTrainer>> {
+): Promise<Trainers<LocalTrainer>> => openAll(source, openLocally(stream, backend), signal);
+
+export const openLocally =
+  (stream: StreamRows, backend: BackendChoice): OpenTrainer<LocalTrainer> =>
+  (silo, query, spec, signal) =>
+    LocalTrainer.open({ ...spec, backend }, stream(silo, query, signal), signal);
+
+/**
+ * @throws CausewayError 0A000 when the feature query mixes rows of different silos; whatever a silo answers, with its
+ * name. When one silo fails the others are closed.
+ */
+export async function openAll<T extends AsyncDisposable>(
+  source: TrainerSource,
+  open: OpenTrainer<T>,
+  signal: AbortSignal,
+): Promise<Trainers<T>> {
   const plans = siloPlans(source.source);
   const failing = new AbortController();
   const either = AbortSignal.any([signal, failing.signal]);
   const opened = await Promise.allSettled(
-    [...plans].map(async ([silo, plan]): Promise<readonly [string, LocalTrainer]> => {
+    [...plans].map(async ([silo, plan]): Promise<readonly [string, T]> => {
       try {
-        const rows = stream(silo, featureQuery(plan, source), either);
-        return [silo, await LocalTrainer.open({ ...trainerSpec(silo, source), backend }, rows, either)];
+        return [silo, await open(silo, featureQuery(plan, source), trainerSpec(silo, source), either)];
       } catch (thrown) {
         failing.abort();
         throw inSilo(silo, thrown);

@@ -3,11 +3,12 @@
  * this interface is all that leaves a silo: counts, statistics, updates, sums of errors.
  */
 import type { Evaluation } from '../../../operators/lstm/evaluation.ts';
-import type { TrainerSummary } from '../../../operators/lstm/local-trainer.ts';
+import type { LocalTrainerSpec, TrainerSummary } from '../../../operators/lstm/local-trainer.ts';
 import type { FeatureStatistics, TrainedFeatures } from '../../../operators/lstm/statistics.ts';
 import type { TrainRequest, TrainResult } from '../../../operators/lstm/training-session.ts';
 import type { Part } from '../../../operators/lstm/windows.ts';
-import type { ModelSpec } from '../../plan/training.ts';
+import type { RelationalNode } from '../../plan/nodes.ts';
+import type { LocalTrainingSpec, ModelSpec, PrivacySpec } from '../../plan/training.ts';
 
 export interface SiloTrainer extends AsyncDisposable {
   readonly summary: TrainerSummary;
@@ -18,3 +19,24 @@ export interface SiloTrainer extends AsyncDisposable {
   trainRound(request: TrainRequest, signal: AbortSignal): Promise<TrainResult>;
   evaluate(weights: Float32Array, part: Part, signal: AbortSignal): Promise<Evaluation>;
 }
+
+/** A silo that trains by itself: behind an agent, its rows never come here. */
+export interface TrainsInside {
+  /** `query` gives the rows of the spec: time, entity if there is one, features, sorted by entity and time. */
+  openTrainer(
+    spec: LocalTrainerSpec,
+    query: RelationalNode,
+    run: TrainingRun,
+    signal: AbortSignal,
+  ): Promise<SiloTrainer>;
+}
+
+/** What an owner wants to know of the run a silo is asked to take part in. */
+export interface TrainingRun {
+  readonly statement: string;
+  readonly rounds: number;
+  readonly local: LocalTrainingSpec;
+  readonly privacy?: PrivacySpec;
+}
+
+export const trainsInside = (silo: object): silo is TrainsInside => 'openTrainer' in silo;

@@ -15,10 +15,10 @@ import type { Train } from '../../plan/training.ts';
 import type { Engine, StoredModel } from '../engine.ts';
 import type { Notice } from '../result.ts';
 import { type ModelMetrics, partMetrics, type RoundMetrics, type SiloMetrics } from './metrics.ts';
-import { openTrainers, type StreamRows, type Trainers } from './open-trainers.ts';
+import { type OpenTrainer, openAll, openLocally, type StreamRows, type Trainers } from './open-trainers.ts';
 import { participants, runPlan } from './rounds.ts';
 import type { ModelSignature } from './signature.ts';
-import type { SiloTrainer } from './silo-trainer.ts';
+import { type SiloTrainer, trainsInside } from './silo-trainer.ts';
 
 export interface TrainOptions {
   readonly signal: AbortSignal;
@@ -68,7 +68,7 @@ export async function train(engine: Engine, plan: Train, options: TrainOptions):
 async function runJob(engine: Engine, plan: Train, options: TrainOptions, job: number): Promise<StoredModel> {
   const { signal, onNotice, stream, backend } = options;
   const began = performance.now();
-  await using trainers = await openTrainers(plan, stream, signal, backend);
+  await using trainers = await openAll(plan, whereRowsAre(engine, plan, stream, backend), signal);
   const statistics = standardise(trainers, onNotice);
   const rounds: RoundMetrics[] = [];
   const speeds = new Map<string, number>();
@@ -103,6 +103,22 @@ async function runJob(engine: Engine, plan: Train, options: TrainOptions, job: n
   engine.catalog.egress.record(egressOf(plan, trainers, weights));
   noticeDefeats(metrics, onNotice);
   return stored;
+}
+
+/** Behind an agent training runs there; other silos' rows are trained on in this process. */
+function whereRowsAre(
+  engine: Engine,
+  plan: Train,
+  stream: StreamRows,
+  backend: BackendChoice,
+): OpenTrainer<SiloTrainer> {
+  const here = openLocally(stream, backend);
+  const { federation, local, privacy, text } = plan;
+  const run = { statement: text, rounds: federation.rounds, local, ...(privacy === undefined ? {} : { privacy }) };
+  return async (name, query, spec, signal) => {
+    const { silo } = await engine.silos.open(name);
+    return trainsInside(silo) ? silo.openTrainer(spec, query, run, signal) : here(name, query, spec, signal);
+  };
 }
 
 /** Reads a round driver to its end. */

@@ -1,0 +1,223 @@
+/** What the coordinator may ask an agent: descriptions, rows of a plan, and training. Everything is judged here again. */
+import { randomUUID } from 'node:crypto';
+import { type RecordBatch, RecordBatchStreamWriter } from 'apache-arrow';
+import type { TableName } from '../../connectors/connector.ts';
+import { LocalTrainer } from '../../operators/lstm/local-trainer.ts';
+import type { FeatureStatistics } from '../../operators/lstm/statistics.ts';
+import type { Engine } from '../engine/engine.ts';
+import { runPlan } from '../engine/run-plan.ts';
+import { Settings } from '../engine/settings.ts';
+import { CausewayError, SQLSTATE } from '../plan/errors.ts';
+import type { RelationalNode } from '../plan/nodes.ts';
+import type { Method } from './calls.ts';
+import type { EgressGate } from './egress-gate.ts';
+import type { EgressKind } from './egress-ledger.ts';
+import { type Job, type JobBook, type SignedJob, verifyJob } from './job.ts';
+import { fromJson } from './json.ts';
+import { type OwnerPolicy, requireOwnPlan } from './owner-policy.ts';
+import {
+  bytesOfWeights,
+  type EvaluateBody,
+  type OpenAnswer,
+  type OpenBody,
+  type RoundAnswer,
+  type RoundBody,
+  weightsOfBytes,
+} from './remote-trainer.ts';
+
+export interface Quotas {
+  /** Rows a job may read. */
+  readonly rows?: number;
+  /** Seconds a job may train, all rounds together. */
+  readonly seconds?: number;
+  /** Bytes of rows that one statement may take out. */
+  readonly rowBytes?: number;
+}
+
+export interface AgentServices {
+  readonly silo: string;
+  /** The kind of the silo's connector. */
+  readonly kind: string;
+  /** An engine whose one silo has the agent's name. */
+  readonly engine: Engine;
+  readonly policy: OwnerPolicy;
+  readonly gate: EgressGate;
+  readonly jobs: JobBook;
+  readonly quotas: Quotas;
+  readonly needsApproval: boolean;
+  readonly signingKey: Uint8Array;
+  readonly log: (event: string, details?: Record<string, unknown>) => void;
+}
+
+/** A job that is open here: its rows are read, and scaled once the federation's statistics are known. */
+interface OpenJob {
+  readonly job: Job;
+  readonly trainer: Promise<LocalTrainer>;
+  standardised: boolean;
+  seconds: number;
+}
+
+export class AgentMethods implements AsyncDisposable {
+  readonly #services: AgentServices;
+  readonly #open = new Map<string, OpenJob>();
+  readonly #closing = new AbortController();
+
+  constructor(services: AgentServices) {
+    this.#services = services;
+  }
+
+  readonly methods: Readonly<Record<string, Method>> = {
+    describe: async () => this.#catalog({ kind: this.#services.kind }),
+    tables: async (_, { signal }) => this.#catalog(await (await this.#silo()).tables(signal)),
+    statistics: async (table, { signal }) =>
+      this.#catalog((await (await this.#silo()).statistics(table as TableName, signal)) ?? null),
+    rows: async (body, { sendRows, signal }) => {
+      const { engine, gate, log, policy, quotas, silo } = this.#services;
+      const plan = fromJson(body as string) as RelationalNode;
+      requireOwnPlan(plan, silo);
+      policy.requireRows(plan);
+      const purpose = `query-${randomUUID()}`;
+      gate.allow(purpose, { rows: quotas.rowBytes ?? Number.MAX_SAFE_INTEGER });
+      try {
+        const { batches } = await runPlan(plan, { engine, settings: new Settings(), signal, memory: nothingElse });
+        await sendRows(encoded(batches), purpose);
+        log('rows sent', { purpose });
+        return { body: null, purpose, kind: 'catalog' };
+      } finally {
+        gate.forget(purpose);
+      }
+    },
+    'train.open': async (body, { signal }) => {
+      const open = this.#admit((body as OpenBody).job);
+      const trainer = await abortable(open.trainer, signal);
+      const answer: OpenAnswer = { summary: trainer.summary, statistics: trainer.statistics() };
+      return answerOf(open.job, answer, 'statistics');
+    },
+    'train.round': async (body, { payloads, signal }) => {
+      const { job: signed, request, statistics } = body as RoundBody;
+      const open = this.#admit(signed);
+      const trainer = await this.#scaled(open, statistics, signal);
+      this.#requireTime(open);
+      const weights = weightsOfBytes(payloads[0]);
+      const { weights: trained, ...rest } = await trainer.trainRound({ ...request, weights }, signal);
+      open.seconds += rest.seconds;
+      this.#services.log('round trained', { job: open.job.id, round: request.round, seconds: rest.seconds });
+      const answer: RoundAnswer = rest;
+      return { ...answerOf(open.job, answer, 'updates'), payloads: [bytesOfWeights(trained)] };
+    },
+    'train.evaluate': async (body, { payloads, signal }) => {
+      const { job: signed, part, statistics } = body as EvaluateBody;
+      const open = this.#admit(signed);
+      const trainer = await this.#scaled(open, statistics, signal);
+      return answerOf(open.job, await trainer.evaluate(weightsOfBytes(payloads[0]), part, signal), 'statistics');
+    },
+    'train.end': async (body) => {
+      const { gate, jobs, signingKey, silo } = this.#services;
+      const job = verifyJob((body as OpenBody).job, silo, signingKey);
+      const open = this.#open.get(job.id);
+      this.#open.delete(job.id);
+      jobs.end(job.id);
+      gate.forget(job.id);
+      await (await open?.trainer.catch(() => undefined))?.[Symbol.asyncDispose]();
+      return { body: null, purpose: job.id, kind: 'catalog' };
+    },
+  };
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#closing.abort();
+    const trainers = await Promise.allSettled([...this.#open.values()].map(({ trainer }) => trainer));
+    for (const each of trainers) if (each.status === 'fulfilled') await each.value[Symbol.asyncDispose]();
+  }
+
+  /** Verifies the job and reads its rows, once; a job that is open here is only verified. */
+  #admit(signed: SignedJob): OpenJob {
+    const { gate, jobs, log, needsApproval, policy, signingKey, silo } = this.#services;
+    const job = verifyJob(signed, silo, signingKey);
+    const known = this.#open.get(job.id);
+    if (known !== undefined) return known;
+    requireOwnPlan(job.query, silo);
+    policy.requireUpdates(job.query, job.run.privacy);
+    jobs.admit(job, needsApproval);
+    gate.allow(job.id, job.manifest);
+    log('job accepted', { job: job.id, statement: job.run.statement });
+    const open: OpenJob = { job, trainer: this.#read(job), standardised: false, seconds: 0 };
+    this.#open.set(job.id, open);
+    open.trainer.catch(() => this.#open.delete(job.id));
+    return open;
+  }
+
+  async #read({ query, spec }: Job): Promise<LocalTrainer> {
+    const { engine, quotas, silo } = this.#services;
+    const { signal } = this.#closing;
+    const { batches } = await runPlan(query, { engine, settings: new Settings(), signal, memory: nothingElse });
+    return LocalTrainer.open({ ...spec, silo }, within(batches, quotas.rows, silo), signal);
+  }
+
+  async #scaled(open: OpenJob, merged: FeatureStatistics, signal: AbortSignal): Promise<LocalTrainer> {
+    const trainer = await abortable(open.trainer, signal);
+    if (!open.standardised) {
+      open.standardised = true;
+      trainer.standardise(merged);
+    }
+    return trainer;
+  }
+
+  #requireTime({ job, seconds }: OpenJob): void {
+    const { quotas, silo } = this.#services;
+    if (quotas.seconds === undefined || seconds < quotas.seconds) return;
+    throw new CausewayError(
+      SQLSTATE.policyViolation,
+      `silo ${silo} has trained ${Math.round(seconds)} s for ${job.id}`,
+      {
+        silo,
+        hint: `Its owner's quota is ${quotas.seconds} s per job.`,
+      },
+    );
+  }
+
+  async #silo() {
+    return (await this.#services.engine.silos.open(this.#services.silo)).silo;
+  }
+
+  #catalog(body: unknown) {
+    return { body, purpose: 'catalog', kind: 'catalog' as const };
+  }
+}
+
+const answerOf = (job: Job, body: unknown, kind: EgressKind) => ({ body, purpose: job.id, kind });
+
+/** Every batch as an Arrow IPC stream of its own. */
+async function* encoded(batches: AsyncIterable<RecordBatch>): AsyncGenerator<Uint8Array> {
+  for await (const batch of batches) yield RecordBatchStreamWriter.writeAll([batch]).toUint8Array(true);
+}
+
+async function* within(
+  batches: AsyncIterable<RecordBatch>,
+  most: number | undefined,
+  silo: string,
+): AsyncGenerator<RecordBatch> {
+  let rows = 0;
+  for await (const batch of batches) {
+    rows += batch.numRows;
+    if (most !== undefined && rows > most) {
+      throw new CausewayError(SQLSTATE.policyViolation, `silo ${silo} lets a job read ${most} rows at most`, {
+        silo,
+        hint: 'Add a WHERE to the training query, or ask the owner for a larger quota.',
+      });
+    }
+    yield batch;
+  }
+}
+
+/** Waits for what goes on whoever waits for it. */
+function abortable<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
+  signal.throwIfAborted();
+  const { promise: aborted, reject } = Promise.withResolvers<never>();
+  const abort = (): void => reject(signal.reason);
+  signal.addEventListener('abort', abort, { once: true });
+  return Promise.race([promise, aborted]).finally(() => signal.removeEventListener('abort', abort));
+}
+
+function nothingElse(name: string): never {
+  throw new CausewayError(SQLSTATE.featureNotSupported, `an agent has no memory table "${name}"`);
+}

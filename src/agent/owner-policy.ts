@@ -1,0 +1,112 @@
+/** What the silo's owner lets leave, judged at the agent from the plan itself, whatever the coordinator has decided. */
+import { readFileSync } from 'node:fs';
+import { PolicyBook, TO_MEDIATOR, validatePolicy } from '../../optimizer/policy/book.ts';
+import { assertLawful } from '../../optimizer/policy/check.ts';
+import { CausewayError, messageOf, SQLSTATE } from '../plan/errors.ts';
+import type { RelationalNode, Scan } from '../plan/nodes.ts';
+import type { Policy } from '../plan/policy.ts';
+import type { PrivacySpec } from '../plan/training.ts';
+import { nodesOf } from '../plan/traverse.ts';
+import { splitStatements } from '../sql/lexer.ts';
+import { parseStatement } from '../sql/statements/parse.ts';
+
+export class OwnerPolicy {
+  readonly #silo: string;
+  readonly #book: PolicyBook;
+
+  constructor(silo: string, policies: readonly Policy[]) {
+    this.#silo = silo;
+    this.#book = new PolicyBook(policies);
+  }
+
+  /**
+   * Reads `policy.sql`: CREATE POLICY statements about this silo's tables.
+   * @throws CausewayError with the place in the file for what does not parse, is about another silo, or contradicts itself.
+   */
+  static load(silo: string, path: string): OwnerPolicy {
+    const policies: Policy[] = [];
+    for (const { text, position } of splitStatements(readPolicies(path))) {
+      const statement = parseStatement(text, position);
+      if (statement.kind !== 'create-policy') {
+        throw new CausewayError(SQLSTATE.syntaxError, `${path} holds a statement that is no CREATE POLICY`, {
+          position,
+        });
+      }
+      const { allow, name, role, table, to, where } = statement;
+      if (statement.silo.value !== silo) {
+        throw new CausewayError(
+          SQLSTATE.undefinedObject,
+          `policy "${name.value}" is about silo "${statement.silo.value}", this agent stands beside "${silo}"`,
+          { position, hint: `Write ON ${silo}.${table.value}.` },
+        );
+      }
+      const policy: Policy = {
+        name: name.value,
+        silo,
+        table: table.value,
+        allow,
+        to,
+        ...(where === undefined ? {} : { where: where.value }),
+        ...(role === undefined ? {} : { role: role.value }),
+      };
+      validatePolicy(policy, allow.kind === 'rows' ? allow.columns : [], policies);
+      policies.push(policy);
+    }
+    return new OwnerPolicy(silo, policies);
+  }
+
+  /** @throws CausewayError CW001 naming the columns when the plan's rows may not leave. */
+  requireRows(plan: RelationalNode): void {
+    assertLawful(plan, TO_MEDIATOR, this.#book);
+  }
+
+  /** @throws CausewayError CW001 naming the table when updates trained on it may not leave. */
+  requireUpdates(plan: RelationalNode, privacy: PrivacySpec | undefined): void {
+    for (const scan of this.#scans(plan)) {
+      if (!this.#book.guards(this.#silo) || this.#book.updates(scan, privacy) !== undefined) continue;
+      throw new CausewayError(
+        SQLSTATE.policyViolation,
+        `silo ${this.#silo}: no policy lets updates of a model trained on ${scan.table} leave`,
+        {
+          silo: this.#silo,
+          hint: 'Its owner allows them with CREATE POLICY … ALLOW UPDATES, perhaps for PRIVACY (secure => true).',
+        },
+      );
+    }
+  }
+
+  *#scans(plan: RelationalNode): Generator<Scan> {
+    for (const each of nodesOf(plan)) if (each.kind === 'scan') yield each;
+  }
+}
+
+function readPolicies(path: string): string {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch (cause) {
+    throw new CausewayError(SQLSTATE.undefinedFile, `the policy file cannot be read: ${messageOf(cause)}`, {
+      hint: 'Correct "policy" in the agent’s configuration.',
+    });
+  }
+}
+
+/** Nodes that could reach beyond the silo's own tables, or run text that nobody has judged. */
+const FOREIGN = new Set(['native-query', 'mediator-query', 'memory-table']);
+
+/**
+ * A plan may read tables of this silo only.
+ * @throws CausewayError 42501 for a plan that holds anything but relational operators over tables.
+ */
+export function requireOwnPlan(plan: RelationalNode, silo: string): void {
+  for (const each of nodesOf(plan)) {
+    if (!FOREIGN.has(each.kind) && !(each.kind === 'scan' && each.silo !== silo)) continue;
+    throw new CausewayError(
+      SQLSTATE.insufficientPrivilege,
+      `silo ${silo} refuses a plan with ${each.kind} of another place`,
+      {
+        silo,
+        hint: `CREATE SILO ${silo} under the name it enrolled with; native queries do not pass through agents.`,
+      },
+    );
+  }
+}

@@ -1,0 +1,101 @@
+/** A silo behind an agent, as the coordinator's engine sees it: plans go there, rows and updates come back. */
+import { randomUUID } from 'node:crypto';
+import { type RecordBatch, RecordBatchReader } from 'apache-arrow';
+import type {
+  Connector,
+  Fragment,
+  FragmentResult,
+  Silo,
+  TableInfo,
+  TableName,
+  TableStatistics,
+} from '../../connectors/connector.ts';
+import { checkOptions } from '../../connectors/options.ts';
+import { connectorOf } from '../../connectors/registry.ts';
+import type { LocalTrainerSpec } from '../../operators/lstm/local-trainer.ts';
+import type { SiloTrainer, TrainingRun, TrainsInside } from '../engine/training/silo-trainer.ts';
+import { CausewayError, SQLSTATE } from '../plan/errors.ts';
+import type { RelationalNode } from '../plan/nodes.ts';
+import type { Authority } from './authority.ts';
+import type { Hub } from './hub.ts';
+import { newJob, signJob } from './job.ts';
+import { toJson } from './json.ts';
+import { RemoteTrainer } from './remote-trainer.ts';
+
+/** What an agent says of the silo it stands beside. */
+export interface SiloDescription {
+  /** The kind of its connector. */
+  readonly kind: string;
+}
+
+/** `CREATE SILO berlin USING agent OPTIONS (name 'berlin')`: the silo whose agent enrolled under that name. */
+export function agentConnector(hub: Hub, authority: Authority): Connector {
+  const connector: Connector = {
+    kind: 'agent',
+    options: [{ name: 'name', description: 'the name under which the agent enrolled', required: true }],
+    // Until the silo is open; then those of the connector behind the agent hold.
+    capabilities: { language: 'scan', operations: {}, functions: {}, aggregates: {}, types: [] },
+    async connect(options, signal) {
+      checkOptions(connector, options);
+      const name = options.name!;
+      const { body } = await hub.call(name, { id: randomUUID(), method: 'describe', body: null }, signal);
+      return new RemoteSilo(name, await connectorOf((body as SiloDescription).kind), hub, authority);
+    },
+  };
+  return connector;
+}
+
+class RemoteSilo implements Silo, TrainsInside {
+  readonly context: string;
+  readonly behind: Connector;
+  readonly #name: string;
+  readonly #hub: Hub;
+  readonly #authority: Authority;
+
+  constructor(name: string, behind: Connector, hub: Hub, authority: Authority) {
+    this.context = `agent:${name}`;
+    this.behind = behind;
+    this.#name = name;
+    this.#hub = hub;
+    this.#authority = authority;
+  }
+
+  async tables(signal: AbortSignal): Promise<readonly TableInfo[]> {
+    return (await this.#call('tables', null, signal)) as readonly TableInfo[];
+  }
+
+  async statistics(table: TableName, signal: AbortSignal): Promise<TableStatistics | undefined> {
+    return ((await this.#call('statistics', table, signal)) ?? undefined) as TableStatistics | undefined;
+  }
+
+  async run(fragment: Fragment, signal: AbortSignal): Promise<FragmentResult> {
+    if (fragment.plan === undefined) {
+      throw new CausewayError(SQLSTATE.featureNotSupported, 'an agent runs plans only, no text', { silo: this.#name });
+    }
+    const id = `query-${randomUUID()}`;
+    const rows = this.#hub.rows(this.#name, { id, method: 'rows', body: toJson(fragment.plan) }, signal);
+    return { kind: 'batches', columns: fragment.columns, batches: decoded(rows) };
+  }
+
+  openTrainer(
+    spec: LocalTrainerSpec,
+    query: RelationalNode,
+    run: TrainingRun,
+    signal: AbortSignal,
+  ): Promise<SiloTrainer> {
+    const job = newJob(this.#name, spec, query, run);
+    const signed = signJob(job, (message) => this.#authority.sign(message));
+    return RemoteTrainer.open(this.#hub, job, signed, signal);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {}
+
+  async #call(method: string, body: unknown, signal: AbortSignal): Promise<unknown> {
+    return (await this.#hub.call(this.#name, { id: randomUUID(), method, body }, signal)).body;
+  }
+}
+
+/** Every chunk is a whole Arrow IPC stream. */
+async function* decoded(chunks: AsyncIterable<Uint8Array>): AsyncGenerator<RecordBatch> {
+  for await (const chunk of chunks) yield* RecordBatchReader.from(chunk);
+}

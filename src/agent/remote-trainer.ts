@@ -1,0 +1,110 @@
+/** The coordinator's view of a silo that trains behind its agent: every call is one call of the agent. */
+import type { Evaluation } from '../../operators/lstm/evaluation.ts';
+import type { TrainerSummary } from '../../operators/lstm/local-trainer.ts';
+import { type FeatureStatistics, type TrainedFeatures, trainedFeatures } from '../../operators/lstm/statistics.ts';
+import type { TrainRequest, TrainResult } from '../../operators/lstm/training-session.ts';
+import type { Part } from '../../operators/lstm/windows.ts';
+import type { SiloTrainer } from '../engine/training/silo-trainer.ts';
+import { CausewayError, SQLSTATE } from '../plan/errors.ts';
+import type { ModelSpec } from '../plan/training.ts';
+import type { Hub } from './hub.ts';
+import type { Job, SignedJob } from './job.ts';
+
+/** Bodies of the agent's training methods. Each says the whole job, so that an agent that was restarted can go on. */
+export interface OpenBody {
+  readonly job: SignedJob;
+}
+export interface RoundBody extends OpenBody {
+  readonly statistics: FeatureStatistics;
+  readonly request: Omit<TrainRequest, 'weights'>;
+}
+export interface EvaluateBody extends OpenBody {
+  readonly statistics: FeatureStatistics;
+  readonly part: Part;
+}
+
+/** Answers of the agent's training methods; weights are payloads. */
+export interface OpenAnswer {
+  readonly summary: TrainerSummary;
+  readonly statistics: FeatureStatistics;
+}
+export type RoundAnswer = Omit<TrainResult, 'weights'>;
+
+export const bytesOfWeights = (weights: Float32Array): Uint8Array =>
+  new Uint8Array(weights.buffer, weights.byteOffset, weights.byteLength);
+
+/** @throws CausewayError XX001 when the bytes are no whole number of weights. */
+export function weightsOfBytes(bytes: Uint8Array | undefined): Float32Array {
+  if (bytes !== undefined && bytes.length % 4 === 0) return new Float32Array(Uint8Array.from(bytes).buffer);
+  throw new CausewayError(SQLSTATE.dataCorrupted, `${bytes?.length ?? 'no'} bytes are no weights`);
+}
+
+export class RemoteTrainer implements SiloTrainer {
+  readonly summary: TrainerSummary;
+  readonly #hub: Hub;
+  readonly #job: Job;
+  readonly #signed: SignedJob;
+  readonly #own: FeatureStatistics;
+  #merged: FeatureStatistics | undefined;
+  #features: TrainedFeatures | undefined;
+  #evaluations = 0;
+
+  private constructor(hub: Hub, job: Job, signed: SignedJob, { summary, statistics }: OpenAnswer) {
+    this.#hub = hub;
+    this.#job = job;
+    this.#signed = signed;
+    this.summary = summary;
+    this.#own = statistics;
+  }
+
+  /** Has the agent check the job and read its rows. @throws CausewayError whatever the agent or its owner refuses. */
+  static async open(hub: Hub, job: Job, signed: SignedJob, signal: AbortSignal): Promise<RemoteTrainer> {
+    const body: OpenBody = { job: signed };
+    const answer = await hub.call(job.silo, { id: `${job.id}/open`, method: 'train.open', body }, signal);
+    return new RemoteTrainer(hub, job, signed, answer.body as OpenAnswer);
+  }
+
+  get model(): ModelSpec {
+    const { features } = this.#standardised();
+    return { ...this.#job.spec.model, inputs: features.kept.length };
+  }
+
+  statistics(): FeatureStatistics {
+    return this.#own;
+  }
+
+  standardise(merged: FeatureStatistics): TrainedFeatures {
+    this.#merged = merged;
+    this.#features = trainedFeatures(this.#job.spec.features, this.#job.spec.targets, merged);
+    return this.#features;
+  }
+
+  async trainRound({ weights, ...request }: TrainRequest, signal: AbortSignal): Promise<TrainResult> {
+    const body: RoundBody = { job: this.#signed, statistics: this.#standardised().merged, request };
+    const id = `${this.#job.id}/round/${request.round}`;
+    const payloads = [bytesOfWeights(weights)];
+    const answer = await this.#hub.call(this.#job.silo, { id, method: 'train.round', body, payloads }, signal);
+    return { ...(answer.body as RoundAnswer), weights: weightsOfBytes(answer.payloads[0]) };
+  }
+
+  async evaluate(weights: Float32Array, part: Part, signal: AbortSignal): Promise<Evaluation> {
+    const body: EvaluateBody = { job: this.#signed, statistics: this.#standardised().merged, part };
+    const id = `${this.#job.id}/evaluate/${++this.#evaluations}`;
+    const payloads = [bytesOfWeights(weights)];
+    return (await this.#hub.call(this.#job.silo, { id, method: 'train.evaluate', body, payloads }, signal))
+      .body as Evaluation;
+  }
+
+  /** Tells the agent that the job is over; an agent that is away learns it from the job's expiry. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    if (!this.#hub.connected.includes(this.#job.silo)) return;
+    const call = { id: `${this.#job.id}/end`, method: 'train.end', body: { job: this.#signed } };
+    await this.#hub.call(this.#job.silo, call, AbortSignal.timeout(5000)).catch(() => undefined);
+  }
+
+  #standardised(): { features: TrainedFeatures; merged: FeatureStatistics } {
+    const [features, merged] = [this.#features, this.#merged];
+    if (features !== undefined && merged !== undefined) return { features, merged };
+    throw new CausewayError(SQLSTATE.objectNotInPrerequisiteState, 'the rows are not scaled yet');
+  }
+}

@@ -1,0 +1,207 @@
+/** SQL over silos behind agents: the same answers and the same model as with the silos in one process. */
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest';
+import { AgentCoordinator } from '../../src/agent/coordinator.ts';
+import { auditLedger, EgressLedger } from '../../src/agent/egress-ledger.ts';
+import { loadIdentity } from '../../src/agent/identity.ts';
+import { JobBook } from '../../src/agent/job.ts';
+import { agentState, runAgent } from '../../src/agent/run-agent.ts';
+import { openState } from '../../src/agent/state-file.ts';
+import { Engine } from '../../src/engine/engine.ts';
+import type { Notice } from '../../src/engine/result.ts';
+import type { Session } from '../../src/engine/session.ts';
+import { type Federation, openFederation, run } from '../support/federation.ts';
+
+const SILOS = ['berlin', 'oslo', 'paris'] as const;
+type Silo = (typeof SILOS)[number];
+
+const TRAIN = `TRAIN OR REPLACE MODEL load PREDICT load FORECAST BY ts PER meter WINDOW 12 HORIZON 1
+  USING lstm (hidden => 8, batch => 32, season => 24, learning_rate => 1e-2)
+  FEDERATE fedavg (rounds => 3, min_silos => 2) AS SELECT ts, meter, load FROM readings`;
+
+interface Running {
+  readonly ended: Promise<unknown>;
+  readonly stop: () => Promise<void>;
+}
+
+let federation: Federation;
+let coordinator: AgentCoordinator;
+let engine: Engine;
+let session: Session;
+const agents = new Map<Silo, Running>();
+
+const directoryOf = (silo: Silo): string => join(federation.directory, `agent-${silo}`);
+
+function start(silo: Silo, over: Partial<Parameters<typeof runAgent>[0]> = {}): Running {
+  const connectors = {
+    berlin: { connector: 'postgres', options: { url: federation.postgresUrl } },
+    oslo: { connector: 'files', options: { path: join(federation.directory, 'oslo') } },
+    paris: { connector: 'duckdb', options: { path: join(federation.directory, 'paris.duckdb') } },
+  };
+  const stopping = new AbortController();
+  const config = {
+    silo,
+    coordinator: `127.0.0.1:${coordinator.port}`,
+    directory: directoryOf(silo),
+    approval: 'automatic' as const,
+    quotas: {},
+    ...connectors[silo],
+    ...over,
+  };
+  const known = loadIdentity(config.directory) !== undefined;
+  const code = known ? {} : { code: coordinator.office.registry.newCode(silo) };
+  const ended = runAgent(config, { ...code, version: 'test', log: () => {} }, stopping.signal).catch(
+    (thrown) => thrown,
+  );
+  const stop = async (): Promise<void> => {
+    stopping.abort();
+    await ended;
+  };
+  const running = { ended, stop };
+  agents.set(silo, running);
+  return running;
+}
+
+async function restart(silo: Silo, over: Partial<Parameters<typeof runAgent>[0]> = {}): Promise<void> {
+  await agents.get(silo)?.stop();
+  start(silo, over);
+  while (!coordinator.hub.connected.includes(silo)) await new Promise((resolve) => setTimeout(resolve, 10));
+}
+
+beforeAll(async () => {
+  federation = await openFederation(inject('postgres'));
+  const directory = join(federation.directory, 'coordinator');
+  coordinator = await AgentCoordinator.open({ directory, host: '127.0.0.1', port: 0, absenceMs: 15_000 });
+  for (const silo of SILOS) start(silo);
+  engine = await Engine.open({ directory, connectors: { agent: coordinator.connector } });
+  session = engine.openSession();
+  await run(
+    session,
+    `${SILOS.map((silo) => `CREATE SILO ${silo} USING agent OPTIONS (name '${silo}')`).join('; ')};
+     CREATE FEDERATED TABLE readings AS ${SILOS.map((silo) => `${silo}.readings`).join(', ')}`,
+  );
+});
+
+afterAll(async () => {
+  await engine[Symbol.asyncDispose]();
+  for (const { stop } of agents.values()) await stop();
+  await coordinator[Symbol.asyncDispose]();
+  await federation[Symbol.asyncDispose]();
+});
+
+const sql = (text: string, notices?: Notice[]) =>
+  run(session, text, notices === undefined ? {} : { onNotice: (notice) => notices.push(notice) });
+
+test('SELECT through agents gives the rows of SELECT without them', async () => {
+  const queries = [
+    'SELECT silo, count(*), round(sum(load)::numeric, 6) FROM readings GROUP BY silo ORDER BY silo',
+    `SELECT b.ts, b.load, p.load FROM berlin.readings b JOIN paris.readings p USING (ts, meter)
+     WHERE b.meter = 2 AND b.ts < '2024-01-01 05:00' ORDER BY b.ts`,
+    `SELECT ts, meter FROM oslo.readings WHERE load > 76 ORDER BY ts, meter LIMIT 5`,
+  ];
+  const behind = [];
+  for (const query of queries) behind.push(await sql(query));
+  const direct = [];
+  for (const query of queries) direct.push(await run(federation.session, query));
+  expect(behind).toEqual(direct);
+  expect(behind[0]).toHaveLength(3);
+});
+
+test('TRAIN through agents gives the same weights bit for bit, and no row leaves', async () => {
+  await sql(TRAIN);
+  const trained = engine.catalog.models.get('load')!;
+  const weights = engine.catalog.models.weights(trained);
+  await run(federation.session, TRAIN);
+  const local = federation.engine.catalog.models;
+  const expected = local.weights(local.get('load')!);
+  expect(Buffer.from(weights).equals(Buffer.from(expected))).toBe(true);
+  for (const silo of SILOS) {
+    const db = openState(agentState(directoryOf(silo)));
+    const lines = new EgressLedger(db).lines();
+    db.close();
+    const job = lines.filter(({ purpose }) => purpose.startsWith('train-'));
+    expect(new Set(job.map(({ kind }) => kind))).toEqual(new Set(['statistics', 'updates', 'catalog']));
+    expect(job.filter(({ kind }) => kind === 'updates')).toHaveLength(3);
+    const { signingKey } = loadIdentity(directoryOf(silo))!;
+    expect(auditLedger(lines, signingKey, coordinator.office.ledger.lines(silo)).faults).toEqual([]);
+  }
+});
+
+test('an agent that is killed in the middle of a run comes back, and the weights are the same', async () => {
+  await sql(TRAIN);
+  const expected = engine.catalog.models.weights(engine.catalog.models.get('load')!);
+  let killed: Promise<void> | undefined;
+  await run(session, TRAIN, {
+    onNotice: ({ progress }) => {
+      if (progress?.round === 1) killed ??= restart('oslo');
+    },
+  });
+  await killed;
+  const weights = engine.catalog.models.weights(engine.catalog.models.get('load')!);
+  expect(Buffer.from(weights).equals(Buffer.from(expected))).toBe(true);
+});
+
+describe('the owner', () => {
+  const policy = (text: string): string => {
+    const file = join(federation.directory, 'policy.sql');
+    mkdirSync(federation.directory, { recursive: true });
+    writeFileSync(file, text);
+    return file;
+  };
+  const refusal = (text: string) =>
+    sql(text).then(
+      () => undefined,
+      (thrown) => thrown as Error,
+    );
+
+  test('allows updates only: rows are refused at the agent, training works', async () => {
+    const file = policy('CREATE POLICY p ON paris.readings ALLOW UPDATES (secure => false) TO mediator');
+    await restart('paris', { policy: file });
+    expect(await refusal('SELECT load FROM paris.readings')).toMatchObject({ sqlstate: 'CW001', silo: 'paris' });
+    await sql(TRAIN);
+    await restart('paris');
+  });
+
+  test('allows rows of some columns only', async () => {
+    const file = policy('CREATE POLICY p ON paris.readings ALLOW ROWS (ts, meter) TO mediator');
+    await restart('paris', { policy: file });
+    expect((await sql('SELECT ts, meter FROM paris.readings')).length).toBe(400);
+    expect(await refusal('SELECT load FROM paris.readings')).toMatchObject({ sqlstate: 'CW001' });
+    expect(await refusal(TRAIN)).toMatchObject({
+      sqlstate: 'CW001',
+      message: expect.stringContaining('no policy lets updates of a model trained on readings leave'),
+    });
+    await restart('paris');
+  });
+
+  test('approves plans by hash', async () => {
+    await restart('berlin', { approval: 'ask' });
+    const asked = await refusal(TRAIN);
+    expect(asked?.message).toMatch(/waits for the owner’s approval \(plan [0-9a-f]{12}\)/);
+    const db = openState(agentState(directoryOf('berlin')));
+    const book = new JobBook(db);
+    const [first] = book.approvals();
+    expect(first).toMatchObject({ state: 'asked', statement: expect.stringContaining('TRAIN OR REPLACE MODEL load') });
+    expect(book.decide(first!.hash.slice(0, 12), 'approved')).toBe(true);
+    await sql(TRAIN);
+    book.decide(first!.hash, 'denied');
+    expect((await refusal(TRAIN))?.message).toMatch(/was denied by the owner/);
+    db.close();
+    await restart('berlin');
+  });
+
+  test('limits rows and bytes', async () => {
+    await restart('oslo', { quotas: { rows: 100, row_bytes: 1000 } });
+    expect((await refusal(TRAIN))?.message).toMatch(/silo oslo lets a job read 100 rows at most/);
+    expect((await refusal('SELECT * FROM oslo.readings'))?.message).toMatch(/does not send \d+ bytes of rows/);
+    await restart('oslo');
+  });
+});
+
+test('a silo that is revoked is named, and the session goes on', async () => {
+  coordinator.office.registry.revoke('oslo');
+  coordinator.hub.disconnect('oslo');
+  expect(await agents.get('oslo')!.ended).toMatchObject({ message: expect.stringContaining('was revoked') });
+  expect(await sql('SELECT count(*) FROM berlin.readings')).toEqual([['400']]);
+});

@@ -1,4 +1,5 @@
 /** Errors as sums, so that the metrics of all silos together are exact: pool the sums, then divide once. */
+import { type ClassificationSums, mergeClassifications } from './classification.ts';
 import type { Moments } from './statistics.ts';
 import { mergeStatistics } from './statistics.ts';
 import type { Part } from './windows.ts';
@@ -23,6 +24,17 @@ export interface TargetEvaluation {
   readonly seasonal?: ErrorSums;
   /** Moments of the actual values, for r². */
   readonly actual: Moments;
+  /** Quantile models: one entry per level. `model` is then that of the level nearest to the median. */
+  readonly quantiles?: readonly QuantileSums[];
+}
+
+/** One quantile level of one target. */
+export interface QuantileSums {
+  readonly level: number;
+  /** Σ of the pinball loss, in the target's units. */
+  readonly pinballSum: number;
+  /** Windows whose actual value is not above the prediction: about `level` of them in a calibrated model. */
+  readonly covered: number;
 }
 
 /** One silo's evaluation of one part, or the pool of several. */
@@ -32,7 +44,10 @@ export interface Evaluation {
   /** Σ of the training loss, in standardised units, and what it is divided by. */
   readonly lossSum: number;
   readonly lossWeight: number;
+  /** Empty for classifiers. */
   readonly targets: readonly TargetEvaluation[];
+  /** Classifiers: one entry per target. */
+  readonly classifications?: readonly ClassificationSums[];
 }
 
 /** Metrics of one target. `r2` is undefined when the actual values do not vary, `mape` when all are zero. */
@@ -88,6 +103,13 @@ const mergeTargets = (a: TargetEvaluation, b: TargetEvaluation): TargetEvaluatio
   persistence: addSums(a.persistence, b.persistence),
   ...(a.seasonal || b.seasonal ? { seasonal: addSums(a.seasonal ?? NO_ERRORS, b.seasonal ?? NO_ERRORS) } : {}),
   actual: mergeStatistics([[a.actual], [b.actual]])[0]!,
+  ...(a.quantiles ? { quantiles: a.quantiles.map((level, i) => mergeQuantiles(level, b.quantiles![i]!)) } : {}),
+});
+
+const mergeQuantiles = (a: QuantileSums, b: QuantileSums): QuantileSums => ({
+  level: a.level,
+  pinballSum: a.pinballSum + b.pinballSum,
+  covered: a.covered + b.covered,
 });
 
 /** The evaluation of all silos' windows put together (not the mean of the silos). Order fixes the bits. */
@@ -98,6 +120,9 @@ export const mergeEvaluations = (evaluations: readonly Evaluation[]): Evaluation
     lossSum: a.lossSum + b.lossSum,
     lossWeight: a.lossWeight + b.lossWeight,
     targets: a.targets.map((target, i) => mergeTargets(target, b.targets[i]!)),
+    ...(a.classifications
+      ? { classifications: a.classifications.map((sums, i) => mergeClassifications(sums, b.classifications![i]!)) }
+      : {}),
   }));
 
 /** Divides the sums. `errors` is the model's, or those of a naive rule on the same windows. */

@@ -1,6 +1,7 @@
 /** Roll-out: predictions beyond the last known row of every entity. */
 import { outputsPerWindow, type SequenceData, type TrainingBackend } from './backend.ts';
-import { pointOutput, type SessionSetup } from './training-session.ts';
+import { pointOutput, targetOfOutput } from './model.ts';
+import type { SessionSetup } from './training-session.ts';
 
 export interface ForecastRequest {
   readonly weights: Float32Array;
@@ -65,7 +66,7 @@ export function forecastEntities(
     );
     forecasts.forEach((forecast, e) => {
       for (let o = 0; o < model.outputs; o++) {
-        const { mean, deviation } = scales[targets[Math.floor((o * targets.length) / model.outputs)]!]!;
+        const { mean, deviation } = scales[targets[targetOfOutput(model, targets.length, o)]!]!;
         forecast.values[k * model.outputs + o] = outputs[e * size + last + o]! * deviation + mean;
       }
       targets.forEach((target, i) => {

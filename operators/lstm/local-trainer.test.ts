@@ -1,6 +1,7 @@
 import { type RecordBatch, tableFromArrays } from 'apache-arrow';
 import { describe, expect, it } from 'vitest';
 import type { ModelSpec } from '../../src/plan/training.ts';
+import { classificationMetrics } from './classification.ts';
 import { mergeEvaluations, metricsOf } from './evaluation.ts';
 import { LocalTrainer, type LocalTrainerSpec } from './local-trainer.ts';
 import { initialWeights } from './model.ts';
@@ -104,6 +105,33 @@ describe('LocalTrainer', () => {
     expect(metricsOf(twice.targets[0]!.model, twice.targets[0]!.actual)).toEqual(
       metricsOf(evaluation.targets[0]!.model, actual),
     );
+  });
+
+  it('learns quantiles that cover what they should', async () => {
+    const quantiles = [0.1, 0.5, 0.9];
+    const noisy = (i: number) => 50 + 10 * Math.sin(i * i);
+    const forecaster = { ...model, loss: 'quantile', outputs: 3, quantiles } as const;
+    await using trainer = await opened(rows(600, noisy), { model: forecaster });
+    const weights = initialWeights(forecaster, 7);
+    const { weights: learned } = await trainer.trainRound({ ...request, weights, epochs: 15 }, signal);
+    const { targets } = await trainer.evaluate(learned, 'train', signal);
+    const { quantiles: found } = targets[0]!;
+    expect(found!.map(({ level }) => level)).toEqual(quantiles);
+    for (const { covered, level } of found!) {
+      expect(Math.abs(covered / targets[0]!.actual.n - level)).toBeLessThan(0.12);
+    }
+  });
+
+  it('learns a class, and counts hits and misses', async () => {
+    const classifier = { ...model, loss: 'binary-cross-entropy' } as const;
+    const features = spec.features.map((feature) => ({ ...feature, scale: 'none' as const }));
+    const positive = (i: number) => (Math.sin(i / 3) > 0 ? 1 : 0);
+    await using trainer = await opened(rows(600, positive), { model: classifier, features });
+    const weights = initialWeights(classifier, 7);
+    const { weights: learned } = await trainer.trainRound({ ...request, weights, epochs: 20 }, signal);
+    const { classifications, targets } = await trainer.evaluate(learned, 'test', signal);
+    expect(targets).toEqual([]);
+    expect(classificationMetrics(classifications![0]!).accuracy).toBeGreaterThan(0.9);
   });
 
   it('predicts what it evaluates', async () => {

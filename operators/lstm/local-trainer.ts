@@ -6,6 +6,7 @@ import type { BackendChoice } from './choose-backend.ts';
 import type { Evaluation } from './evaluation.ts';
 import type { EntityForecast } from './forecast.ts';
 import { isRegression } from './losses.ts';
+import { targetOfOutput } from './model.ts';
 import { RowStore } from './row-store.ts';
 import { scaleRows, trainingMoments } from './standardise.ts';
 import { type FeatureStatistics, type TrainedFeatures, trainedFeatures } from './statistics.ts';
@@ -210,7 +211,7 @@ export class LocalTrainer implements AsyncDisposable {
     starts.forEach((start, k) => {
       for (let o = 0; o < model.outputs; o++) {
         const value = outputs[(k + 1) * size - model.outputs + o]!;
-        const { mean, deviation } = scale(Math.floor((o * features.targets.length) / model.outputs));
+        const { mean, deviation } = scale(targetOfOutput(model, features.targets.length, o));
         predicted[k * model.outputs + o] = isRegression(model) ? value * deviation + mean : value;
       }
       features.targets.forEach((column, i) => {

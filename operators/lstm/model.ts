@@ -74,3 +74,18 @@ export function flopsPerWindow(spec: ModelSpec, sequence: Pick<SequenceSpec, 'wi
   const head = 3 * 2 * spec.hidden * spec.outputs;
   return sequence.window * step + (spec.readout === 'every' ? sequence.window : 1) * head;
 }
+
+/** The output that is the point forecast of target `index`: the level nearest to the median, or the value itself. */
+export function pointOutput(model: ModelSpec, index: number, targets: number): number {
+  const levels = model.quantiles;
+  if (model.loss !== 'quantile' || levels === undefined) return index;
+  const nearest = levels.reduce(
+    (best, level, i) => (Math.abs(level - 0.5) < Math.abs(levels[best]! - 0.5) ? i : best),
+    0,
+  );
+  return (index * model.outputs) / targets + nearest;
+}
+
+/** The target (its index) that output `output` belongs to: a target's quantiles stand together. */
+export const targetOfOutput = (model: ModelSpec, targets: number, output: number): number =>
+  Math.floor((output * targets) / model.outputs);

@@ -4,7 +4,7 @@
  */
 import { BinaryWriter, WireType } from '@bufbuild/protobuf/wire';
 import type { ModelSpec } from '../../src/plan/training.ts';
-import { gateCount, layerInputs, weightLayout } from './model.ts';
+import { gateCount, layerInputs, targetOfOutput, weightLayout } from './model.ts';
 import type { Scale } from './statistics.ts';
 
 export interface OnnxSource {
@@ -222,7 +222,7 @@ function head(graph: Graph, source: OnnxSource, hidden: string, targets: readonl
   if (model.loss === 'softmax-cross-entropy') return graph.node('Softmax', [outputs], ['predictions']);
   const scales = Array.from(
     { length: model.outputs },
-    (_, o) => features[targets[Math.floor((o * targets.length) / model.outputs)]!]!.scale,
+    (_, o) => features[targets[targetOfOutput(model, targets.length, o)]!]!.scale,
   );
   const deviations = graph.floats(
     'target_deviations',

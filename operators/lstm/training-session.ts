@@ -1,9 +1,9 @@
 /** What a training thread does: rounds of local training, evaluation and prediction on one silo's rows. */
 import { CausewayError, canceled, SQLSTATE } from '../../src/plan/errors.ts';
 import type { LocalTrainingSpec, ModelSpec } from '../../src/plan/training.ts';
-import { gatherTargets, outputsPerWindow, type SequenceData, type TrainingBackend } from './backend.ts';
-import { ErrorCounter, type Evaluation, type TargetEvaluation } from './evaluation.ts';
-import { isRegression, lossFunction } from './losses.ts';
+import { outputsPerWindow, type SequenceData, type TrainingBackend } from './backend.ts';
+import { evaluateOutputs } from './evaluate-outputs.ts';
+import type { Evaluation } from './evaluation.ts';
 import { scheduledRate } from './optimizers.ts';
 import { deriveSeed, MersenneTwister, shuffle } from './random.ts';
 import type { Scale } from './statistics.ts';
@@ -120,20 +120,7 @@ export class TrainingSession {
 
   /** Loss and errors of `weights` on one part, beside those of the naive rules. */
   evaluate(weights: Float32Array, part: Part): Evaluation {
-    const { data, model } = this.#setup;
-    const starts = this.#setup.windows[part];
-    const outputs = this.predict(weights, starts);
-    const loss = lossFunction(model);
-    const rows = outputs.length / model.outputs;
-    const targets = new Float32Array(rows * data.targets.length);
-    gatherTargets(data, model.readout, starts, targets);
-    return {
-      part,
-      windows: starts.length,
-      lossSum: loss.accumulate(outputs, targets, new Float32Array(outputs.length), rows, 1),
-      lossWeight: loss.weight(targets, rows),
-      targets: isRegression(model) ? data.targets.map((_, i) => this.#errors(i, starts, outputs)) : [],
-    };
+    return evaluateOutputs(this.#setup, part, this.predict(weights, this.#setup.windows[part]));
   }
 
   /** The backend in use, remade when it is too small. */
@@ -144,40 +131,6 @@ export class TrainingSession {
       this.#capacity = batch;
     }
     return this.#current;
-  }
-
-  #errors(index: number, starts: Uint32Array, outputs: Float32Array): TargetEvaluation {
-    const { data, model, names, scales, season } = this.#setup;
-    const { features, horizon, values, window } = data;
-    const column = data.targets[index]!;
-    const { mean, deviation } = scales[column]!;
-    const valueAt = (row: number) => values[row * features + column]! * deviation + mean;
-    const size = outputsPerWindow(model, window);
-    const output = size - model.outputs + pointOutput(model, index, data.targets.length);
-    const counters = { model: new ErrorCounter(), persistence: new ErrorCounter(), seasonal: new ErrorCounter() };
-    const back = season === undefined ? 0 : season * Math.ceil(horizon / season);
-    const segmentStart = segmentStartFinder(this.#setup.segments);
-    let sum = 0;
-    for (const start of starts) sum += valueAt(start + window - 1 + horizon);
-    const average = sum / starts.length;
-    let m2 = 0;
-    starts.forEach((start, k) => {
-      const target = start + window - 1 + horizon;
-      const actual = valueAt(target);
-      m2 += (actual - average) ** 2;
-      counters.model.add(actual, outputs[k * size + output]! * deviation + mean);
-      counters.persistence.add(actual, valueAt(target - horizon));
-      if (season !== undefined && target - back >= segmentStart(target)) {
-        counters.seasonal.add(actual, valueAt(target - back));
-      }
-    });
-    return {
-      target: names[column]!,
-      model: counters.model.sums,
-      persistence: counters.persistence.sums,
-      ...(season === undefined ? {} : { seasonal: counters.seasonal.sums }),
-      actual: { n: starts.length, mean: starts.length === 0 ? 0 : average, m2 },
-    };
   }
 
   #diverged(loss: number, step: number, round: number, starts: Uint32Array): CausewayError {
@@ -212,29 +165,4 @@ export class TrainingSession {
       },
     );
   }
-}
-
-/** The output that is the point forecast of target `index`: the level nearest to the median, or the value itself. */
-export function pointOutput(model: ModelSpec, index: number, targets: number): number {
-  const levels = model.quantiles;
-  if (model.loss !== 'quantile' || levels === undefined) return index;
-  const nearest = levels.reduce(
-    (best, level, i) => (Math.abs(level - 0.5) < Math.abs(levels[best]! - 0.5) ? i : best),
-    0,
-  );
-  return (index * model.outputs) / targets + nearest;
-}
-
-/** First row of the segment a row lies in; rows are asked for in any order. */
-function segmentStartFinder(segments: readonly Segment[]): (row: number) => number {
-  return (row) => {
-    let low = 0;
-    let high = segments.length - 1;
-    while (low < high) {
-      const middle = (low + high + 1) >> 1;
-      if (segments[middle]!.start <= row) low = middle;
-      else high = middle - 1;
-    }
-    return segments[low]!.start;
-  };
 }

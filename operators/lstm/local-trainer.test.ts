@@ -124,14 +124,22 @@ describe('LocalTrainer', () => {
 
   it('learns a class, and counts hits and misses', async () => {
     const classifier = { ...model, loss: 'binary-cross-entropy' } as const;
-    const features = spec.features.map((feature) => ({ ...feature, scale: 'none' as const }));
     const positive = (i: number) => (Math.sin(i / 3) > 0 ? 1 : 0);
-    await using trainer = await opened(rows(600, positive), { model: classifier, features });
+    await using trainer = await opened(rows(600, positive), { model: classifier });
     const weights = initialWeights(classifier, 7);
     const { weights: learned } = await trainer.trainRound({ ...request, weights, epochs: 20 }, signal);
     const { classifications, targets } = await trainer.evaluate(learned, 'test', signal);
     expect(targets).toEqual([]);
     expect(classificationMetrics(classifications![0]!).accuracy).toBeGreaterThan(0.9);
+  });
+
+  it('refuses a class that is none', async () => {
+    const classifier = { ...model, loss: 'softmax-cross-entropy', outputs: 3 } as const;
+    const error = opened(
+      rows(60, (i) => i % 4),
+      { model: classifier },
+    );
+    await expect(error).rejects.toThrow('column "load" has the value 3, which is no class');
   });
 
   it('predicts what it evaluates', async () => {

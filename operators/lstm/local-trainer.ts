@@ -148,10 +148,17 @@ export class LocalTrainer implements AsyncDisposable {
   /** Scales the rows with the federation's statistics and drops constant features. Called once, before any round. */
   standardise(merged: FeatureStatistics): TrainedFeatures {
     if (this.#ready) throw new CausewayError(SQLSTATE.objectNotInPrerequisiteState, 'the rows are scaled already');
-    const { features: all, model: asked, season, sequence, silo, targets } = this.#spec;
+    const { model: asked, season, sequence, silo, targets } = this.#spec;
+    // A class is a number that no scale may change.
+    const all = isRegression(asked)
+      ? this.#spec.features
+      : this.#spec.features.map((feature, i) =>
+          targets.includes(i) ? { ...feature, scale: 'none' as const } : feature,
+        );
     const features = trainedFeatures(all, targets, merged);
     const model = { ...asked, inputs: features.kept.length };
     const values = scaleRows(this.#store.values, this.#store.origin, features);
+    if (!isRegression(model)) this.#checkClasses(values, features, model);
     const thread = new TrainingThread({
       backend: this.#spec.backend ?? 'auto',
       ...(this.#spec.threads === undefined ? {} : { threads: this.#spec.threads }),
@@ -263,6 +270,22 @@ export class LocalTrainer implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#ready?.thread[Symbol.asyncDispose]();
+  }
+
+  /** Targets of a classifier are the numbers of classes. */
+  #checkClasses(values: Float32Array, { kept, targets }: TrainedFeatures, { loss, outputs }: ModelSpec): void {
+    const classes = loss === 'binary-cross-entropy' ? 2 : outputs;
+    for (const target of targets) {
+      for (let at = target; at < values.length; at += kept.length) {
+        const value = values[at]!;
+        if (Number.isInteger(value) && value >= 0 && value < classes) continue;
+        const name = this.#spec.features[kept[target]!]!.name;
+        throw new CausewayError(SQLSTATE.trainingFailed, `column "${name}" has the value ${value}, which is no class`, {
+          silo: this.#spec.silo,
+          hint: `Classes are 0 to ${classes - 1}; turn other values into them with CASE.`,
+        });
+      }
+    }
   }
 
   #use(): Ready {

@@ -52,7 +52,10 @@ export interface SequenceSpec {
   readonly stride: number;
   /** Rows per season, for the seasonal-naive comparison; absent: no season. */
   readonly season?: number;
-  /** Rows of one entity further apart than this break the sequence (in units of the time column); absent: no gap rule. */
+  /**
+   * Rows of one entity further apart than this break the sequence (in microseconds for dates and timestamps, else in
+   * units of the time column); absent: no gap rule.
+   */
   readonly maxGap?: number;
 }
 

@@ -70,7 +70,8 @@ export function bindTrain(statement: TrainModel, query: BoundQuery, locate: (off
   const using = readOptions(`USING ${cell}`, USING, statement.options, locate);
   const targets = statement.targets.map((target) => ({ offset: target.offset, found: column(target, 'target') }));
   for (const { offset, found } of targets) {
-    if (found.id !== order.id && found.id !== entity?.id && isNumeric(found.type)) continue;
+    const fit = isNumeric(found.type) || (classifies(using) && found.type.kind === 'boolean');
+    if (found.id !== order.id && found.id !== entity?.id && fit) continue;
     const text = found.id === order.id || found.id === entity?.id ? 'it orders the rows' : typeName(found.type);
     throw refuse(
       SQLSTATE.datatypeMismatch,
@@ -82,6 +83,15 @@ export function bindTrain(statement: TrainModel, query: BoundQuery, locate: (off
   const features = bindFeatures(columns, order, entity, using.standardize, (message, hint) =>
     refuse(SQLSTATE.datatypeMismatch, message, statement.query.offset, hint),
   );
+  if (using.loss === 'softmax-cross-entropy' && (using.classes === undefined || targets.length > 1)) {
+    throw refuse(
+      SQLSTATE.invalidParameterValue,
+      'softmax-cross-entropy predicts one column and needs the number of its classes',
+      algorithm.offset,
+      "Write USING lstm (loss => 'softmax-cross-entropy', classes => 3); the column holds 0, 1, 2.",
+    );
+  }
+  const outputs = outputWidth(targets.length, using);
   return Object.freeze({
     kind: 'train',
     model: statement.name.value,
@@ -96,10 +106,11 @@ export function bindTrain(statement: TrainModel, query: BoundQuery, locate: (off
       horizon: statement.horizon?.value ?? 1,
       stride: using.stride,
       ...(using.season === undefined ? {} : { season: using.season }),
-      ...(using.max_gap === undefined ? {} : { maxGap: using.max_gap }),
+      // Given in seconds; dates and timestamps count microseconds.
+      ...(using.max_gap === undefined ? {} : { maxGap: using.max_gap * (isTemporal(order.type) ? 1e6 : 1) }),
     },
     split: bindSplit(statement, locate),
-    spec: modelSpec(cell, features.length, targets.length, using),
+    spec: modelSpec(cell, features.length, outputs, using),
     local: localTraining(using),
     federation: bindFederation(statement, locate),
     ...(statement.privacy === undefined ? {} : { privacy: bindPrivacy(statement.privacy, locate) }),
@@ -136,10 +147,19 @@ function bindFeatures(
   });
 }
 
+const classifies = ({ loss }: OptionsOf<typeof USING>): boolean =>
+  loss === 'binary-cross-entropy' || loss === 'softmax-cross-entropy';
+
+/** Values that the network puts out per step. */
+function outputWidth(targets: number, { classes, loss, quantiles }: OptionsOf<typeof USING>): number {
+  if (loss === 'softmax-cross-entropy') return classes ?? 2;
+  return targets * (loss === 'quantile' ? (quantiles?.length ?? 1) : 1);
+}
+
 function modelSpec(
   cell: ModelSpec['cell'],
   inputs: number,
-  targets: number,
+  outputs: number,
   using: OptionsOf<typeof USING>,
 ): ModelSpec {
   return {
@@ -147,12 +167,13 @@ function modelSpec(
     inputs,
     hidden: using.hidden,
     layers: using.layers,
-    outputs: targets * (using.loss === 'quantile' ? (using.quantiles?.length ?? 1) : 1),
+    outputs,
     dropout: using.dropout,
     readout: using.readout,
     biases: using.biases === 1 ? 1 : 2,
     loss: using.loss,
     ...(using.quantiles === undefined ? {} : { quantiles: using.quantiles }),
+    ...(using.class_weights === undefined ? {} : { classWeights: using.class_weights }),
     ...(using.loss === 'huber' ? { delta: using.huber_delta } : {}),
   };
 }

@@ -32,6 +32,13 @@ export const USING = {
   },
   huber_delta: { kind: 'number', default: 1, min: 0, description: 'where the huber loss turns linear' },
   quantiles: { kind: 'many', of: 'number', description: 'levels of the quantile loss, ascending' },
+  classes: {
+    kind: 'integer',
+    min: 2,
+    max: 1000,
+    description: 'classes of softmax-cross-entropy: targets are 0 … classes − 1',
+  },
+  class_weights: { kind: 'many', of: 'number', description: 'a weight per class for the cross-entropies' },
   biases: { kind: 'integer', default: 2, min: 1, max: 2, description: 'bias vectors per layer; 2 is as in PyTorch' },
   readout: { kind: 'word', default: 'last', words: ['last', 'every'], description: 'which steps the head reads' },
   seed: { kind: 'integer', default: 7, min: 0, max: 0xffff_ffff, description: 'decides initial weights and shuffling' },

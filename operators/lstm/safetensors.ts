@@ -41,11 +41,11 @@ export interface DecodedWeights {
   readonly weights: Float32Array;
 }
 
-/**
- * Reads the tensors that `layout` names. Throws {@link CausewayError} when the file is truncated, its header lies about sizes, or it is not
- * of this architecture: a tensor missing, left over, of another shape or type, overlapping or out of bounds.
- */
-export function decodeSafetensors(file: Uint8Array, layout: readonly WeightView[]): DecodedWeights {
+/** The metadata of a safetensors file, whose tensors are not looked at. Throws {@link CausewayError} when the header lies. */
+export const readMetadata = (file: Uint8Array): Readonly<Record<string, string>> => openFile(file).metadata;
+
+/** Checks the header's length against the file before anything is read by it. */
+function openFile(file: Uint8Array) {
   const view = new DataView(file.buffer, file.byteOffset, file.byteLength);
   if (file.byteLength < 8) throw refused('it is shorter than its header');
   const headerBytes = view.getBigUint64(0, true);
@@ -53,7 +53,15 @@ export function decodeSafetensors(file: Uint8Array, layout: readonly WeightView[
     throw refused(`its header claims ${headerBytes} bytes of a file of ${file.byteLength}`);
   }
   const dataStart = 8 + Number(headerBytes);
-  const { metadata, tensors } = readHeader(file.subarray(8, dataStart));
+  return { view, dataStart, ...readHeader(file.subarray(8, dataStart)) };
+}
+
+/**
+ * Reads the tensors that `layout` names. Throws {@link CausewayError} when the file is truncated, its header lies about sizes, or it is not
+ * of this architecture: a tensor missing, left over, of another shape or type, overlapping or out of bounds.
+ */
+export function decodeSafetensors(file: Uint8Array, layout: readonly WeightView[]): DecodedWeights {
+  const { view, dataStart, metadata, tensors } = openFile(file);
   const total = layout.reduce((sum, { shape }) => sum + sizeOf(shape), 0);
   if (file.byteLength - dataStart !== total * 4) {
     throw refused(`it has ${file.byteLength - dataStart} bytes of tensors, the model ${total * 4}`);

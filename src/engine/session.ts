@@ -12,6 +12,7 @@ import { describeTable } from './statements/describe-table.ts';
 import { explain } from './statements/explain.ts';
 import { createFederatedTable, dropFederatedTable } from './statements/federated-tables.ts';
 import { analyze, calibrate } from './statements/measure.ts';
+import { exportModelTo, importModelFrom } from './statements/model-files.ts';
 import { activateVersion, describeModel, dropModel, showModels } from './statements/models.ts';
 import { createPolicy, dropPolicy } from './statements/policies.ts';
 import { runSelect } from './statements/select.ts';
@@ -117,6 +118,10 @@ async function run(statement: Statement, context: StatementContext): Promise<Sta
       return createTableAs(statement, context);
     case 'insert':
       return insertInto(statement, context);
+    case 'export-model':
+      return exportModelTo(statement, context);
+    case 'import-model':
+      return importModelFrom(statement, context);
     case 'alter-model':
       return activateVersion(engine, statement.name.value, statement.activate.value);
     case 'drop':

@@ -20,7 +20,7 @@ export interface DemoReport {
     readonly silo: string;
     readonly rmse: number;
     readonly mae: number;
-    readonly naive_rmse: number;
+    readonly naive_rmse: number | null;
   }[];
   readonly pooled_rmse: number | null;
   readonly forecast: readonly { readonly silo: string; readonly day: string; readonly births: number }[];

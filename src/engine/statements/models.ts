@@ -59,7 +59,7 @@ export function describeModel(engine: Engine, name: string): StatementResult {
             `test of ${silo}`,
             test === null
               ? 'no test windows'
-              : `rmse ${test.rmse.toFixed(4)}, mae ${test.mae.toFixed(4)}, seasonal-naive rmse ${test.seasonalRmse.toFixed(4)}`,
+              : `rmse ${test.rmse.toFixed(4)}, mae ${test.mae.toFixed(4)}, seasonal-naive rmse ${test.seasonalRmse?.toFixed(4) ?? 'unknown'}`,
           ]),
         ),
         query,

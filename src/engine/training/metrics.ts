@@ -10,9 +10,9 @@ export interface PartMetrics {
   /** The same for "as it was at the last row". */
   readonly persistenceRmse: number;
   readonly persistenceMae: number;
-  /** The same for "as it was one season before". */
-  readonly seasonalRmse: number;
-  readonly seasonalMae: number;
+  /** The same for "as it was one season before"; null where no window reaches that far back, or without a season. */
+  readonly seasonalRmse: number | null;
+  readonly seasonalMae: number | null;
 }
 
 export interface SiloMetrics {
@@ -46,14 +46,15 @@ export function partMetrics({ windows, targets }: Evaluation): PartMetrics | nul
   if (windows === 0 || target === undefined) return null;
   const model = metricsOf(target.model, target.actual);
   const persistence = metricsOf(target.persistence, target.actual);
-  const seasonal = metricsOf(target.seasonal ?? target.persistence, target.actual);
+  const seasonal =
+    target.seasonal === undefined || target.seasonal.count === 0 ? null : metricsOf(target.seasonal, target.actual);
   return {
     count: windows,
     rmse: model.rmse,
     mae: model.mae,
     persistenceRmse: persistence.rmse,
     persistenceMae: persistence.mae,
-    seasonalRmse: seasonal.rmse,
-    seasonalMae: seasonal.mae,
+    seasonalRmse: seasonal?.rmse ?? null,
+    seasonalMae: seasonal?.mae ?? null,
   };
 }

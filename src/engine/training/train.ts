@@ -213,7 +213,9 @@ function noticeDefeats({ silos }: ModelMetrics, onNotice: TrainOptions['onNotice
       { name: 'persistence', rmse: test.persistenceRmse },
       { name: 'the seasonal naive rule', rmse: test.seasonalRmse },
     ];
-    const better = rules.filter(({ rmse }) => rmse < test.rmse).sort((a, b) => a.rmse - b.rmse)[0];
+    const better = rules
+      .flatMap(({ name, rmse }) => (rmse !== null && rmse < test.rmse ? [{ name, rmse }] : []))
+      .sort((a, b) => a.rmse - b.rmse)[0];
     if (better === undefined) continue;
     onNotice({
       severity: 'NOTICE',

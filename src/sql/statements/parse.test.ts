@@ -104,6 +104,8 @@ describe('parseStatement', () => {
     ['alter model m activate version 3', { kind: 'alter-model', activate: { value: 3 } }],
     ['(select 1) union select 2', { kind: 'query' }],
     ['with a as (select 1) select * from a', { kind: 'query' }],
+    ["export model m to 'm.onnx'", { kind: 'export-model', path: { value: 'm.onnx' } }],
+    ["import or replace model m from 'm.safetensors'", { kind: 'import-model', orReplace: true }],
     ['create table s.t as select 1', { kind: 'create-table-as', ifNotExists: false, table: { value: 't' } }],
     ['insert into s.t select 1', { kind: 'insert', silo: { value: 's' } }],
     ['insert into s.t (a, "B") values (1, 2)', { kind: 'insert', columns: [{ value: 'a' }, { value: 'B' }] }],

@@ -48,6 +48,19 @@ function parse(cursor: Cursor): Statement {
     cursor.expect('version');
     return { kind: 'alter-model', name, activate: cursor.wholeNumber('a version number') };
   }
+  if (cursor.accept('export')) {
+    cursor.expect('model');
+    const name = cursor.name('a model');
+    cursor.expect('to');
+    return { kind: 'export-model', name, path: cursor.string('a file name in quotes') };
+  }
+  if (cursor.accept('import')) {
+    const orReplace = cursor.accept('or', 'replace');
+    cursor.expect('model');
+    const name = cursor.name('a model');
+    cursor.expect('from');
+    return { kind: 'import-model', orReplace, name, path: cursor.string('a file name in quotes') };
+  }
   if (['select', 'with', 'values', 'table', '('].some((word) => cursor.at(word))) {
     return { kind: 'query', query: cursor.query() };
   }
@@ -66,6 +79,8 @@ const STARTS = [
   'DESCRIBE',
   'EXPLAIN',
   'ALTER',
+  'EXPORT',
+  'IMPORT',
   'ANALYZE',
   'CALIBRATE',
   'SET',

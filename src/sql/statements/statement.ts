@@ -91,6 +91,19 @@ export interface AlterModel {
   readonly activate: Located<number>;
 }
 
+export interface ExportModel {
+  readonly kind: 'export-model';
+  readonly name: Located<string>;
+  readonly path: Located<string>;
+}
+
+export interface ImportModel {
+  readonly kind: 'import-model';
+  readonly orReplace: boolean;
+  readonly name: Located<string>;
+  readonly path: Located<string>;
+}
+
 export interface Explain {
   readonly kind: 'explain';
   readonly analyze: boolean;
@@ -162,6 +175,8 @@ export type Statement =
   | Show
   | Describe
   | AlterModel
+  | ExportModel
+  | ImportModel
   | Explain
   | SetSetting
   | CreatePolicy

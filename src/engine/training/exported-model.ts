@@ -1,0 +1,137 @@
+/**
+ * A model version as a file of its own: ONNX for other runtimes, safetensors with everything Causeway knows of the model
+ * in its metadata, or its card (Markdown or JSON).
+ */
+import { z } from 'zod';
+import { weightLayout } from '../../../operators/lstm/model.ts';
+import { encodeOnnx } from '../../../operators/lstm/onnx.ts';
+import { decodeSafetensors, encodeSafetensors, readMetadata } from '../../../operators/lstm/safetensors.ts';
+import { type TrainedFeatures, trainedFeatures } from '../../../operators/lstm/statistics.ts';
+import type { NewVersion } from '../../catalog/models.ts';
+import { CausewayError, messageOf, SQLSTATE } from '../../plan/errors.ts';
+import type { ModelSpec } from '../../plan/training.ts';
+import type { StoredModel } from '../engine.ts';
+import type { ModelMetrics } from './metrics.ts';
+import { modelCard, modelCardMarkdown } from './model-card.ts';
+import type { ModelSignature } from './signature.ts';
+
+export const EXPORT_FORMATS = ['.onnx', '.safetensors', '.md', '.json'] as const;
+
+export type ExportFormat = (typeof EXPORT_FORMATS)[number];
+
+/** The network as it was trained: without the features that were dropped. */
+function network(signature: ModelSignature): { spec: ModelSpec; trained: TrainedFeatures } {
+  const trained = trainedFeatures(signature.features, signature.targets, signature.statistics);
+  return { spec: { ...signature.spec, inputs: trained.kept.length }, trained };
+}
+
+/** @param file the version's weights as the catalog keeps them */
+export function exportModel(model: StoredModel, file: Uint8Array, format: ExportFormat): Uint8Array {
+  const { signature, metrics, query } = model;
+  const text = (content: string): Uint8Array => new TextEncoder().encode(content);
+  if (format === '.md') return text(modelCardMarkdown(model));
+  if (format === '.json') return text(`${JSON.stringify(modelCard(model), null, 2)}\n`);
+  const { spec, trained } = network(signature);
+  const layout = weightLayout(spec);
+  const { weights } = decodeSafetensors(file, layout);
+  if (format === '.safetensors') {
+    const causeway = JSON.stringify({ signature, metrics, query } satisfies Portable);
+    return encodeSafetensors(layout, weights, { model: model.model, causeway });
+  }
+  return encodeOnnx({
+    name: model.model,
+    model: spec,
+    weights,
+    window: signature.sequence.window,
+    features: trained.kept.map((feature, i) => ({
+      name: signature.features[feature]!.name,
+      scale: trained.scales[i]!,
+    })),
+    targets: trained.targets,
+    metadata: { query },
+  });
+}
+
+interface Portable {
+  readonly signature: ModelSignature;
+  readonly metrics: ModelMetrics;
+  readonly query: string;
+}
+
+/**
+ * Reads what {@link exportModel} wrote as `.safetensors`. Every claim of the file is checked before it is believed.
+ * @throws CausewayError XX001 naming what is wrong
+ */
+export function importModel(name: string, file: Uint8Array): NewVersion<ModelSignature, ModelMetrics> {
+  const text = readMetadata(file).causeway;
+  if (text === undefined) throw unusable('it was not written by EXPORT MODEL: it says nothing of columns and scaling');
+  const { signature, metrics, query } = parsePortable(text);
+  const { spec } = network(signature);
+  const layout = weightLayout(spec);
+  const { weights } = decodeSafetensors(file, layout);
+  return { model: name, query, signature, metrics, weights: encodeSafetensors(layout, weights, { model: name }) };
+}
+
+function parsePortable(text: string): Portable {
+  try {
+    // What the schema does not name is kept as it is: it is shown, never computed with.
+    return PORTABLE.parse(JSON.parse(text)) as unknown as Portable;
+  } catch (thrown) {
+    throw unusable(thrown instanceof z.ZodError ? z.prettifyError(thrown) : messageOf(thrown));
+  }
+}
+
+const unusable = (reason: string): CausewayError =>
+  new CausewayError(SQLSTATE.dataCorrupted, `the model file cannot be used: ${reason}`, {
+    hint: "Use a file that EXPORT MODEL … TO '….safetensors' has written.",
+  });
+
+const index = z.number().int().nonnegative();
+const name = z.looseObject({ name: z.string().min(1), type: z.looseObject({ kind: z.string() }) });
+const metric = z.looseObject({ count: index, rmse: z.number().nullable(), mae: z.number().nullable() }).nullable();
+
+/** Bounds keep a hostile file from asking for more memory than any model has. */
+const PORTABLE = z.looseObject({
+  query: z.string(),
+  signature: z
+    .looseObject({
+      order: name,
+      entity: name.optional(),
+      features: z
+        .array(name.extend({ scale: z.enum(['standard', 'none']) }))
+        .min(1)
+        .max(10_000),
+      statistics: z.array(z.object({ n: z.number(), mean: z.number(), m2: z.number().nonnegative() })),
+      targets: z.array(index).min(1),
+      sequence: z.looseObject({
+        window: index.min(1).max(1_000_000),
+        horizon: index.min(1).max(1_000_000),
+        stride: index.min(1),
+      }),
+      split: z.looseObject({ kind: z.enum(['fractions', 'calendar']) }),
+      spec: z.looseObject({
+        cell: z.enum(['lstm', 'gru']),
+        hidden: index.min(1).max(4096),
+        layers: index.min(1).max(4),
+        outputs: index.min(1).max(10_000),
+        dropout: z.number().min(0).max(1),
+        readout: z.enum(['last', 'every']),
+        biases: z.union([z.literal(1), z.literal(2)]),
+        loss: z.string(),
+      }),
+      local: z.looseObject({ seed: z.number() }),
+      federation: z.looseObject({ strategy: z.string() }),
+      query: z.string(),
+    })
+    .refine(
+      ({ features, targets, statistics }) =>
+        targets.every((target) => target < features.length) && statistics.length === features.length,
+      'targets or statistics do not fit the features',
+    ),
+  metrics: z.looseObject({
+    parameters: index,
+    rounds: z.array(z.looseObject({ round: index })),
+    silos: z.array(z.looseObject({ silo: z.string(), test: metric })),
+    pooled: metric,
+  }),
+});

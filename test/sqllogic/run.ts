@@ -1,0 +1,49 @@
+/**
+ * `npm run test:sqllogic [-- --placement one-silo] [--only text] [--seed 1]`: every file under ../shared/data/sqllogic in
+ * every placement. Prints what does not hold, then a table; exits 1 below 99 %.
+ */
+import { existsSync, globSync, readFileSync } from 'node:fs';
+import { parseArgs } from 'node:util';
+import { startServer } from '../postgres.ts';
+import { openPlacement, PLACEMENTS, type PlacementName } from './placements.ts';
+import { readRecords } from './records.ts';
+import { runRecords } from './suite.ts';
+
+const { values } = parseArgs({
+  options: { placement: { type: 'string' }, only: { type: 'string' }, seed: { type: 'string', default: '1' } },
+});
+const directory = new URL('../../../shared/data/sqllogic/', import.meta.url).pathname;
+if (!existsSync(directory)) {
+  console.log(`skipped: there is no ${directory}`);
+  process.exit(0);
+}
+const files = globSync('**/*.slt', { cwd: directory }).sort().filter((file) => file.includes(values.only ?? ''));
+const names = values.placement === undefined ? PLACEMENTS : [values.placement as PlacementName];
+const { server, stop } = await startServer();
+let short = false;
+try {
+  const table: Record<string, { queries: number; held: number; percent: string; seconds: string }> = {};
+  for (const name of names) {
+    const started = performance.now();
+    let queries = 0;
+    let failed = 0;
+    await using placement = await openPlacement(server, name, Number(values.seed));
+    for (const file of files) {
+      await placement.reset();
+      const outcome = await runRecords(readRecords(readFileSync(directory + file, 'utf8')), placement);
+      queries += outcome.queries;
+      failed += outcome.failures.length;
+      for (const { line, sql, reason } of outcome.failures) {
+        console.log(`${name} ${file}:${line}\n  ${sql.replaceAll('\n', '\n  ')}\n  => ${reason.slice(0, 300)}`);
+      }
+    }
+    const held = queries - failed;
+    short ||= held < 0.99 * queries;
+    const percent = ((100 * held) / queries).toFixed(2);
+    table[name] = { queries, held, percent, seconds: ((performance.now() - started) / 1000).toFixed(1) };
+  }
+  console.table(table);
+} finally {
+  await stop();
+}
+process.exitCode = short ? 1 : 0;

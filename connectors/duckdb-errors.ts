@@ -8,6 +8,7 @@ const CLASSES: readonly (readonly [RegExp, string, string?])[] = [
     SQLSTATE.outOfMemory,
     'Raise the limit with SET causeway.memory_limit, give it disk to spill to, or select less.',
   ],
+  [/^Invalid Input Error: More than one row returned by a subquery/, '21000'],
   [/division by zero/i, SQLSTATE.divisionByZero],
   [/square root of a negative|raised to a (negative|non-integer) power/, '2201F'],
   [/cannot take logarithm/, '2201E'],

@@ -33,8 +33,12 @@ export const POSTGRES_MACROS: readonly string[] = [
   `pg_substring_bytes(b, start) AS unhex(substring(hex(b), 2 * greatest(start, 1) - 1)),
    (b, start, n) AS CASE WHEN n < 0 THEN error('negative substring length not allowed')
      ELSE unhex(substring(hex(b), 2 * greatest(start, 1) - 1, 2 * greatest(0, start + n - greatest(start, 1)))) END`,
-  `pg_lpad(s, n) AS lpad(s, greatest(n, 0), ' '), (s, n, fill) AS CASE WHEN fill = '' THEN left(s, n) ELSE lpad(s, greatest(n, 0), fill) END`,
-  `pg_rpad(s, n) AS rpad(s, greatest(n, 0), ' '), (s, n, fill) AS CASE WHEN fill = '' THEN left(s, n) ELSE rpad(s, greatest(n, 0), fill) END`,
+  `pg_lpad(s, n) AS lpad(s, CASE WHEN n < 0 THEN 0 ELSE n END, ' '),
+   (s, n, fill) AS CASE WHEN fill = '' THEN left(s, n) ELSE lpad(s, CASE WHEN n < 0 THEN 0 ELSE n END, fill) END`,
+  `pg_rpad(s, n) AS rpad(s, CASE WHEN n < 0 THEN 0 ELSE n END, ' '),
+   (s, n, fill) AS CASE WHEN fill = '' THEN left(s, n) ELSE rpad(s, CASE WHEN n < 0 THEN 0 ELSE n END, fill) END`,
+  // A decimal below one has a zero before its point.
+  `pg_numeric_text(x) AS regexp_replace(CAST(x AS VARCHAR), '^(-?)\\.', '\\10.')`,
   `pg_overlay(s, new, start) AS left(s, start - 1) || new || substring(s, start + length(new)),
    (s, new, start, n) AS left(s, start - 1) || new || substring(s, start + n)`,
   `initcap(s) AS array_to_string(list_transform(regexp_extract_all(s, '[[:alnum:]]+|[^[:alnum:]]+'),

@@ -12,6 +12,7 @@ import type {
   WindowCall,
 } from '../../src/plan/expressions.ts';
 import type { RelationalNode } from '../../src/plan/nodes.ts';
+import { sameExpression } from '../../src/plan/traverse.ts';
 import { isText } from '../../src/plan/types.ts';
 import { literalText, typeText } from './literals.ts';
 import { atom, BINDING, fill, type Piece, within } from './piece.ts';
@@ -154,9 +155,12 @@ function subqueryText(subquery: Subquery, naming: Naming): Piece {
 /** `DISTINCT a, b ORDER BY c`: what stands in an aggregate's brackets. */
 function argumentsOf(call: AggregateCall, naming: Naming): readonly Piece[] {
   const ordersText = call.name === 'min' || call.name === 'max';
+  // With DISTINCT a sort key must be spelled as the argument it is.
+  const isKey = (arg: Expression): boolean =>
+    call.distinct && call.orderBy.some((key) => sameExpression(key.expression, arg));
   const args = call.args.map((arg) => {
     const piece = expressionText(arg, naming);
-    return ordersText ? byCodePoint(piece, arg, naming.dialect) : piece;
+    return ordersText || isKey(arg) ? byCodePoint(piece, arg, naming.dialect) : piece;
   });
   const order = call.orderBy.length > 0 && call.withinGroup !== true ? ` ${orderBy(call.orderBy, naming)}` : '';
   return args.map((arg, i) => {

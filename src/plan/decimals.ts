@@ -68,3 +68,23 @@ export function literalNumeric(digits: string): SqlType {
   const precision = Math.max(1, plain[1]!.length) + scale;
   return precision > MOST ? numeric() : bounded(precision, scale);
 }
+
+/**
+ * Decimal digits without an exponent, rounded half away from zero to `scale` digits after the point when one is given:
+ * `plainDecimal('1.25e1', 0)` is `13`. Undefined for exponents too large to write out.
+ */
+export function plainDecimal(text: string, scale?: number): string | undefined {
+  const found = /^([+-]?)(\d*)\.?(\d*)(?:[eE]([+-]?\d+))?$/.exec(text);
+  if (found === null) return undefined;
+  const [, sign, whole = '', fraction = '', power = '0'] = found;
+  const exponent = Number(power) - fraction.length;
+  if (Math.abs(exponent) > 400) return undefined;
+  const digits = BigInt(`${whole}${fraction}` || '0');
+  const places = scale ?? Math.max(0, -exponent);
+  const shift = places + exponent;
+  const ten = 10n ** BigInt(Math.abs(shift));
+  const scaled = shift >= 0 ? digits * ten : (digits * 2n + ten) / (ten * 2n);
+  const padded = String(scaled).padStart(places + 1, '0');
+  const plain = places === 0 ? padded : `${padded.slice(0, -places)}.${padded.slice(-places)}`;
+  return sign === '-' && scaled !== 0n ? `-${plain}` : plain;
+}

@@ -94,8 +94,6 @@ const OPERATORS: Readonly<Record<string, string>> = {
   '?': 'jsonb, text -> boolean',
   subscript: 'anyarray, integer -> anyelement',
   slice: 'anyarray, integer, integer -> anyarray',
-  timezone: `text, timestamp -> timestamptz | text, timestamptz -> timestamp | interval, timestamp -> timestamptz
-    | interval, timestamptz -> timestamp | text, timetz -> timetz`,
 };
 
 const SCALARS: Readonly<Record<string, string>> = {
@@ -177,6 +175,8 @@ const SCALARS: Readonly<Record<string, string>> = {
   string_to_array: 'text, text -> text[] | text, text, text -> text[]',
   // Date and time
   now: '-> timestamptz',
+  timezone: `text, timestamp -> timestamptz | text, timestamptz -> timestamp | interval, timestamp -> timestamptz
+    | interval, timestamptz -> timestamp | text, timetz -> timetz`,
   current_date: '-> date',
   current_timestamp: '-> timestamptz',
   localtimestamp: '-> timestamp',

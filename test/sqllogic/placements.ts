@@ -11,9 +11,9 @@ import type { Connector, Silo, TableInfo } from '../../connectors/connector.ts';
 import { duckdb } from '../../connectors/duckdb/connector.ts';
 import { postgres } from '../../connectors/postgres/connector.ts';
 import { batchTexts } from '../../connectors/row-text.ts';
+import { Mediator } from '../../operators/mediator/mediator.ts';
 import type { OptimizerContext } from '../../optimizer/context.ts';
 import { optimize } from '../../optimizer/optimize.ts';
-import { Mediator } from '../../operators/mediator/mediator.ts';
 import { Admission } from '../../src/engine/execution/admission.ts';
 import { execute } from '../../src/engine/execution/execute.ts';
 import { quoteIdentifier } from '../../src/sql/lexer.ts';
@@ -72,7 +72,10 @@ export async function openPlacement(server: PostgresServer, name: PlacementName,
 
   const context: OptimizerContext = {
     silos: new Map(
-      [...places].map(([key, { connector, silo }]) => [key, { capabilities: connector.capabilities, context: silo.context }]),
+      [...places].map(([key, { connector, silo }]) => [
+        key,
+        { capabilities: connector.capabilities, context: silo.context },
+      ]),
     ),
     pushdown: name === 'pushdown-off' ? 'off' : 'on',
   };
@@ -90,15 +93,22 @@ export async function openPlacement(server: PostgresServer, name: PlacementName,
   const place = async (): Promise<ReadonlyMap<string, Relation>> => {
     await removeCopies();
     const placed = new Map<string, Relation>();
+    const keys = new Map<string, readonly string[]>();
     for (const [index, table] of (await source.silo.tables(signal)).filter(({ kind }) => kind === 'table').entries()) {
       const home = homeOf(index);
       if (home !== 'postgres') await copy(source.silo, places.get(home)!.silo, table);
       copied.set(table.table, home);
+      if (table.primaryKey !== undefined) keys.set(table.table, table.primaryKey);
       placed.set(table.table, { kind: 'table', silo: home, table });
     }
     for (const [home, { silo }] of places) {
       if (home === 'postgres') continue;
-      for (const table of await silo.tables(signal)) placed.set(table.table, { kind: 'table', silo: home, table });
+      for (const table of await silo.tables(signal)) {
+        // Copies carry rows only; the key is the original's.
+        const primaryKey = keys.get(table.table);
+        const copy = primaryKey === undefined ? table : { ...table, primaryKey };
+        placed.set(table.table, { kind: 'table', silo: home, table: copy });
+      }
     }
     return placed;
   };
@@ -112,7 +122,10 @@ export async function openPlacement(server: PostgresServer, name: PlacementName,
 
   const query = async (sql: string): Promise<readonly Row[]> => {
     const known = await relations();
-    const scope: BindScope = { relation: (relation) => known.get(relation.name), relationNames: () => [...known.keys()] };
+    const scope: BindScope = {
+      relation: (relation) => known.get(relation.name),
+      relationNames: () => [...known.keys()],
+    };
     const { plan, columns } = await bindSelect(sql, scope);
     const { batches } = execute(
       optimize(plan, context),
@@ -153,7 +166,8 @@ export async function openPlacement(server: PostgresServer, name: PlacementName,
   };
 }
 
-const VIEW = /^\s*create\s+(?:or\s+replace\s+)?(?:temp(?:orary)?\s+)?view\s+"?(\w+)"?\s*(?:\(([^)]*)\))?\s+as\s+([\s\S]*?);?\s*$/i;
+const VIEW =
+  /^\s*create\s+(?:or\s+replace\s+)?(?:temp(?:orary)?\s+)?view\s+"?(\w+)"?\s*(?:\(([^)]*)\))?\s+as\s+([\s\S]*?);?\s*$/i;
 const DROP_VIEW = /^\s*drop\s+view\s+(?:if\s+exists\s+)?"?(\w+)/i;
 
 async function copy(from: Silo, to: Silo, table: TableInfo): Promise<void> {

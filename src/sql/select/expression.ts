@@ -11,7 +11,7 @@ import type {
   SubLink,
   TypeCast,
 } from '@pgsql/types';
-import { literalNumeric } from '../../plan/decimals.ts';
+import { literalNumeric, plainDecimal } from '../../plan/decimals.ts';
 import { SQLSTATE } from '../../plan/errors.ts';
 import type { Expression } from '../../plan/expressions.ts';
 import { arrayOf, scalar, typeName } from '../../plan/types.ts';
@@ -115,7 +115,8 @@ function constant(value: A_Const, level: Level): Expression {
       if (BigInt.asIntN(64, whole) === whole) return literal(whole, scalar('bigint'));
       return literal(String(whole), literalNumeric(String(whole)));
     }
-    return literal(digits, literalNumeric(digits));
+    const plain = plainDecimal(digits) ?? digits;
+    return literal(plain, literalNumeric(plain));
   }
   throw notModelled(level, 'a bit string', value.location);
 }

@@ -6,6 +6,7 @@ import type { AggregateCall, Column, Expression, SortKey, WindowCall } from '../
 import { type FunctionEntry, functionNamed } from '../../plan/functions.ts';
 import { node } from '../../plan/nodes.ts';
 import { columnsOf } from '../../plan/traverse.ts';
+import { isText, scalar } from '../../plan/types.ts';
 import { call, functionEntry, resolveCall } from './calls.ts';
 import { explicitCast } from './coerce.ts';
 import { errorAt, type Level, nameParts, newColumn, notModelled, reference, within } from './context.ts';
@@ -110,10 +111,22 @@ function aggregateCall(entry: FunctionEntry, written: FuncCall, level: Level, bi
         : `aggregate functions are not allowed in ${level.clause}`;
     throw errorAt(level, '42803', message, location);
   }
-  const aggregate = resolveAggregate(entry, parts, written, level);
+  const aggregate = resolveAggregate(entry, asText(entry, parts, written), written, level);
   const column = newColumn(level, entry.name, aggregate.type);
   owner.collected.aggregates.push({ call: aggregate, column, position: level.locate(location) });
   return reference(column);
+}
+
+/** With DISTINCT a sort key must be the argument itself; string_agg's argument is text, so its key is too. */
+function asText(entry: FunctionEntry, parts: CallParts, written: FuncCall): CallParts {
+  if (entry.name !== 'string_agg' || written.agg_distinct !== true || parts.orderBy.length === 0) return parts;
+  const type = scalar('text');
+  const cast = (operand: Expression): Expression =>
+    isText(operand.type) && operand.type.kind !== 'text' && operand.kind !== 'literal'
+      ? Object.freeze({ kind: 'cast', operand, type })
+      : operand;
+  const orderBy = parts.orderBy.map((key) => ({ ...key, expression: cast(key.expression) }));
+  return { ...parts, args: parts.args.map(cast), orderBy };
 }
 
 const allowsAggregates = (clause: Level['clause']): boolean =>

@@ -135,17 +135,28 @@ export function aggregation(input: RelationalNode, groups: Groups, collected: Co
 
   return {
     rewrite,
-    node: () =>
-      node({
+    node: () => {
+      // HAVING alone makes one row of everything; a row needs a column.
+      if (expressions.length === 0 && calls.length === 0) calls.push(countStar(level));
+      return node({
         kind: 'aggregate',
         input,
         groups: expressions,
         ...(groups.sets === undefined ? {} : { groupingSets: groups.sets }),
         aggregates: calls.map(({ call }) => call),
         columns: [...columns, ...calls.map(({ column }) => column)],
-      }),
+      });
+    },
   };
 }
+
+const countStar = (level: Level): { readonly call: AggregateCall; readonly column: Column } => {
+  const type = scalar('bigint');
+  return {
+    call: Object.freeze({ name: 'count', args: [], distinct: false, orderBy: [], type }),
+    column: newColumn(level, 'count', type),
+  };
+};
 
 /** A group's column is named after the column it groups by. */
 function groupColumn(expression: Expression, level: Level): Column {

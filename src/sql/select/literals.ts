@@ -1,4 +1,5 @@
 /** Untyped literals read as values of a type, as PostgreSQL's input functions do. */
+import { literalNumeric, plainDecimal } from '../../plan/decimals.ts';
 import { CausewayError, type Position, SQLSTATE } from '../../plan/errors.ts';
 import type { Expression, Literal, LiteralValue } from '../../plan/expressions.ts';
 import { type SqlType, scalar, typeName } from '../../plan/types.ts';
@@ -46,7 +47,7 @@ export function readLiteral(text: string, type: SqlType, position?: Position): E
         if (/^(?:nan|[+-]?inf(?:inity)?)$/i.test(trimmed)) return undefined;
         throw invalid();
       }
-      return type.precision === undefined ? literal(trimmed, type) : undefined;
+      return readNumeric(trimmed, type, at);
     case 'real':
     case 'double': {
       if (/^(?:nan|[+-]?inf(?:inity)?)$/i.test(trimmed)) return undefined;
@@ -97,6 +98,26 @@ export function readLiteral(text: string, type: SqlType, position?: Position): E
     default:
       return undefined;
   }
+}
+
+/** Exact digits; a declared scale rounds, a declared precision must hold the value. */
+function readNumeric(
+  text: string,
+  type: Extract<SqlType, { kind: 'numeric' }>,
+  at: { position?: Position },
+): Expression | undefined {
+  const { precision, scale = 0 } = type;
+  const plain = plainDecimal(text, precision === undefined ? undefined : scale);
+  if (plain === undefined) return undefined;
+  if (precision === undefined) return literal(plain, literalNumeric(plain));
+  const whole = /^-?0*(\d*)/.exec(plain)![1]!.length;
+  if (whole > precision - scale) {
+    throw new CausewayError(SQLSTATE.numericValueOutOfRange, 'numeric field overflow', {
+      ...at,
+      detail: `A field with precision ${precision}, scale ${scale} must round to an absolute value less than 10^${precision - scale}.`,
+    });
+  }
+  return literal(plain, type);
 }
 
 const DATE =

@@ -45,6 +45,7 @@ export function optimize(
   context: OptimizerContext,
   choose: ChooseSites = deepestSites,
 ): PhysicalPlan {
-  const rewritten = context.pushdown === 'on' ? rewrite(plan) : plan;
+  // Ties are no matter of speed: the mediator has no clause for them.
+  const rewritten = context.pushdown === 'on' ? rewrite(plan) : expandWithTies(plan);
   return cutIntoFragments(choose(rewritten, context), context);
 }

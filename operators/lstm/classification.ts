@@ -1,5 +1,7 @@
 /** A classifier's results as sums that pool exactly over silos: confusion counts, log-loss, and a histogram of scores. */
 
+import { addLists } from './pooling.ts';
+
 /** Bins of a binary classifier's score, for the area under the curve. */
 const BINS = 1000;
 
@@ -60,8 +62,6 @@ export class ClassificationCounter {
     };
   }
 }
-
-const addLists = (a: readonly number[], b: readonly number[]): number[] => a.map((value, i) => value + b[i]!);
 
 /** Sums of two silos together. */
 export const mergeClassifications = (a: ClassificationSums, b: ClassificationSums): ClassificationSums => ({

@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest';
 import type { ModelSpec } from '../../src/plan/training.ts';
 import { classificationMetrics } from './classification.ts';
 import { mergeEvaluations, metricsOf } from './evaluation.ts';
+import { importances, mergeExplanations } from './explain.ts';
 import { LocalTrainer, type LocalTrainerSpec } from './local-trainer.ts';
 import { initialWeights } from './model.ts';
 import { mergeStatistics } from './statistics.ts';
@@ -167,6 +168,24 @@ describe('LocalTrainer', () => {
     expect(held!.values.slice(0, 2)).toEqual(forecast!.values.slice(0, 2));
     expect(held!.values.slice(4)).not.toEqual(forecast!.values.slice(4));
     expect(trainer.lastRows()).toEqual([{ entity: '', time: 299 * HOUR, interval: HOUR }]);
+  });
+
+  it('explains: the load matters, a feature the network does not read does not', async () => {
+    await using trainer = await opened();
+    const { weights } = await trainer.trainRound({ ...request, weights: initialWeights(model, 7), epochs: 20 }, signal);
+    // Inputs stand column by column in the first tensor, [gates · hidden, inputs]: the second one is cut off.
+    for (let row = 0; row < 4 * model.hidden; row++) weights[row * 2 + 1] = 0;
+    const explanation = await trainer.explain({ weights, part: 'test', seed: 1 }, signal);
+    const lines = importances(mergeExplanations([explanation, explanation]));
+    expect(lines.length).toBe(2 * (1 + spec.sequence.window));
+    const [load, ...loadLags] = lines.filter(({ feature }) => feature === 'load');
+    const [phase] = lines.filter(({ feature }) => feature === 'phase');
+    expect(load!.permutation).toBeGreaterThan(0);
+    expect(phase!.permutation).toBe(0);
+    expect(phase!.attribution).toBe(0);
+    expect(loadLags.map(({ lag }) => lag)).toEqual([0, 1, 2, 3, 4, 5]);
+    expect(loadLags.reduce((sum, { attribution }) => sum + attribution, 0)).toBeCloseTo(load!.attribution, 12);
+    expect(loadLags[0]!.attribution).toBeGreaterThan(loadLags[5]!.attribution);
   });
 
   it('drops constant features and trains without them', async () => {

@@ -4,6 +4,7 @@ import { CausewayError, SQLSTATE, throwIfAborted } from '../../src/plan/errors.t
 import type { FeatureSpec, ModelSpec, SequenceSpec, SplitSpec } from '../../src/plan/training.ts';
 import type { BackendChoice } from './choose-backend.ts';
 import type { Evaluation } from './evaluation.ts';
+import type { ExplainRequest, Explanation } from './explain.ts';
 import type { EntityForecast } from './forecast.ts';
 import { isRegression } from './losses.ts';
 import { targetOfOutput } from './model.ts';
@@ -232,6 +233,11 @@ export class LocalTrainer implements AsyncDisposable {
       predicted,
       actual,
     };
+  }
+
+  /** What the model looks at, as sums for exact pooling over silos (`mergeExplanations`, then `importances`). */
+  explain(request: ExplainRequest, signal: AbortSignal): Promise<Explanation> {
+    return this.#use().thread.explain(request, signal);
   }
 
   /**

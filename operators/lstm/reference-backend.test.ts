@@ -4,6 +4,7 @@ import type { SequenceData } from './backend.ts';
 import { initialWeights } from './model.ts';
 import { MersenneTwister } from './random.ts';
 import { ReferenceBackend } from './reference-backend.ts';
+import { ReferenceNetwork } from './reference-network.ts';
 
 const BASE: ModelSpec = {
   cell: 'lstm',
@@ -63,6 +64,28 @@ describe('gradients in float64 against central differences', () => {
       const numeric = (lossAt(i, step) - lossAt(i, -step)) / (2 * step);
       expect(Math.abs(numeric - analytic[i]!)).toBeLessThan(1e-8 + 1e-6 * Math.abs(numeric));
     }
+  });
+});
+
+it.each(['lstm', 'gru'] as const)('the gradient by the inputs of an %s agrees with central differences', (cell) => {
+  const spec = { ...BASE, cell, layers: 2, readout: 'every' } as const;
+  const network = new ReferenceNetwork(spec, data.window, (length) => new Float64Array(length));
+  const weights = Float64Array.from(initialWeights(spec, 1));
+  const inputs = Float64Array.from(data.values.subarray(0, data.window * 3));
+  const outputs = new Float64Array(data.window * 2);
+  const sumAt = (i: number, change: number) => {
+    const moved = inputs.slice();
+    moved[i] = moved[i]! + change;
+    network.forward(weights, moved, 0, outputs, 0);
+    return outputs.reduce((sum, value) => sum + value, 0);
+  };
+  const gradient = new Float64Array(inputs.length);
+  network.forward(weights, inputs, 0, outputs, 0);
+  const ones = new Float64Array(outputs.length).fill(1);
+  network.backward(weights, ones, 0, new Float64Array(weights.length), undefined, gradient);
+  gradient.forEach((value, i) => {
+    const numeric = (sumAt(i, 1e-5) - sumAt(i, -1e-5)) / 2e-5;
+    expect(Math.abs(numeric - value)).toBeLessThan(1e-8 + 1e-6 * Math.abs(numeric));
   });
 });
 

@@ -3,6 +3,7 @@ import { Worker } from 'node:worker_threads';
 import { CausewayError, canceled, SQLSTATE } from '../../src/plan/errors.ts';
 import type { BackendChoice } from './choose-backend.ts';
 import type { Evaluation } from './evaluation.ts';
+import type { ExplainRequest, Explanation } from './explain.ts';
 import type { EntityForecast, ForecastRequest } from './forecast.ts';
 import type { SessionSetup, TrainRequest, TrainResult } from './training-session.ts';
 import type { Part } from './windows.ts';
@@ -17,6 +18,7 @@ type Question =
   | { readonly kind: 'train'; readonly request: TrainRequest }
   | { readonly kind: 'evaluate'; readonly weights: Float32Array; readonly part: Part }
   | { readonly kind: 'predict'; readonly weights: Float32Array; readonly starts: Uint32Array }
+  | ({ readonly kind: 'explain' } & ExplainRequest)
   | ({ readonly kind: 'forecast' } & ForecastRequest);
 
 export type ThreadRequest = Question & { readonly id: number };
@@ -74,6 +76,10 @@ export class TrainingThread implements AsyncDisposable {
 
   forecast(request: ForecastRequest, signal: AbortSignal): Promise<readonly EntityForecast[]> {
     return this.#ask({ kind: 'forecast', ...request }, signal) as Promise<readonly EntityForecast[]>;
+  }
+
+  explain(request: ExplainRequest, signal: AbortSignal): Promise<Explanation> {
+    return this.#ask({ kind: 'explain', ...request }, signal) as Promise<Explanation>;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -3,6 +3,7 @@ import { parentPort, workerData } from 'node:worker_threads';
 import { CausewayError, messageOf, SQLSTATE } from '../../src/plan/errors.ts';
 import type { SequenceData } from './backend.ts';
 import { createBackend } from './choose-backend.ts';
+import { explain } from './explain.ts';
 import { forecastEntities } from './forecast.ts';
 import { loadTfjs } from './tfjs-backend.ts';
 import { TrainingSession } from './training-session.ts';
@@ -28,6 +29,8 @@ function answer(request: ThreadRequest): unknown {
       return session.evaluate(request.weights, request.part);
     case 'predict':
       return session.predict(request.weights, request.starts);
+    case 'explain':
+      return explain(silo, create, request);
     case 'forecast':
       return forecastEntities(silo, create, request);
   }

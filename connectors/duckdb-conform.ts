@@ -7,6 +7,10 @@ import { CausewayError, SQLSTATE } from '../src/plan/errors.ts';
 import type { SqlType } from '../src/plan/types.ts';
 import type { ColumnInfo, ResultColumn } from './connector.ts';
 import { duckdbError } from './duckdb-errors.ts';
+import { quoteIdentifier } from './quoting.ts';
+
+export { quoteIdentifier, quoteLiteral } from './quoting.ts';
+
 import { duckdbTypeName, QUOTIENT, sqlTypeOf } from './duckdb-types.ts';
 
 /** Names and DuckDB types of a query's columns, without running it. */
@@ -130,9 +134,3 @@ const TYPE_IDS: Readonly<Partial<Record<SqlType['kind'], DuckDBTypeId>>> = {
   interval: DuckDBTypeId.INTERVAL,
   uuid: DuckDBTypeId.UUID,
 };
-
-/** A name in double quotes. */
-export const quoteIdentifier = (name: string): string => `"${name.replaceAll('"', '""')}"`;
-
-/** Text as a string literal. */
-export const quoteLiteral = (text: string): string => `'${text.replaceAll("'", "''")}'`;

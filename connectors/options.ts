@@ -1,5 +1,6 @@
 /** Checks the options of CREATE SILO against what the connector takes. */
-import { CausewayError, SQLSTATE } from '../src/plan/errors.ts';
+import { z } from 'zod';
+import { CausewayError, messageOf, SQLSTATE } from '../src/plan/errors.ts';
 import { didYouMean } from '../src/plan/nearest.ts';
 import type { Connector, SiloOptions } from './connector.ts';
 
@@ -19,6 +20,22 @@ export function checkOptions(connector: Pick<Connector, 'kind' | 'options'>, opt
     if (required !== true || options[name] !== undefined) continue;
     throw new CausewayError(SQLSTATE.invalidParameterValue, `a ${connector.kind} silo needs the option "${name}"`, {
       hint: `${name}: ${description}`,
+    });
+  }
+}
+
+/**
+ * An option that is written as JSON, checked.
+ * @throws CausewayError naming the option and what is wrong with it
+ */
+export function jsonOption<T>(name: string, text: string, schema: z.ZodType<T>, example: string): T {
+  try {
+    return schema.parse(JSON.parse(text));
+  } catch (cause) {
+    throw new CausewayError(SQLSTATE.invalidParameterValue, `the option ${name} is not as expected`, {
+      cause,
+      detail: cause instanceof z.ZodError ? z.prettifyError(cause) : messageOf(cause),
+      hint: `Write it as JSON: ${example}.`,
     });
   }
 }

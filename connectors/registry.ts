@@ -7,6 +7,8 @@ const CONNECTORS: Readonly<Record<string, () => Promise<Connector>>> = {
   postgres: async () => (await import('./postgres/connector.ts')).postgres,
   duckdb: async () => (await import('./duckdb/connector.ts')).duckdb,
   files: async () => (await import('./files/connector.ts')).files,
+  sqlite: async () => (await import('./sqlite/connector.ts')).sqlite,
+  rest: async () => (await import('./rest/connector.ts')).rest,
   s3: async () => (await import('./lake/kinds.ts')).s3,
   gcs: async () => (await import('./lake/kinds.ts')).gcs,
   adls: async () => (await import('./lake/kinds.ts')).adls,

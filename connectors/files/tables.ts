@@ -6,6 +6,7 @@ import { CausewayError, SQLSTATE } from '../../src/plan/errors.ts';
 import { didYouMean } from '../../src/plan/nearest.ts';
 import type { SiloOptions } from '../connector.ts';
 import { quoteLiteral } from '../duckdb-conform.ts';
+import { jsonOption } from '../options.ts';
 
 export interface FileTable {
   readonly name: string;
@@ -68,16 +69,7 @@ export async function fileTables(options: SiloOptions): Promise<readonly FileTab
 
 function namedEntries(text: string | undefined, root: string): Map<string, Entry> {
   if (text === undefined) return new Map();
-  let parsed: Record<string, Entry>;
-  try {
-    parsed = z.record(z.string(), Entry).parse(JSON.parse(text));
-  } catch (cause) {
-    throw new CausewayError(SQLSTATE.invalidParameterValue, 'the option tables is not as expected', {
-      cause,
-      detail: cause instanceof z.ZodError ? z.prettifyError(cause) : String(cause),
-      hint: 'Write it as JSON: {"orders": {"path": "orders/*.csv", "delimiter": "|"}}.',
-    });
-  }
+  const parsed = jsonOption('tables', text, z.record(z.string(), Entry), '{"orders": {"path": "orders/*.csv"}}');
   return new Map(
     Object.entries(parsed).map(([name, entry]) => {
       const path = isAbsolute(entry.path) ? entry.path : join(root, entry.path);

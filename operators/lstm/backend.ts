@@ -31,8 +31,11 @@ export interface TrainingBackend extends Disposable {
   /** Flat weights in the order of `weightLayout`. */
   setWeights(weights: Float32Array): void;
   getWeights(): Float32Array;
-  /** Begins a run: empty moving averages; the current weights are the centre of the FedProx term. */
-  startOptimizer(optimizer: OptimizerSpec): void;
+  /**
+   * Begins a run: empty moving averages; the current weights are the centre of the FedProx term. `correction` is added
+   * to every gradient before it is clipped (SCAFFOLD's c − c_i), in the order of `weightLayout`.
+   */
+  startOptimizer(optimizer: OptimizerSpec, correction?: Float32Array): void;
   /** One optimizer step. Returns the batch's mean loss before it. */
   trainStep(starts: Uint32Array, options: StepOptions): number;
   /** Mean loss and its gradient, in the order of `weightLayout`; weights stay. */

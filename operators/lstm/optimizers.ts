@@ -19,6 +19,11 @@ export function clipNorm(gradient: Floats, limit: number): number {
   return norm;
 }
 
+/** Adds a fixed vector, such as SCAFFOLD's c − c_i. */
+export function addCorrection(gradient: Floats, correction: Floats): void {
+  for (let i = 0; i < gradient.length; i++) gradient[i] = gradient[i]! + correction[i]!;
+}
+
 /** Adds FedProx's μ (w − w_global) (Li et al. 2020). */
 export function addProximal(gradient: Floats, weights: Floats, centre: Floats, mu: number): void {
   for (let i = 0; i < gradient.length; i++) gradient[i] = gradient[i]! + mu * (weights[i]! - centre[i]!);

@@ -9,7 +9,7 @@ import {
 } from './backend.ts';
 import { type Floats, type LossFunction, lossFunction } from './losses.ts';
 import { weightCount } from './model.ts';
-import { addProximal, clipNorm, type OptimizerState, optimizerStep } from './optimizers.ts';
+import { addCorrection, addProximal, clipNorm, type OptimizerState, optimizerStep } from './optimizers.ts';
 import { dropped } from './random.ts';
 import { type Mask, ReferenceNetwork } from './reference-network.ts';
 
@@ -27,6 +27,7 @@ export class ReferenceBackend implements TrainingBackend {
   readonly #weights: Floats;
   readonly #gradient: Floats;
   #centre: Floats;
+  #correction: Float32Array | undefined;
   #optimizer: { readonly spec: OptimizerSpec; readonly state: OptimizerState } | undefined;
 
   constructor(spec: ModelSpec, data: SequenceData, precision: Precision = 'float32') {
@@ -48,7 +49,8 @@ export class ReferenceBackend implements TrainingBackend {
     return new Float32Array(this.#weights);
   }
 
-  startOptimizer(spec: OptimizerSpec): void {
+  startOptimizer(spec: OptimizerSpec, correction?: Float32Array): void {
+    this.#correction = correction;
     const zeros = () => this.#allocate(this.#weights.length);
     this.#optimizer = { spec, state: { first: zeros(), second: zeros(), steps: 0 } };
     this.#centre = this.#weights.slice();
@@ -57,6 +59,7 @@ export class ReferenceBackend implements TrainingBackend {
   trainStep(starts: Uint32Array, { learningRate, dropoutSeed }: StepOptions): number {
     const { spec, state } = this.#optimizer!;
     const loss = this.#backward(starts, dropoutSeed);
+    if (this.#correction) addCorrection(this.#gradient, this.#correction);
     if (spec.proximal) addProximal(this.#gradient, this.#weights, this.#centre, spec.proximal);
     if (spec.clipNorm !== undefined) clipNorm(this.#gradient, spec.clipNorm);
     optimizerStep(spec, state, this.#weights, this.#gradient, learningRate);

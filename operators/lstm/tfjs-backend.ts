@@ -10,7 +10,7 @@ import type { ModelSpec, OptimizerSpec } from '../../src/plan/training.ts';
 import { gatherTargets, type SequenceData, type StepOptions, type TrainingBackend } from './backend.ts';
 import { type LossFunction, lossFunction } from './losses.ts';
 import { weightCount, weightLayout } from './model.ts';
-import { addProximal, clipNorm, type OptimizerState, optimizerStep } from './optimizers.ts';
+import { addCorrection, addProximal, clipNorm, type OptimizerState, optimizerStep } from './optimizers.ts';
 import { dropped } from './random.ts';
 
 export type Library = typeof Tf;
@@ -59,6 +59,7 @@ export class TfjsBackend implements TrainingBackend {
   readonly #data: SequenceData;
   readonly #loss: LossFunction;
   readonly #weights: Float32Array;
+  #correction: Float32Array | undefined;
   #optimizer:
     | { readonly spec: OptimizerSpec; readonly state: OptimizerState; readonly centre: Float32Array }
     | undefined;
@@ -80,7 +81,8 @@ export class TfjsBackend implements TrainingBackend {
     return this.#weights.slice();
   }
 
-  startOptimizer(spec: OptimizerSpec): void {
+  startOptimizer(spec: OptimizerSpec, correction?: Float32Array): void {
+    this.#correction = correction;
     const zeros = () => new Float32Array(this.#weights.length);
     this.#optimizer = { spec, state: { first: zeros(), second: zeros(), steps: 0 }, centre: this.#weights.slice() };
   }
@@ -88,6 +90,7 @@ export class TfjsBackend implements TrainingBackend {
   trainStep(starts: Uint32Array, { dropoutSeed, learningRate }: StepOptions): number {
     const { centre, spec, state } = this.#optimizer!;
     const { gradient, loss } = this.gradients(starts, dropoutSeed);
+    if (this.#correction) addCorrection(gradient, this.#correction);
     if (spec.proximal) addProximal(gradient, this.#weights, centre, spec.proximal);
     if (spec.clipNorm !== undefined) clipNorm(gradient, spec.clipNorm);
     optimizerStep(spec, state, this.#weights, gradient, learningRate);

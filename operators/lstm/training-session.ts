@@ -31,6 +31,8 @@ export interface TrainRequest extends LocalTrainingSpec {
   readonly round: number;
   /** Rounds of the whole run, for learning-rate schedules. */
   readonly rounds?: number;
+  /** SCAFFOLD: c − c_i, added to every gradient. */
+  readonly correction?: Float32Array;
 }
 
 export interface TrainResult {
@@ -73,7 +75,7 @@ export class TrainingSession {
     const learningRate = scheduledRate(optimizer, round, rounds ?? round);
     const backend = this.#backend(batch);
     backend.setWeights(weights);
-    backend.startOptimizer(optimizer);
+    backend.startOptimizer(optimizer, request.correction);
     Atomics.store(control, STEPS, 0);
     const losses: number[] = [];
     let steps = 0;

@@ -72,6 +72,20 @@ describe.each([1, 2, 3])('%i threads', (threads) => {
     expect(worstError(found, expected)).toBeLessThan(1e-5);
   });
 
+  it('corrects gradients as the reference does, before it clips them', () => {
+    using backend = packed();
+    const correction = initialWeights(SPEC, 9);
+    const starts = Uint32Array.of(0, 4, 9);
+    const trained = [backend, reference].map((each) => {
+      each.setWeights(weights);
+      each.startOptimizer({ name: 'sgd', learningRate: 0.1, clipNorm: 1 }, correction);
+      each.trainStep(starts, { learningRate: 0.1, dropoutSeed: 1 });
+      return each.getWeights();
+    });
+    expect(worstError(trained[0]!, trained[1]!)).toBeLessThan(1e-6);
+    reference.setWeights(weights);
+  });
+
   it('repeats its bits', () => {
     const run = () => {
       using backend = packed();

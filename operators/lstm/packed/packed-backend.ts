@@ -10,7 +10,7 @@ import {
   type TrainingBackend,
 } from '../backend.ts';
 import { isRegression, type LossFunction, lossFunction } from '../losses.ts';
-import { addProximal, clipNorm, type OptimizerState, optimizerStep } from '../optimizers.ts';
+import { addCorrection, addProximal, clipNorm, type OptimizerState, optimizerStep } from '../optimizers.ts';
 import { type Arena, type ArenaShape, CONTROL, OPERATION, planArena } from './arena.ts';
 import { createKernels, type KernelCode, lanesOf } from './create-kernels.ts';
 import type { Kernels } from './kernels.ts';
@@ -47,6 +47,7 @@ export class PackedBackend implements TrainingBackend {
   readonly #control: Int32Array;
   readonly #slices: readonly Slice[];
   readonly #helpers: readonly Worker[];
+  #correction: Float32Array | undefined;
   #optimizer:
     | { readonly spec: OptimizerSpec; readonly state: OptimizerState; readonly centre: Float32Array }
     | undefined;
@@ -81,11 +82,7 @@ export class PackedBackend implements TrainingBackend {
   }
 
   setWeights(weights: Float32Array): void {
-    const packed = this.#vector(this.#arena.weights);
-    packed.fill(0);
-    this.#arena.layout.positions.forEach((position, i) => {
-      packed[position] = weights[i]!;
-    });
+    this.#vector(this.#arena.weights).set(this.#pack(weights));
     this.#transpose();
   }
 
@@ -93,7 +90,8 @@ export class PackedBackend implements TrainingBackend {
     return this.#unpack(this.#vector(this.#arena.weights));
   }
 
-  startOptimizer(spec: OptimizerSpec): void {
+  startOptimizer(spec: OptimizerSpec, correction?: Float32Array): void {
+    this.#correction = correction && this.#pack(correction);
     const first = this.#vector(this.#arena.first).fill(0);
     const second = this.#vector(this.#arena.second).fill(0);
     this.#optimizer = { spec, state: { first, second, steps: 0 }, centre: this.#vector(this.#arena.weights).slice() };
@@ -104,6 +102,7 @@ export class PackedBackend implements TrainingBackend {
     const { centre, spec, state } = this.#optimizer!;
     const weights = this.#vector(this.#arena.weights);
     const gradient = this.#vector(this.#arena.slices[0]!.gradient);
+    if (this.#correction) addCorrection(gradient, this.#correction);
     if (spec.proximal) addProximal(gradient, weights, centre, spec.proximal);
     if (spec.name === 'adam' || spec.name === 'adamw') this.#adam(spec, state, learningRate);
     else {
@@ -208,6 +207,14 @@ export class PackedBackend implements TrainingBackend {
 
   #vector(offset: number): Float32Array {
     return new Float32Array(this.#memory, offset, this.#arena.layout.length);
+  }
+
+  #pack(flat: Float32Array): Float32Array {
+    const packed = new Float32Array(this.#arena.layout.length);
+    this.#arena.layout.positions.forEach((position, i) => {
+      packed[position] = flat[i]!;
+    });
+    return packed;
   }
 
   #unpack(packed: Float32Array): Float32Array {

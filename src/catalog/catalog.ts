@@ -12,6 +12,7 @@ import { type JobStore, jobStore } from './jobs.ts';
 import { type LearnedStore, learnedStore } from './learned.ts';
 import { type ModelStore, modelStore } from './models.ts';
 import { type PolicyStore, policyStore } from './policies.ts';
+import { type RoleStore, roleStore } from './roles.ts';
 import { migrate } from './schema.ts';
 import { type SiloStore, siloStore } from './silos.ts';
 import { type ViewStore, viewStore } from './views.ts';
@@ -24,6 +25,7 @@ export class Catalog<Signature = unknown, Metrics = unknown> implements Disposab
   readonly models: ModelStore<Signature, Metrics>;
   readonly jobs: JobStore;
   readonly egress: EgressStore;
+  readonly roles: RoleStore;
   readonly policies: PolicyStore;
   readonly #db: DatabaseSync;
 
@@ -36,6 +38,7 @@ export class Catalog<Signature = unknown, Metrics = unknown> implements Disposab
     this.models = modelStore(db, join(directory, 'models'));
     this.jobs = jobStore(db);
     this.egress = egressStore(db);
+    this.roles = roleStore(db);
     this.policies = policyStore(db);
   }
 

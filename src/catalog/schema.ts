@@ -72,6 +72,24 @@ const MIGRATIONS: readonly string[] = [
      value TEXT NOT NULL,
      PRIMARY KEY (topic, key)
    ) STRICT;`,
+  `CREATE TABLE roles (
+     name TEXT PRIMARY KEY,
+     login INTEGER NOT NULL,
+     superuser INTEGER NOT NULL,
+     verifier TEXT
+   ) STRICT;
+   CREATE TABLE grants (
+     role TEXT NOT NULL REFERENCES roles (name) ON DELETE CASCADE,
+     privilege TEXT NOT NULL CHECK (privilege IN ('select', 'train', 'predict')),
+     kind TEXT NOT NULL CHECK (kind IN ('table', 'model')),
+     object TEXT NOT NULL,
+     PRIMARY KEY (role, privilege, kind, object)
+   ) STRICT;
+   CREATE TABLE memberships (
+     role TEXT NOT NULL REFERENCES roles (name) ON DELETE CASCADE,
+     member TEXT NOT NULL REFERENCES roles (name) ON DELETE CASCADE,
+     PRIMARY KEY (role, member)
+   ) STRICT;`,
 ];
 
 /** Brings `db` to this program's version, in one transaction. */

@@ -30,6 +30,8 @@ export interface CatalogView {
 export interface CatalogSnapshot {
   readonly schemas: readonly SchemaEntry[];
   readonly models: readonly ModelEntry[];
+  /** While there is none that may log in, every name is let in and sees everything. */
+  readonly roles: readonly RoleEntry[];
 }
 
 export interface SchemaEntry {
@@ -48,6 +50,15 @@ export interface TableEntry {
   readonly comment?: string;
   /** Estimated. */
   readonly rows?: number;
+}
+
+export interface RoleEntry {
+  readonly name: string;
+  readonly login: boolean;
+  readonly superuser: boolean;
+  readonly memberOf: readonly string[];
+  /** What it may read: `schema.table`, or `schema.*`. */
+  readonly tables: readonly string[];
 }
 
 /** A trained model, shown as a function of its features. */

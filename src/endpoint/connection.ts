@@ -3,9 +3,9 @@
 import type { Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { createSecureContext, TLSSocket } from 'node:tls';
+import { mockVerifier } from '../catalog/verifier.ts';
 import { CausewayError, SQLSTATE } from '../plan/errors.ts';
 import { SCRAM, SCRAM_PLUS, ScramExchange } from './auth/scram.ts';
-import { mockVerifier } from './auth/verifier.ts';
 import { DATABASE } from './oracle/bootstrap.ts';
 import type { EndpointContext } from './server.ts';
 import { asCausewayError } from './session/failed-statement.ts';

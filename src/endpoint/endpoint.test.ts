@@ -52,6 +52,7 @@ beforeAll(async () => {
       },
     ],
     models: [],
+    roles: [],
   });
   await backend.database.exec('CREATE TABLE berlin.endless (n integer)');
   endpoint = await Endpoint.listen({ backend, port: 0, catalogTimeout: 3000 });
@@ -140,7 +141,7 @@ test('errors name SQLSTATE and place, also in the second statement of a script',
     code: '42703',
     position: '18',
   });
-  expect(await failure(eva.query('INSERT INTO berlin.meters VALUES (1)'))).toMatchObject({ code: '25006' });
+  expect(await failure(eva.query('UPDATE berlin.meters SET id = 1'))).toMatchObject({ code: '25006' });
   expect(await failure(eva.query("SELECT 'unterminated"))).toMatchObject({ code: '42601' });
   expect((await eva.query('SELECT 1 AS one')).rows).toEqual([{ one: 1 }]);
 });

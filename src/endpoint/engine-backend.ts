@@ -12,6 +12,7 @@ import type {
   EndpointBackend,
   EndpointSession,
   ModelEntry,
+  RoleEntry,
   SchemaEntry,
   TableEntry,
 } from './backend.ts';
@@ -32,8 +33,8 @@ export class EngineBackend implements EndpointBackend {
     this.catalog = new EngineCatalog(engine);
   }
 
-  openSession(): EndpointSession {
-    const session: Session = this.#engine.openSession();
+  openSession(user: string): EndpointSession {
+    const session: Session = this.#engine.openSession(user);
     return {
       execute: (text, options) => session.execute(text, options),
       describe: (text) => session.describe(text),
@@ -71,7 +72,7 @@ class EngineCatalog implements CatalogView {
       })),
     };
     const own: SchemaEntry = { name: 'public', tables: [...this.#federated(), ...(await this.#views())] };
-    return { schemas: [...perSilo.flat(), own, system], models: this.#models() };
+    return { schemas: [...perSilo.flat(), own, system], models: this.#models(), roles: this.#roles() };
   }
 
   /** A silo's schemas: its first under the silo's name, `sales` as `silo__sales`. */
@@ -159,6 +160,21 @@ class EngineCatalog implements CatalogView {
       if (columns !== undefined) entries.push({ name, kind: 'view', columns });
     }
     return entries;
+  }
+
+  #roles(): RoleEntry[] {
+    const { roles } = this.#engine.catalog;
+    const grants = roles.grants();
+    const memberships = roles.memberships();
+    return roles.list().map(({ name, login, superuser }) => ({
+      name,
+      login,
+      superuser,
+      memberOf: memberships.filter(({ member }) => member === name).map(({ role }) => role),
+      tables: grants
+        .filter(({ role, privilege, object }) => role === name && privilege === 'select' && object.kind === 'table')
+        .map(({ object }) => object.name),
+    }));
   }
 
   #models(): ModelEntry[] {

@@ -26,6 +26,7 @@ beforeAll(async () => {
         },
       ],
       models: [],
+      roles: [],
     },
   );
   endpoint = await Endpoint.listen({

@@ -25,10 +25,13 @@ export async function bindQuery(
   at: Position | undefined,
   context: StatementContext,
 ): Promise<BoundQuery> {
-  const { engine, settings, signal } = context;
-  const functions = new ModelFunctions(engine);
+  const { engine, settings, signal, access, privilege = 'select' } = context;
+  const functions = new ModelFunctions(engine, access);
   const searchPath = parseSearchPath(settings.get('search_path'));
-  const scope = engineScope(engine, signal, (call) => functions.bind(call), longWay(engine, signal), searchPath);
+  const scope = engineScope(engine, signal, (call) => functions.bind(call), longWay(engine, signal), {
+    searchPath,
+    require: (schema, name) => access.requireTable(privilege, schema, name),
+  });
   const bound = await bindSelect(text, scope, at === undefined ? {} : { at });
   const memory = async (name: string): Promise<BatchResult> => {
     const computed = functions.compute(name, {

@@ -63,8 +63,9 @@ export class Engine implements AsyncDisposable {
     return new Engine(Catalog.open(options.directory), options);
   }
 
-  openSession(): Session {
-    const session = new Session(this, () => this.#sessions.delete(session));
+  /** @param user whose privileges hold; undefined: the owner of the catalog directory, who may do everything */
+  openSession(user?: string): Session {
+    const session = new Session(this, user, () => this.#sessions.delete(session));
     this.#sessions.add(session);
     return session;
   }

@@ -8,6 +8,7 @@ import { didYouMean } from '../plan/nearest.ts';
 import { node, type RelationalNode } from '../plan/nodes.ts';
 import { scalar } from '../plan/types.ts';
 import type { ModelFunctionCall } from '../sql/select/scope.ts';
+import type { Access } from './access.ts';
 import type { Engine, StoredModel } from './engine.ts';
 import { batchResult, type Cell, columnsOf } from './rows.ts';
 import { requireModel } from './statements/models.ts';
@@ -38,10 +39,12 @@ const FUNCTIONS: Readonly<Record<string, Binder>> = {
 /** The model functions of one statement. */
 export class ModelFunctions {
   readonly #engine: Engine;
+  readonly #access: Access;
   readonly #calls = new Map<string, Compute>();
 
-  constructor(engine: Engine) {
+  constructor(engine: Engine, access: Access) {
     this.#engine = engine;
+    this.#access = access;
   }
 
   /** For `BindScope.modelFunction`. @throws CausewayError for an unknown function, model or argument */
@@ -51,7 +54,9 @@ export class ModelFunctions {
       const hint = didYouMean(call.name, Object.keys(FUNCTIONS));
       throw refuse(call, SQLSTATE.undefinedFunction, `there is no function ml.${call.name}`, hint);
     }
-    const model = requireModel(this.#engine, modelName(call));
+    const modelNamed = modelName(call);
+    this.#access.requireModel(modelNamed);
+    const model = requireModel(this.#engine, modelNamed);
     const { columns, rows } = binder(this.#engine, model, call);
     const name = `ml_${call.name}_${this.#calls.size + 1}`;
     this.#calls.set(name, async (context) => batchResult(columns, await rows(context)));

@@ -7,16 +7,22 @@ import type { BindScope, LongWay, Relation } from '../sql/select/scope.ts';
 import type { Engine } from './engine.ts';
 import { SYSTEM_TABLES } from './system-tables.ts';
 
+export interface NameRules {
+  /** Schemas in which a name without one is looked up, in this order. */
+  readonly searchPath: readonly string[];
+  /** Throws unless the session's user may read the relation. */
+  readonly require: (schema: string, name: string) => void;
+}
+
 /**
  * @param modelFunction how `ml.…` in FROM is bound, see model-functions.ts
- * @param searchPath schemas in which a name without one is looked up, in this order
  */
 export function engineScope(
   engine: Engine,
   signal: AbortSignal,
   modelFunction: NonNullable<BindScope['modelFunction']>,
   longWay: LongWay,
-  searchPath: readonly string[] = ['public'],
+  { searchPath, require }: NameRules,
 ): BindScope {
   return {
     async relation({ schema, name }) {
@@ -24,13 +30,17 @@ export function engineScope(
         const found = await (candidate === 'public'
           ? inPublic(engine, name, signal)
           : inSchema(engine, candidate, name, signal));
-        if (found !== undefined) return found;
+        if (found === undefined) continue;
+        require(candidate, name);
+        return found;
       }
       return undefined;
     },
     relationNames: () => allNames(engine, signal),
     async describeNative(silo, text) {
       if (engine.catalog.silos.get(silo) === undefined) return undefined;
+      // A native query may read any table of the silo.
+      require(silo, '*');
       const { connector, silo: open } = await engine.silos.open(silo);
       requireReading(silo, text, connector.capabilities.dialect?.name ?? connector.kind);
       return open.describe?.(text, signal);

@@ -1,8 +1,11 @@
 /** One user's session: its settings, and the statements it runs, one after another. Sessions share nothing but the engine. */
+
+import type { Privilege } from '../catalog/roles.ts';
 import { canceled, type Position, throwIfAborted } from '../plan/errors.ts';
 import { positionAt, splitStatements } from '../sql/lexer.ts';
 import { parseStatement } from '../sql/statements/parse.ts';
 import type { Statement } from '../sql/statements/statement.ts';
+import { Access } from './access.ts';
 import type { Engine } from './engine.ts';
 import type { ExecuteOptions, Notice, StatementResult } from './result.ts';
 import { columnsOf, done, rowsResult } from './rows.ts';
@@ -15,6 +18,7 @@ import { analyze, calibrate } from './statements/measure.ts';
 import { exportModelTo, importModelFrom } from './statements/model-files.ts';
 import { activateVersion, describeModel, dropModel, showModels } from './statements/models.ts';
 import { createPolicy, dropPolicy } from './statements/policies.ts';
+import { changeMembership, changePrivileges, changeRole, dropRole } from './statements/roles.ts';
 import { runSelect } from './statements/select.ts';
 import { createSilo, dropSilo, showSilos } from './statements/silos.ts';
 import { showTables } from './statements/tables.ts';
@@ -25,6 +29,10 @@ import { createTableAs, insertInto } from './statements/write.ts';
 /** What a statement's handler gets to work with. */
 export interface StatementContext {
   readonly engine: Engine;
+  /** What its user may do. */
+  readonly access: Access;
+  /** What tables are read for; `select` when absent. */
+  readonly privilege?: Privilege;
   readonly settings: Settings;
   readonly signal: AbortSignal;
   readonly parameters: readonly (string | null)[];
@@ -40,13 +48,15 @@ export interface StatementContext {
 export class Session implements AsyncDisposable {
   readonly settings = new Settings();
   readonly #engine: Engine;
+  readonly #access: Access;
   readonly #onClose: () => void;
   readonly #closing = new AbortController();
   #running = 0;
   #idle: (() => void) | undefined;
 
-  constructor(engine: Engine, onClose: () => void) {
+  constructor(engine: Engine, user: string | undefined, onClose: () => void) {
     this.#engine = engine;
+    this.#access = new Access(engine.catalog.roles, user);
     this.#onClose = onClose;
   }
 
@@ -72,6 +82,7 @@ export class Session implements AsyncDisposable {
   #context(text: string, base: Position, options: ExecuteOptions, signal: AbortSignal): StatementContext {
     return {
       engine: this.#engine,
+      access: this.#access,
       settings: this.settings,
       signal,
       parameters: options.parameters ?? [],
@@ -99,8 +110,12 @@ export class Session implements AsyncDisposable {
   }
 }
 
+/** Statements whose privileges follow from what they read. */
+const READS: ReadonlySet<Statement['kind']> = new Set(['query', 'train-model', 'explain', 'show', 'describe', 'set']);
+
 async function run(statement: Statement, context: StatementContext): Promise<StatementResult> {
   const { engine, settings, signal } = context;
+  if (!READS.has(statement.kind)) context.access.requireSuperuser();
   switch (statement.kind) {
     case 'query':
       return runSelect(statement.query, context);
@@ -134,6 +149,12 @@ async function run(statement: Statement, context: StatementContext): Promise<Sta
     case 'describe':
       if (statement.object === 'model') return describeModel(engine, statement.name[0]!.value);
       return describeTable(statement.name, context);
+    case 'change-role':
+      return changeRole(engine, statement);
+    case 'change-privileges':
+      return changePrivileges(engine, statement);
+    case 'change-membership':
+      return changeMembership(engine, statement);
     case 'create-policy':
       return createPolicy(engine, statement, signal);
     case 'analyze':
@@ -148,11 +169,13 @@ async function run(statement: Statement, context: StatementContext): Promise<Sta
 
 function drop(
   engine: Engine,
-  object: 'silo' | 'federated-table' | 'model' | 'view' | 'policy',
+  object: 'role' | 'silo' | 'federated-table' | 'model' | 'view' | 'policy',
   name: string,
   ifExists: boolean,
 ): Promise<StatementResult> | StatementResult {
   switch (object) {
+    case 'role':
+      return dropRole(engine, name, ifExists);
     case 'silo':
       return dropSilo(engine, name, ifExists);
     case 'federated-table':

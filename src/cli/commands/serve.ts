@@ -1,6 +1,7 @@
 /** `causeway serve`: the coordinator as a server — a PostgreSQL endpoint, and HTTP beside it. */
 import { readFileSync } from 'node:fs';
 import { type Command, InvalidArgumentError } from 'commander';
+import { catalogUsers } from '../../endpoint/auth/catalog-users.ts';
 import { EngineBackend } from '../../endpoint/engine-backend.ts';
 import { Endpoint } from '../../endpoint/server.ts';
 import { Engine } from '../../engine/engine.ts';
@@ -52,6 +53,7 @@ async function run(options: ServeOptions): Promise<void> {
     });
     await using endpoint = await Endpoint.listen({
       backend: new EngineBackend(engine),
+      users: catalogUsers(engine.catalog.roles),
       host,
       port: options.port,
       ...(tlsCert === undefined || tlsKey === undefined
@@ -63,6 +65,12 @@ async function run(options: ServeOptions): Promise<void> {
     process.stdout.write(
       `Listening on ${host}:${endpoint.port}, database "causeway": psql -h ${host} -p ${endpoint.port} causeway\n`,
     );
+    if (!engine.catalog.roles.list().some(({ login }) => login)) {
+      process.stdout.write(
+        'There are no users yet: anybody on this machine may connect, under any name, without a password. ' +
+          "CREATE USER name PASSWORD '…' SUPERUSER changes that.\n",
+      );
+    }
     const { signal } = interruptSignal();
     await new Promise<void>((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }));
   } catch (thrown) {

@@ -4,11 +4,11 @@ import { PGlite } from '@electric-sql/pglite';
 import * as x509 from '@peculiar/x509';
 import pg from 'pg';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { formatVerifier, makeVerifier, mockVerifier, parseVerifier, type Verifier } from '../../catalog/verifier.ts';
 import type { EndpointBackend } from '../backend.ts';
 import { Endpoint } from '../server.ts';
 import { ScramExchange } from './scram.ts';
 import { LoginThrottle } from './throttle.ts';
-import { formatVerifier, makeVerifier, mockVerifier, parseVerifier, type Verifier } from './verifier.ts';
 
 const backend: EndpointBackend = {
   openSession: () => ({
@@ -17,7 +17,7 @@ const backend: EndpointBackend = {
     set: () => {},
     [Symbol.asyncDispose]: async () => {},
   }),
-  catalog: { version: 1, snapshot: async () => ({ schemas: [], models: [] }) },
+  catalog: { version: 1, snapshot: async () => ({ schemas: [], models: [], roles: [] }) },
 };
 
 /** A certificate for localhost, signed by itself. */

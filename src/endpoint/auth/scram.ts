@@ -1,7 +1,7 @@
 /** The server's side of one SCRAM-SHA-256 exchange, with or without channel binding (RFC 5802 §5 to §7). */
 import { randomBytes, timingSafeEqual } from 'node:crypto';
+import { hmac, KEY_BYTES, sha256, type Verifier } from '../../catalog/verifier.ts';
 import { ProtocolViolation } from '../wire/conditions.ts';
-import { hmac, KEY_BYTES, sha256, type Verifier } from './verifier.ts';
 
 export const SCRAM = 'SCRAM-SHA-256';
 export const SCRAM_PLUS = 'SCRAM-SHA-256-PLUS';

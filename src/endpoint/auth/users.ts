@@ -1,5 +1,5 @@
 /** Who may come in. */
-import type { Verifier } from './verifier.ts';
+import type { Verifier } from '../../catalog/verifier.ts';
 
 export interface Users {
   /** While there is none, anybody may connect from this machine, under any name. */

@@ -72,9 +72,10 @@ export class CatalogOracle {
     this.#version = version;
   }
 
-  /** Makes a user known, who may then read the whole mirror. */
+  /** Makes a user known; while the catalog has no users, it may read the whole mirror. */
   async addUser(name: string): Promise<void> {
-    if (this.#roles.has(name)) return;
+    // Roles of the catalog come with it, and with what they may see.
+    if (this.#roles.has(name) || this.#mirrored?.roles.some((role) => role.name === name)) return;
     this.#roles.add(name);
     await this.#oracle.schema(`CREATE ROLE ${quoteIdentifier(name)} LOGIN IN ROLE ${READER_ROLE};`);
   }

@@ -3,10 +3,11 @@ import { typeName } from '../../plan/types.ts';
 import { quoteIdentifier as identifier, quoteLiteral as literal } from '../../sql/lexer.ts';
 import type { CatalogSnapshot, ModelEntry, SchemaEntry, TableEntry } from '../backend.ts';
 import { ENGINE_ONLY, READER_ROLE } from './bootstrap.ts';
+import { roleChanges } from './mirror-roles.ts';
 
 /** Schemas that PostgreSQL has from the start, or the oracle for itself. */
 const BUILT_IN = new Set(['public', 'pg_catalog', 'information_schema']);
-const EMPTY: CatalogSnapshot = { schemas: [], models: [] };
+const EMPTY: CatalogSnapshot = { schemas: [], models: [], roles: [] };
 const ML = 'ml';
 
 /** Functions of the language that only the engine has; here they show in lists, and refuse. */
@@ -66,6 +67,10 @@ export function mirrorChanges(before: CatalogSnapshot | undefined, after: Catalo
   );
   for (const { schema, table } of added) statements.push(...foreignKeys(schema.name, table, known));
   statements.push(...modelChanges((before ?? EMPTY).models, after.models));
+  const rolesChanged = JSON.stringify(before?.roles ?? []) !== JSON.stringify(after.roles);
+  if (rolesChanged || (added.length > 0 && after.roles.length > 0)) {
+    statements.push(...roleChanges(before ?? EMPTY, after));
+  }
   return statements.join('\n');
 }
 

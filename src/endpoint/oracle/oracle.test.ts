@@ -36,6 +36,7 @@ const catalog = {
       { name: 'public', tables: [{ name: 'load', kind: 'view', columns: [column('mw')] }] },
     ],
     models: [{ name: 'load24', features: [column('mw')], outputs: [column('mw'), column('error')] }],
+    roles: [],
   } as CatalogSnapshot,
   snapshot: async () => catalog.current,
 };
@@ -183,6 +184,7 @@ test('a changed catalog shows, and what did not change keeps its numbers', async
       { name: 'munich', tables: [{ ...meters, comment: 'new' }] },
     ],
     models: [],
+    roles: [],
   };
   catalog.version++;
   await questions.refresh();

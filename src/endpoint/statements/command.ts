@@ -36,7 +36,7 @@ const GUARDED = new Set([
   'client_encoding',
 ]);
 
-const WRITES = new Set(['insert', 'update', 'delete', 'merge', 'truncate', 'vacuum', 'analyze', 'reindex', 'cluster']);
+const WRITES = new Set(['update', 'delete', 'merge', 'truncate', 'vacuum', 'reindex', 'cluster']);
 const QUERIES = new Set(['select', 'with', 'values', 'table', '(']);
 const ENGINE_LISTS = new Set(['silo', 'silos', 'model', 'models', 'tables', 'jobs']);
 
@@ -104,9 +104,11 @@ export function parseCommand(text: string): Command {
       return { kind: 'accepted', tag: 'LOCK TABLE' };
     case 'create':
       if (
-        /^\s*create\s+(?:(?:global|local)\s+)?(?:temp|temporary|unlogged)?\s*(?:table|sequence|index)\b/i.test(text)
+        /^\s*create\s+(?:(?:global|local)\s+)?(?:(?:temp|temporary|unlogged)\s+table|sequence|(?:unique\s+)?index)\b/i.test(
+          text,
+        )
       ) {
-        throw readOnly('create table');
+        throw readOnly('create');
       }
       return { kind: 'engine' };
     default:

@@ -13,7 +13,10 @@ import { train } from '../training/train.ts';
 
 /** The bound statement: every name found, every option checked, nothing run. */
 export async function bindTrainModel(statement: TrainModel, context: StatementContext): Promise<Train> {
-  const query = await bindQuery(statement.query.text, context.locate(statement.query.offset), context);
+  const query = await bindQuery(statement.query.text, context.locate(statement.query.offset), {
+    ...context,
+    privilege: 'train',
+  });
   return bindTrain(statement, query, context.locate);
 }
 

@@ -3,6 +3,7 @@ import { type Position, SQLSTATE } from '../../plan/errors.ts';
 import { Cursor } from './cursor.ts';
 import { createFederatedTable } from './federated-table.ts';
 import { analyze, calibrate, createPolicy } from './policy.ts';
+import { changeRole, grantOrRevoke } from './roles.ts';
 import { reset, set } from './setting.ts';
 import { describe, show } from './show.ts';
 import { createSilo } from './silo.ts';
@@ -41,7 +42,10 @@ function parse(cursor: Cursor): Statement {
   if (cursor.accept('explain')) return explain(cursor);
   if (cursor.accept('analyze')) return analyze(cursor);
   if (cursor.accept('calibrate')) return calibrate(cursor);
+  if (cursor.accept('grant')) return grantOrRevoke(cursor, 'grant');
+  if (cursor.accept('revoke')) return grantOrRevoke(cursor, 'revoke');
   if (cursor.accept('alter')) {
+    if (cursor.at('user') || cursor.at('role')) return changeRole(cursor, 'alter', cursor.expect('user', 'role'));
     cursor.expect('model');
     const name = cursor.name('a model');
     cursor.expect('activate');
@@ -81,6 +85,8 @@ const STARTS = [
   'ALTER',
   'EXPORT',
   'IMPORT',
+  'GRANT',
+  'REVOKE',
   'ANALYZE',
   'CALIBRATE',
   'SET',
@@ -100,6 +106,7 @@ function create(cursor: Cursor): Statement {
     return { kind: 'create-view', orReplace, name, query: cursor.query() };
   }
   if (orReplace) throw cursor.unexpected(['MODEL', 'VIEW']);
+  if (cursor.at('user') || cursor.at('role')) return changeRole(cursor, 'create', cursor.expect('user', 'role'));
   if (cursor.accept('silo')) return createSilo(cursor);
   if (cursor.accept('policy')) return createPolicy(cursor);
   if (cursor.accept('table')) return createTableAs(cursor);
@@ -107,11 +114,12 @@ function create(cursor: Cursor): Statement {
     cursor.expect('table');
     return createFederatedTable(cursor);
   }
-  throw cursor.unexpected(['SILO', 'TABLE', 'FEDERATED', 'MODEL', 'VIEW', 'POLICY', 'OR']);
+  throw cursor.unexpected(['SILO', 'TABLE', 'FEDERATED', 'MODEL', 'VIEW', 'POLICY', 'USER', 'ROLE', 'OR']);
 }
 
 function drop(cursor: Cursor): Drop {
-  const object = cursor.expect('silo', 'federated', 'model', 'view', 'policy');
+  const word = cursor.expect('silo', 'federated', 'model', 'view', 'policy', 'user', 'role');
+  const object = word === 'user' ? 'role' : word;
   if (object === 'federated') cursor.expect('table');
   const ifExists = cursor.accept('if', 'exists');
   const name = cursor.name(`a ${object} name`);

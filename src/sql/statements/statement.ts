@@ -31,7 +31,7 @@ export interface CreateSilo {
 /** DROP of one named object. */
 export interface Drop {
   readonly kind: 'drop';
-  readonly object: 'silo' | 'federated-table' | 'model' | 'view' | 'policy';
+  readonly object: 'role' | 'silo' | 'federated-table' | 'model' | 'view' | 'policy';
   readonly ifExists: boolean;
   readonly name: Located<string>;
 }
@@ -160,6 +160,32 @@ export interface InsertInto {
   readonly query: QueryText;
 }
 
+/** What is not named stays as it is; a password of null is taken away. */
+export interface ChangeRole {
+  readonly kind: 'change-role';
+  readonly action: 'create' | 'alter';
+  readonly name: Located<string>;
+  readonly password?: string | null;
+  readonly superuser?: boolean;
+  readonly login?: boolean;
+}
+
+/** `object.name` is `schema.table`, `schema.*`, or a model's name. */
+export interface ChangePrivileges {
+  readonly kind: 'change-privileges';
+  readonly action: 'grant' | 'revoke';
+  readonly privileges: readonly ('select' | 'train' | 'predict')[];
+  readonly object: { readonly kind: 'table' | 'model'; readonly name: string };
+  readonly role: Located<string>;
+}
+
+export interface ChangeMembership {
+  readonly kind: 'change-membership';
+  readonly action: 'grant' | 'revoke';
+  readonly role: Located<string>;
+  readonly member: Located<string>;
+}
+
 /** Everything that the SELECT parser reads. */
 export interface Query {
   readonly kind: 'query';
@@ -184,4 +210,7 @@ export type Statement =
   | Calibrate
   | CreateTableAs
   | InsertInto
+  | ChangeRole
+  | ChangePrivileges
+  | ChangeMembership
   | Query;

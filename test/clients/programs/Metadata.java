@@ -121,7 +121,7 @@ public class Metadata {
       });
       step("read only", () -> {
         try (Statement s = c.createStatement()) {
-          s.executeUpdate("INSERT INTO berlin.meters VALUES (99)");
+          s.executeUpdate("UPDATE berlin.meters SET id = 99");
           return "written";
         } catch (SQLException e) {
           return e.getSQLState();

@@ -4,6 +4,12 @@ import { createInterface, type Interface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import type { Workload } from './workloads.ts';
 
+/** Milliseconds of a step within one budget. */
+export interface Timing {
+  readonly median: number;
+  readonly least: number;
+}
+
 export interface PeerVariant {
   readonly threads: number;
   readonly fused: boolean;
@@ -33,8 +39,8 @@ export class Peer implements Disposable {
     return new Peer(child, lines, JSON.parse(first.value).torch);
   }
 
-  /** Median milliseconds of one step, or of one prediction of a batch. */
-  async measure(workload: Workload, task: 'train' | 'predict', { fused, threads }: PeerVariant): Promise<number> {
+  /** Milliseconds of one step, or of one prediction of a batch. */
+  async measure(workload: Workload, task: 'train' | 'predict', { fused, threads }: PeerVariant): Promise<Timing> {
     const { batch, budget, hidden, inputs, name, readout, window } = workload;
     const key = `${name} ${task} ${threads} ${fused}`;
     const request = { key, batch, window, inputs, hidden, every: readout === 'every', threads, fused, task, budget };

@@ -80,8 +80,12 @@ export function bindTrain(statement: TrainModel, query: BoundQuery, locate: (off
       'Predict a number; turn classes into numbers with CASE.',
     );
   }
+  const targetIds = new Set(targets.map(({ found }) => found.id));
   const features = bindFeatures(columns, order, entity, using.standardize, (message, hint) =>
     refuse(SQLSTATE.datatypeMismatch, message, statement.query.offset, hint),
+  ).map((feature) =>
+    // A class is a number that no scale may change.
+    classifies(using) && targetIds.has(feature.id) ? { ...feature, scale: 'none' as const } : feature,
   );
   if (using.loss === 'softmax-cross-entropy' && (using.classes === undefined || targets.length > 1)) {
     throw refuse(

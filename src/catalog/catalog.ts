@@ -28,16 +28,22 @@ export class Catalog<Signature = unknown, Metrics = unknown> implements Disposab
   readonly roles: RoleStore;
   readonly policies: PolicyStore;
   readonly #db: DatabaseSync;
+  /**
+   * For what every statement adds (egress, learned statistics): written at once, but without waiting for the disk. It
+   * outlives the process, though the last moments before a power failure may be missing.
+   */
+  readonly #observations: DatabaseSync;
 
-  private constructor(directory: string, db: DatabaseSync) {
+  private constructor(directory: string, db: DatabaseSync, observations: DatabaseSync) {
     this.directory = directory;
     this.#db = db;
+    this.#observations = observations;
     this.silos = siloStore(db);
     this.federatedTables = federatedTableStore(db);
     this.views = viewStore(db);
     this.models = modelStore(db, join(directory, 'models'));
     this.jobs = jobStore(db);
-    this.egress = egressStore(db);
+    this.egress = egressStore(observations);
     this.roles = roleStore(db);
     this.policies = policyStore(db);
   }
@@ -58,7 +64,9 @@ export class Catalog<Signature = unknown, Metrics = unknown> implements Disposab
       );
       migrate(db, file);
       chmodSync(file, 0o600);
-      return new Catalog(path, db);
+      const observations = new DatabaseSync(file);
+      observations.exec('PRAGMA busy_timeout = 5000; PRAGMA synchronous = NORMAL');
+      return new Catalog(path, db, observations);
     } catch (cause) {
       if (cause instanceof CausewayError) throw cause;
       throw new CausewayError(SQLSTATE.ioError, `the catalog directory ${path} cannot be opened: ${messageOf(cause)}`, {
@@ -70,10 +78,11 @@ export class Catalog<Signature = unknown, Metrics = unknown> implements Disposab
 
   /** What is known of a topic until it is learned anew; a layer above says what a value looks like. */
   learned<T>(topic: 'statistics' | 'speed'): LearnedStore<T> {
-    return learnedStore<T>(this.#db, topic);
+    return learnedStore<T>(this.#observations, topic);
   }
 
   [Symbol.dispose](): void {
+    this.#observations.close();
     this.#db.close();
   }
 }

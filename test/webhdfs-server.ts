@@ -123,6 +123,7 @@ export async function startWebHdfs({ user = 'ann', page = 3 } = {}): Promise<Web
 
   const dataNode = serve('data', (op, path, query, request, body, response) => {
     if (op === 'CREATE') {
+      response.writeContinue(); // real data nodes say so without being asked
       self.put(path, body);
       response.writeHead(201).end();
       return;

@@ -3,6 +3,8 @@
  * redirect, and the data node it names has the bytes. Simple authentication and delegation tokens; no Kerberos.
  */
 import { randomUUID } from 'node:crypto';
+import { request as httpRequest } from 'node:http';
+import { request as httpsRequest } from 'node:https';
 import { messageOf } from '../../../src/plan/errors.ts';
 import { networkCode, type RetryPolicy, withRetry } from './retry.ts';
 import {
@@ -179,12 +181,7 @@ export function webHdfsStore(options: WebHdfsOptions): ObjectStore {
       const temporary = `${folder}.${randomUUID()}.tmp`;
       await attempt(key, signal, async (trySignal) => {
         const target = await dataNode(temporary, { op: 'CREATE', overwrite: 'true' }, trySignal, 'PUT');
-        const response = await fetch(target, {
-          method: 'PUT',
-          body: Buffer.from(body),
-          signal: trySignal,
-          redirect: 'error',
-        });
+        const response = await putBody(target, body, trySignal);
         if (!response.ok) throw await remoteError(response, `${location}/${key}`);
       });
       const conflict = new StoreError('conflict', `${location}/${key} was written by somebody else`);
@@ -218,6 +215,28 @@ export function webHdfsStore(options: WebHdfsOptions): ObjectStore {
       return text === '' ? undefined : JSON.parse(text);
     });
   }
+}
+
+/**
+ * Sends a file's bytes. Data nodes answer `100 Continue` without being asked to, which `fetch` takes for an error and
+ * `node:http` does not.
+ */
+function putBody(url: string, body: Uint8Array, signal: AbortSignal): Promise<Response> {
+  return new Promise((resolve, reject) => {
+    const send = url.startsWith('https:') ? httpsRequest : httpRequest;
+    const headers = { 'content-length': body.length, 'content-type': 'application/octet-stream' };
+    const request = send(url, { method: 'PUT', headers, signal }, (response) => {
+      const chunks: Buffer[] = [];
+      response.on('data', (chunk: Buffer) => chunks.push(chunk));
+      response.on('error', reject);
+      response.on('end', () => {
+        const text = Buffer.concat(chunks).toString();
+        resolve(new Response(text === '' ? null : text, { status: response.statusCode ?? 500 }));
+      });
+    });
+    request.on('error', reject);
+    request.end(body);
+  });
 }
 
 /** Other engines write the name node's RPC address into table metadata, which has another port than WebHDFS. */

@@ -1,11 +1,10 @@
-import { type DuckDBConnection, DuckDBInstance } from '@duckdb/node-api';
+import type { DuckDBConnection } from '@duckdb/node-api';
 import type { RecordBatch } from 'apache-arrow';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { numeric, scalar } from '../../../src/plan/types.ts';
 import { rowsOf, s3Options, scanOf, testDuck } from '../../../test/lake.ts';
 import { type S3TestServer, startS3 } from '../../../test/s3-server.ts';
-import type { ResultColumn, Silo, WriteRequest } from '../../connector.ts';
-import { streamQuery } from '../../duckdb-reader.ts';
+import { sampleBatches, sampleColumns } from '../../../test/sample-rows.ts';
+import type { Silo, WriteRequest } from '../../connector.ts';
 import { s3 } from '../kinds.ts';
 
 const signal = new AbortController().signal;
@@ -13,24 +12,10 @@ let duck: DuckDBConnection;
 let server: S3TestServer;
 let silo: Silo;
 
-const COLUMNS: ResultColumn[] = [
-  { name: 'id', type: scalar('bigint') },
-  { name: 'price', type: numeric(12, 2) },
-  { name: 'note', type: scalar('text') },
-  { name: 'day', type: scalar('date') },
-  { name: 'moment', type: scalar('timestamptz') },
-];
-
-async function* batches(from: number, to: number, columns = COLUMNS): AsyncGenerator<RecordBatch> {
-  const connection = await (await DuckDBInstance.create(':memory:')).connect();
-  const sql = `SELECT i::BIGINT id, (i / 4)::DECIMAL(12,2) price, nullif('n' || i, 'n3') note, DATE '2024-01-01' + i::INT AS day,
-    make_timestamptz(i * 1000001) AS moment FROM range(${from}, ${to}) t(i)`;
-  yield* streamQuery(connection, `SELECT ${columns.map((c) => c.name).join(', ')} FROM (${sql})`, columns, signal);
-}
 const request = (table: string, mode: WriteRequest['mode'], from: number, to: number): WriteRequest => ({
   table: { table },
-  columns: COLUMNS,
-  batches: batches(from, to),
+  columns: sampleColumns,
+  batches: sampleBatches(from, to),
   mode,
 });
 
@@ -101,15 +86,18 @@ describe('writing Delta tables', () => {
 
   test('rows that do not fit are refused, and leave no trace', async () => {
     await silo.write!(request('strict', 'create', 0, 5), signal);
-    const columns = COLUMNS.slice(0, 2);
+    const columns = sampleColumns.slice(0, 2);
     await expect(
-      silo.write!({ table: { table: 'strict' }, columns, batches: batches(0, 3, columns), mode: 'append' }, signal),
+      silo.write!(
+        { table: { table: 'strict' }, columns, batches: sampleBatches(0, 3, columns), mode: 'append' },
+        signal,
+      ),
     ).rejects.toMatchObject({
       sqlstate: '42804',
       detail: expect.stringContaining('the rows have id BIGINT, price DECIMAL(12,2)'),
     });
     async function* broken(): AsyncGenerator<RecordBatch> {
-      yield* batches(10, 12);
+      yield* sampleBatches(10, 12);
       throw new Error('the source is gone');
     }
     await expect(silo.write!({ ...request('strict', 'append', 0, 0), batches: broken() }, signal)).rejects.toThrow(

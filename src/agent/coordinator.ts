@@ -55,7 +55,7 @@ export class AgentCoordinator implements AsyncDisposable {
     this.office = office;
     this.hub = hub;
     this.port = server.port;
-    this.connector = agentConnector(hub, office.authority);
+    this.connector = agentConnector(hub, office.authority, office.registry);
     this.#server = server;
     this.#watch = setInterval(() => this.#cutRevoked(), REVOCATION_INTERVAL_MS);
     this.#watch.unref();

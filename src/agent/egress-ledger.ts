@@ -8,7 +8,7 @@ import type { DatabaseSync } from 'node:sqlite';
 import { verified } from '../../operators/aggregate/secure/keys.ts';
 import { CausewayError, SQLSTATE } from '../plan/errors.ts';
 
-export type EgressKind = 'rows' | 'updates' | 'statistics' | 'catalog' | 'errors';
+export type EgressKind = 'rows' | 'updates' | 'statistics' | 'keys' | 'catalog' | 'errors';
 
 export interface Sent {
   /** The job or statement that asked for it. */

@@ -40,21 +40,24 @@ const LIFETIME_MS = 7 * 24 * 3600 * 1000;
 const BODY_BYTES = 4096;
 /** (n, mean, M2) of one feature as JSON. */
 const FEATURE_BYTES = 96;
+/** Keys and shares of one secure round. */
+const KEY_BYTES = 128 << 10;
 
 /**
  * All that may leave a silo: an update per round, statistics of every feature, an evaluation per round and some at the
  * end. The agent computes it too, so that a coordinator cannot ask for more.
  */
-export function manifestOf(spec: LocalTrainerSpec, rounds: number): Manifest {
+export function manifestOf(spec: LocalTrainerSpec, { privacy, rounds }: TrainingRun): Manifest {
   const evaluations = (rounds + 4) * BODY_BYTES * (1 + spec.targets.length);
   return {
     updates: rounds * (4 * weightCount(spec.model) + BODY_BYTES),
     statistics: BODY_BYTES + spec.features.length * FEATURE_BYTES + evaluations,
+    ...(privacy?.secure === true ? { keys: rounds * KEY_BYTES } : {}),
   };
 }
 
 export function newJob(silo: string, spec: LocalTrainerSpec, query: RelationalNode, run: TrainingRun): Job {
-  const manifest = manifestOf(spec, run.rounds);
+  const manifest = manifestOf(spec, run);
   return { id: `train-${randomUUID()}`, silo, spec, query, run, manifest, expires: Date.now() + LIFETIME_MS };
 }
 
@@ -77,7 +80,7 @@ export function verifyJob({ text, signature }: SignedJob, silo: string, signingK
   const job = fromJson(text) as Job;
   if (job.silo !== silo) throw refused(silo, `is for silo ${job.silo}`, 'Jobs are bound to one silo.');
   if (job.expires < Date.now()) throw refused(silo, 'has expired', 'Start the training again.');
-  if (toJson(job.manifest) !== toJson(manifestOf(job.spec, job.run.rounds))) {
+  if (toJson(job.manifest) !== toJson(manifestOf(job.spec, job.run))) {
     throw refused(silo, 'asks for more egress than it needs', 'Run the same version of causeway at both ends.');
   }
   return job;

@@ -1,27 +1,35 @@
 /** What the coordinator may ask an agent: descriptions, rows of a plan, and training. Everything is judged here again. */
-import { randomUUID } from 'node:crypto';
+import { type KeyObject, randomUUID } from 'node:crypto';
 import { type RecordBatch, RecordBatchStreamWriter } from 'apache-arrow';
 import type { TableName } from '../../connectors/connector.ts';
+import { LocalParty } from '../../operators/aggregate/rounds/secure-party.ts';
+import type { CohortLedger } from '../../operators/aggregate/secure/cohort-ledger.ts';
 import { LocalTrainer } from '../../operators/lstm/local-trainer.ts';
 import type { FeatureStatistics } from '../../operators/lstm/statistics.ts';
 import type { Engine } from '../engine/engine.ts';
 import { runPlan } from '../engine/run-plan.ts';
 import { Settings } from '../engine/settings.ts';
+import { type TrainingSchedule, trainTask } from '../engine/training/rounds.ts';
 import { CausewayError, SQLSTATE } from '../plan/errors.ts';
 import type { RelationalNode } from '../plan/nodes.ts';
 import type { Method } from './calls.ts';
 import type { EgressGate } from './egress-gate.ts';
 import type { EgressKind } from './egress-ledger.ts';
 import { type Job, type JobBook, type SignedJob, verifyJob } from './job.ts';
-import { fromJson } from './json.ts';
+import { fromJson, toJson } from './json.ts';
 import { type OwnerPolicy, requireOwnPlan } from './owner-policy.ts';
 import {
   bytesOfWeights,
+  type ConfirmBody,
   type EvaluateBody,
+  type MaskBody,
   type OpenAnswer,
   type OpenBody,
   type RoundAnswer,
   type RoundBody,
+  type SecureBody,
+  type ShareBody,
+  type UnmaskBody,
   weightsOfBytes,
 } from './remote-trainer.ts';
 
@@ -46,6 +54,9 @@ export interface AgentServices {
   readonly quotas: Quotas;
   readonly needsApproval: boolean;
   readonly signingKey: Uint8Array;
+  /** The agent's own key, for secure aggregation. */
+  readonly identity: KeyObject;
+  readonly cohorts: CohortLedger;
   readonly log: (event: string, details?: Record<string, unknown>) => void;
 }
 
@@ -55,6 +66,9 @@ interface OpenJob {
   readonly trainer: Promise<LocalTrainer>;
   standardised: boolean;
   seconds: number;
+  /** Secure rounds: how to train, as the coordinator said with the task. */
+  schedule?: TrainingSchedule;
+  party?: LocalParty;
 }
 
 export class AgentMethods implements AsyncDisposable {
@@ -96,6 +110,7 @@ export class AgentMethods implements AsyncDisposable {
     'train.round': async (body, { payloads, signal }) => {
       const { job: signed, request, statistics } = body as RoundBody;
       const open = this.#admit(signed);
+      if (open.job.run.privacy?.secure === true) throw inTheClear(open.job);
       const trainer = await this.#scaled(open, statistics, signal);
       this.#requireTime(open);
       const weights = weightsOfBytes(payloads[0]);
@@ -110,6 +125,42 @@ export class AgentMethods implements AsyncDisposable {
       const open = this.#admit(signed);
       const trainer = await this.#scaled(open, statistics, signal);
       return answerOf(open.job, await trainer.evaluate(weightsOfBytes(payloads[0]), part, signal), 'statistics');
+    },
+    'secure.advertise': async (body) => {
+      const { job, session } = fromJson(body as string) as SecureBody;
+      const open = this.#admit(job);
+      return keysOf(open.job, await this.#party(open).advertise(session));
+    },
+    'secure.share': async (body) => {
+      const { identities, job, roster, session } = fromJson(body as string) as ShareBody;
+      const open = this.#admit(job);
+      return keysOf(open.job, await this.#party(open).share(session, roster, new Map(identities)));
+    },
+    'secure.train': async (body, { payloads, signal }) => {
+      const { job, options, received, round, schedule, session, statistics, terms } = fromJson(
+        body as string,
+      ) as MaskBody;
+      const open = this.#admit(job);
+      await this.#scaled(open, statistics, signal);
+      this.#requireTime(open);
+      const weights = weightsOfBytes(payloads[0]);
+      open.schedule = schedule;
+      const task = { run: session.run, round, terms, weights };
+      const { loss, masked, seconds } = await this.#party(open).train(session, task, options, received, signal);
+      open.seconds += seconds;
+      this.#services.log('round trained and masked', { job: open.job.id, round, seconds });
+      const words = new Uint8Array(masked.buffer, masked.byteOffset, masked.byteLength);
+      return { ...answerOf(open.job, toJson({ loss, seconds }), 'updates'), payloads: [words] };
+    },
+    'secure.confirm': async (body) => {
+      const { job, session, survivors } = fromJson(body as string) as ConfirmBody;
+      const open = this.#admit(job);
+      return keysOf(open.job, await this.#party(open).confirm(session, survivors));
+    },
+    'secure.unmask': async (body) => {
+      const { confirmations, job, session, survivors } = fromJson(body as string) as UnmaskBody;
+      const open = this.#admit(job);
+      return keysOf(open.job, await this.#party(open).unmask(session, survivors, confirmations));
     },
     'train.end': async (body) => {
       const { gate, jobs, signingKey, silo } = this.#services;
@@ -162,6 +213,18 @@ export class AgentMethods implements AsyncDisposable {
     return trainer;
   }
 
+  /** This silo's part of the job's secure rounds. The cohort is remembered under the job, whatever a session says. */
+  #party(open: OpenJob): LocalParty {
+    const { cohorts, identity, silo } = this.#services;
+    open.party ??= new LocalParty({
+      silo,
+      identity,
+      ledger: { claim: (_, round, name, cohort) => cohorts.claim(open.job.id, round, name, cohort) },
+      train: async (task, signal) => trainTask(await open.trainer, open.schedule!, task, signal),
+    });
+    return open.party;
+  }
+
   #requireTime({ job, seconds }: OpenJob): void {
     const { quotas, silo } = this.#services;
     if (quotas.seconds === undefined || seconds < quotas.seconds) return;
@@ -185,6 +248,13 @@ export class AgentMethods implements AsyncDisposable {
 }
 
 const answerOf = (job: Job, body: unknown, kind: EgressKind) => ({ body, purpose: job.id, kind });
+
+const keysOf = (job: Job, body: unknown) => answerOf(job, toJson(body), 'keys');
+
+const inTheClear = ({ silo }: Job): CausewayError =>
+  new CausewayError(SQLSTATE.policyViolation, `silo ${silo} sends no update in the clear: the job says secure`, {
+    silo,
+  });
 
 /** Every batch as an Arrow IPC stream of its own. */
 async function* encoded(batches: AsyncIterable<RecordBatch>): AsyncGenerator<Uint8Array> {

@@ -20,6 +20,7 @@ import type { Authority } from './authority.ts';
 import type { Hub } from './hub.ts';
 import { newJob, signJob } from './job.ts';
 import { toJson } from './json.ts';
+import type { AgentRegistry } from './registry.ts';
 import { RemoteTrainer } from './remote-trainer.ts';
 
 /** What an agent says of the silo it stands beside. */
@@ -29,7 +30,7 @@ export interface SiloDescription {
 }
 
 /** `CREATE SILO berlin USING agent OPTIONS (name 'berlin')`: the silo whose agent enrolled under that name. */
-export function agentConnector(hub: Hub, authority: Authority): Connector {
+export function agentConnector(hub: Hub, authority: Authority, registry: AgentRegistry): Connector {
   const connector: Connector = {
     kind: 'agent',
     options: [{ name: 'name', description: 'the name under which the agent enrolled', required: true }],
@@ -39,7 +40,7 @@ export function agentConnector(hub: Hub, authority: Authority): Connector {
       checkOptions(connector, options);
       const name = options.name!;
       const { body } = await hub.call(name, { id: randomUUID(), method: 'describe', body: null }, signal);
-      return new RemoteSilo(name, await connectorOf((body as SiloDescription).kind), hub, authority);
+      return new RemoteSilo(name, await connectorOf((body as SiloDescription).kind), hub, authority, registry);
     },
   };
   return connector;
@@ -51,13 +52,15 @@ class RemoteSilo implements Silo, TrainsInside {
   readonly #name: string;
   readonly #hub: Hub;
   readonly #authority: Authority;
+  readonly #registry: AgentRegistry;
 
-  constructor(name: string, behind: Connector, hub: Hub, authority: Authority) {
+  constructor(name: string, behind: Connector, hub: Hub, authority: Authority, registry: AgentRegistry) {
     this.context = `agent:${name}`;
     this.behind = behind;
     this.#name = name;
     this.#hub = hub;
     this.#authority = authority;
+    this.#registry = registry;
   }
 
   async tables(signal: AbortSignal): Promise<readonly TableInfo[]> {
@@ -85,7 +88,8 @@ class RemoteSilo implements Silo, TrainsInside {
   ): Promise<SiloTrainer> {
     const job = newJob(this.#name, spec, query, run);
     const signed = signJob(job, (message) => this.#authority.sign(message));
-    return RemoteTrainer.open(this.#hub, job, signed, signal);
+    const identity = this.#registry.publicKey(this.#name) ?? new Uint8Array(0);
+    return RemoteTrainer.open(this.#hub, job, signed, identity, signal);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {}

@@ -1,14 +1,26 @@
 /** The coordinator's view of a silo that trains behind its agent: every call is one call of the agent. */
+import type { MaskOptions, SecureParty } from '../../operators/aggregate/rounds/secure-round.ts';
+import type {
+  Advertisement,
+  Confirmation,
+  EncryptedShare,
+  Revealed,
+  SecureSession,
+} from '../../operators/aggregate/secure/messages.ts';
+import type { LocalTerms } from '../../operators/aggregate/strategy.ts';
 import type { Evaluation } from '../../operators/lstm/evaluation.ts';
 import type { TrainerSummary } from '../../operators/lstm/local-trainer.ts';
 import { type FeatureStatistics, type TrainedFeatures, trainedFeatures } from '../../operators/lstm/statistics.ts';
 import type { TrainRequest, TrainResult } from '../../operators/lstm/training-session.ts';
 import type { Part } from '../../operators/lstm/windows.ts';
+import type { TrainingSchedule } from '../engine/training/rounds.ts';
 import type { SiloTrainer } from '../engine/training/silo-trainer.ts';
 import { CausewayError, SQLSTATE } from '../plan/errors.ts';
 import type { ModelSpec } from '../plan/training.ts';
+import type { CallAnswer } from './calls.ts';
 import type { Hub } from './hub.ts';
 import type { Job, SignedJob } from './job.ts';
+import { fromJson, toJson } from './json.ts';
 
 /** Bodies of the agent's training methods. Each says the whole job, so that an agent that was restarted can go on. */
 export interface OpenBody {
@@ -21,6 +33,29 @@ export interface RoundBody extends OpenBody {
 export interface EvaluateBody extends OpenBody {
   readonly statistics: FeatureStatistics;
   readonly part: Part;
+}
+
+/** Bodies of secure rounds, as {@link toJson} writes them. */
+export interface SecureBody extends OpenBody {
+  readonly session: SecureSession;
+}
+export interface ShareBody extends SecureBody {
+  readonly roster: readonly Advertisement[];
+  readonly identities: readonly (readonly [silo: string, key: Uint8Array])[];
+}
+export interface MaskBody extends SecureBody {
+  readonly statistics: FeatureStatistics;
+  readonly schedule: TrainingSchedule;
+  readonly round: number;
+  readonly terms: LocalTerms;
+  readonly options: MaskOptions;
+  readonly received: readonly EncryptedShare[];
+}
+export interface ConfirmBody extends SecureBody {
+  readonly survivors: readonly string[];
+}
+export interface UnmaskBody extends ConfirmBody {
+  readonly confirmations: readonly Confirmation[];
 }
 
 /** Answers of the agent's training methods; weights are payloads. */
@@ -45,11 +80,19 @@ export class RemoteTrainer implements SiloTrainer {
   readonly #job: Job;
   readonly #signed: SignedJob;
   readonly #own: FeatureStatistics;
+  readonly #identity: Uint8Array;
   #merged: FeatureStatistics | undefined;
   #features: TrainedFeatures | undefined;
   #evaluations = 0;
 
-  private constructor(hub: Hub, job: Job, signed: SignedJob, { summary, statistics }: OpenAnswer) {
+  private constructor(
+    hub: Hub,
+    job: Job,
+    signed: SignedJob,
+    identity: Uint8Array,
+    { summary, statistics }: OpenAnswer,
+  ) {
+    this.#identity = identity;
     this.#hub = hub;
     this.#job = job;
     this.#signed = signed;
@@ -58,10 +101,16 @@ export class RemoteTrainer implements SiloTrainer {
   }
 
   /** Has the agent check the job and read its rows. @throws CausewayError whatever the agent or its owner refuses. */
-  static async open(hub: Hub, job: Job, signed: SignedJob, signal: AbortSignal): Promise<RemoteTrainer> {
+  static async open(
+    hub: Hub,
+    job: Job,
+    signed: SignedJob,
+    identity: Uint8Array,
+    signal: AbortSignal,
+  ): Promise<RemoteTrainer> {
     const body: OpenBody = { job: signed };
     const answer = await hub.call(job.silo, { id: `${job.id}/open`, method: 'train.open', body }, signal);
-    return new RemoteTrainer(hub, job, signed, answer.body as OpenAnswer);
+    return new RemoteTrainer(hub, job, signed, identity, answer.body as OpenAnswer);
   }
 
   get model(): ModelSpec {
@@ -95,11 +144,54 @@ export class RemoteTrainer implements SiloTrainer {
       .body as Evaluation;
   }
 
+  get secure(): NonNullable<SiloTrainer['secure']> {
+    return { identity: this.#identity, party: (schedule) => this.#party(schedule) };
+  }
+
   /** Tells the agent that the job is over; an agent that is away learns it from the job's expiry. */
   async [Symbol.asyncDispose](): Promise<void> {
     if (!this.#hub.connected.includes(this.#job.silo)) return;
     const call = { id: `${this.#job.id}/end`, method: 'train.end', body: { job: this.#signed } };
     await this.#hub.call(this.#job.silo, call, AbortSignal.timeout(5000)).catch(() => undefined);
+  }
+
+  #party(schedule: TrainingSchedule): SecureParty {
+    const job = this.#signed;
+    const ask = async (
+      step: string,
+      body: SecureBody,
+      signal: AbortSignal,
+      payloads: readonly Uint8Array[] = [],
+    ): Promise<CallAnswer> => {
+      const { attempt, round } = body.session;
+      const id = `${this.#job.id}/secure/${round}/${attempt}/${step}`;
+      const call = { id, method: `secure.${step}`, body: toJson(body), payloads };
+      const answer = await this.#hub.call(this.#job.silo, call, signal);
+      return { ...answer, body: fromJson(answer.body as string) };
+    };
+    return {
+      advertise: async (session, signal) => (await ask('advertise', { job, session }, signal)).body as Advertisement,
+      share: async (session, roster, identities, signal) => {
+        const body: ShareBody = { job, session, roster, identities: [...identities] };
+        return (await ask('share', body, signal)).body as EncryptedShare[];
+      },
+      train: async (session, { round, terms, weights }, options, received, signal) => {
+        const { merged: statistics } = this.#standardised();
+        const body: MaskBody = { job, session, statistics, schedule, round, terms, options, received };
+        const answer = await ask('train', body, signal, [bytesOfWeights(weights)]);
+        const { loss, seconds } = answer.body as { loss: number; seconds: number };
+        const words = Uint8Array.from(answer.payloads[0] ?? []);
+        return { masked: new Uint32Array(words.buffer), loss, seconds };
+      },
+      confirm: async (session, survivors, signal) => {
+        const body: ConfirmBody = { job, session, survivors };
+        return (await ask('confirm', body, signal)).body as Confirmation;
+      },
+      unmask: async (session, survivors, confirmations, signal) => {
+        const body: UnmaskBody = { job, session, survivors, confirmations };
+        return (await ask('unmask', body, signal)).body as Revealed[];
+      },
+    };
   }
 
   #standardised(): { features: TrainedFeatures; merged: FeatureStatistics } {

@@ -1,5 +1,6 @@
 /** An agent from its configuration: identity, engine with one silo, owner's policy, ledger, link. */
 import { join } from 'node:path';
+import { cohortLedger } from '../../operators/aggregate/secure/cohort-ledger.ts';
 import { Engine } from '../engine/engine.ts';
 import { CausewayError, SQLSTATE } from '../plan/errors.ts';
 import { Agent } from './agent.ts';
@@ -59,6 +60,8 @@ export async function runAgent(config: AgentConfig, options: RunAgentOptions, si
       },
       needsApproval: approval === 'ask',
       signingKey: identity.signingKey,
+      identity: identity.key,
+      cohorts: cohortLedger(db),
       log,
     });
     const payloads = new PayloadStore(join(directory, 'payloads'));

@@ -6,6 +6,7 @@ import { DatabaseSync } from 'node:sqlite';
 import type { Connector } from '../../connectors/connector.ts';
 import { connectorOf } from '../../connectors/registry.ts';
 import { RoundJournal } from '../../operators/aggregate/rounds/journal.ts';
+import { type CohortLedger, cohortLedger } from '../../operators/aggregate/secure/cohort-ledger.ts';
 import { Mediator } from '../../operators/mediator/mediator.ts';
 import { Catalog } from '../catalog/catalog.ts';
 import type { ModelVersion } from '../catalog/models.ts';
@@ -38,6 +39,8 @@ export class Engine implements AsyncDisposable {
   readonly admission = new Admission(MEDIATOR_STATEMENTS);
   /** The rounds of running jobs, written ahead of every step. */
   readonly journal: RoundJournal;
+  /** Under which cohort each update of a silo in this process was masked. */
+  readonly cohorts: CohortLedger;
   /** Statistics, speeds and policies that plans are made with. */
   readonly planner: Planner;
   readonly #journalFile: DatabaseSync;
@@ -53,6 +56,7 @@ export class Engine implements AsyncDisposable {
     this.#journalFile = new DatabaseSync(join(catalog.directory, 'rounds.db'));
     this.#journalFile.exec('PRAGMA journal_mode = WAL; PRAGMA busy_timeout = 5000');
     this.journal = new RoundJournal(this.#journalFile);
+    this.cohorts = cohortLedger(this.#journalFile);
     const { connectors = {} } = options;
     this.loadConnector = async (kind) => (Object.hasOwn(connectors, kind) ? connectors[kind]! : connectorOf(kind));
     this.silos = new SiloPool(catalog.silos, this.loadConnector);

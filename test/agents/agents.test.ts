@@ -142,6 +142,33 @@ test('an agent that is killed in the middle of a run comes back, and the weights
   expect(Buffer.from(weights).equals(Buffer.from(expected))).toBe(true);
 });
 
+test('secure training through agents gives the plain model to the quantisation step, and no update in the clear', async () => {
+  const secure = TRAIN.replace(' AS SELECT', ' PRIVACY (secure => true) AS SELECT');
+  await sql(TRAIN);
+  const plain = weightsOf();
+  await sql(secure);
+  const masked = weightsOf();
+  expect(masked).not.toEqual(plain);
+  masked.forEach((weight, i) => {
+    expect(Math.abs(weight - plain[i]!)).toBeLessThan(1e-4);
+  });
+  for (const silo of SILOS) {
+    const lines = coordinator.office.ledger.lines(silo);
+    const job = lines.findLast(({ purpose }) => purpose.startsWith('train-'))!.purpose;
+    const kinds = lines.filter(({ purpose }) => purpose === job).map(({ kind }) => kind);
+    // Advertise, share, confirm and unmask in each of three rounds.
+    expect(kinds.filter((kind) => kind === 'keys')).toHaveLength(12);
+    expect(kinds.filter((kind) => kind === 'updates')).toHaveLength(3);
+  }
+});
+
+/** The float32 weights at the end of the active version's file. */
+function weightsOf(): Float32Array {
+  const model = engine.catalog.models.get('load')!;
+  const bytes = Uint8Array.from(engine.catalog.models.weights(model)).slice(-4 * model.metrics.parameters);
+  return new Float32Array(bytes.buffer);
+}
+
 describe('the owner', () => {
   const policy = (text: string): string => {
     const file = join(federation.directory, 'policy.sql');
@@ -160,6 +187,10 @@ describe('the owner', () => {
     await restart('paris', { policy: file });
     expect(await refusal('SELECT load FROM paris.readings')).toMatchObject({ sqlstate: 'CW001', silo: 'paris' });
     await sql(TRAIN);
+    const secret = policy('CREATE POLICY p ON paris.readings ALLOW UPDATES (secure => true) TO mediator');
+    await restart('paris', { policy: secret });
+    expect(await refusal(TRAIN)).toMatchObject({ sqlstate: 'CW001' });
+    await sql(TRAIN.replace(' AS SELECT', ' PRIVACY (secure => true) AS SELECT'));
     await restart('paris');
   });
 

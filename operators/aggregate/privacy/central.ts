@@ -73,6 +73,13 @@ export function privateMean(updates: readonly Update[], privacy: CentralPrivacy,
   return { delta, nextClip };
 }
 
+/** The sum of updates that the silos clipped to C themselves, noised: for sums of which no part is seen. */
+export function noisedSum(sum: Float64Array, { clip, noiseMultiplier, seed, shares }: CentralPrivacy): Float64Array {
+  const normal = normals(seed);
+  const deviation = noiseMultiplier * clip * Math.max(...shares.values());
+  return sum.map((value) => value + deviation * normal());
+}
+
 /** C ← C · exp(−η_C (b̃ − γ)), where b̃ is the noised part of silos whose update was within C. */
 const followQuantile = (clip: number, unclipped: number, expected: number, { rate, quantile }: AdaptiveClip): number =>
   clip * Math.exp(-rate * (unclipped / expected - quantile));

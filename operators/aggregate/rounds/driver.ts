@@ -4,13 +4,14 @@
  */
 import { randomBytes } from 'node:crypto';
 import { CausewayError, SQLSTATE, throwIfAborted } from '../../../src/plan/errors.ts';
-import { aggregate } from '../aggregate.ts';
-import type { CentralPrivacy } from '../privacy/central.ts';
+import { aggregate, stepFromMean } from '../aggregate.ts';
+import { type CentralPrivacy, noisedSum } from '../privacy/central.ts';
 import type { Strategy, StrategyOptions } from '../strategy.ts';
 import { Collector } from './collect.ts';
 import { deadlineSeconds } from './deadline.ts';
 import type { Outcome, Position, RoundJournal } from './journal.ts';
 import type { RoundParticipant, RoundTask } from './participant.ts';
+import { type SecurePlan, secureRound } from './secure-round.ts';
 
 export interface RunPlan {
   /** Identity of the run: the journal's key. A run that is resumed has the same one. */
@@ -23,6 +24,8 @@ export interface RunPlan {
   readonly initial: Float32Array;
   /** Central noise; the journal keeps each round's seed. */
   readonly privacy?: Omit<CentralPrivacy, 'seed'>;
+  /** Secure aggregation: for strategies that need the mean only. */
+  readonly secure?: Omit<SecurePlan, 'clip'>;
   /** Stop when the validation loss has not improved for this many rounds, and take the best weights. */
   readonly patience?: number;
   /** Predicted seconds of a silo's first round, for its deadline. */
@@ -96,6 +99,10 @@ async function oneRound(context: Context, at: Position): Promise<RoundReport> {
     journal.open(run, round, seed);
     state = 'open';
   }
+  if (state === 'open' && plan.secure !== undefined) {
+    weights = await mergeSecurely(context, at, plan.secure, seed);
+    state = 'aggregated';
+  }
   if (state === 'open') {
     missing = await collect(context, at);
     const silos = [...journal.results(run, round).keys()];
@@ -166,6 +173,37 @@ function pastTimes(plan: RunPlan, journal: RoundJournal): number[] {
   const reports = journal.reports<RoundReport>(plan.run).slice(-5);
   if (reports.length > 0) return reports.map(({ trainingSeconds }) => trainingSeconds);
   return [...(plan.expectedSeconds?.values() ?? [])];
+}
+
+/** Sums the updates of a round securely and takes the server's step; returns the next weights. */
+async function mergeSecurely(
+  { journal, participants, plan, signal }: Context,
+  { round, server, weights }: Position,
+  secure: Omit<SecurePlan, 'clip'>,
+  seed: Uint8Array | undefined,
+): Promise<Float32Array> {
+  const { minSilos, options, privacy, run, strategy } = plan;
+  if (strategy.needs !== 'mean') {
+    throw new CausewayError(SQLSTATE.internalError, `strategy ${strategy.name} cannot be run securely`);
+  }
+  const task: RoundTask = { run, round, weights, terms: strategy.local?.(options) ?? {} };
+  const clip = privacy === undefined ? {} : { clip: privacy.clip };
+  const { silos, missing, sum, weight, loss, trainingSeconds } = await secureRound(
+    participants,
+    { ...secure, ...clip },
+    task,
+    signal,
+  );
+  if (silos.length < minSilos) throw tooFewSilos(plan, round, silos.length, missing);
+  // With noise the denominator is that of all silos, so that a lost one does not change the sensitivity.
+  const delta =
+    privacy === undefined || seed === undefined
+      ? sum.map((value) => value / weight)
+      : noisedSum(sum, { ...privacy, seed });
+  const mean = { delta, cohort: silos.length, population: participants.length };
+  const step = stepFromMean(strategy, weights, mean, server, options);
+  journal.aggregated(run, round, step.weights, step.state, { loss, silos, missing, trainingSeconds });
+  return step.weights;
 }
 
 /** Aggregates a sealed round; returns the next weights. */

@@ -1,5 +1,6 @@
 /** A silo as a round sees it: in this process, or behind its agent. */
 import type { LocalTerms } from '../strategy.ts';
+import type { SecureParty } from './secure-round.ts';
 
 /** What a silo is asked to do in one round. Asking again for the same run and round gives the same answer. */
 export interface RoundTask {
@@ -34,4 +35,6 @@ export interface RoundParticipant {
   train(task: RoundTask, signal: AbortSignal): Promise<LocalResult>;
   /** Loss of `weights` on the silo's validation windows. */
   validate(weights: Float32Array, signal: AbortSignal): Promise<LocalLoss>;
+  /** The silo's part of secure rounds; `train` is not called then. */
+  readonly secure?: SecureParty;
 }

@@ -48,7 +48,6 @@ function federation(n: number): Federation {
       silo: name,
       session: { ...session, ...over },
       identity: keys.get(name)!,
-      identities,
       ledger: cohortLedger(db),
     });
   return { names, identities, keys, silo };
@@ -63,7 +62,7 @@ function run(n: number, length: number, drops: Drops = {}): { secure: Float64Arr
   const roster = names.map((name) => silos.get(name)!.advertise());
   const gone = (...lists: (readonly string[] | undefined)[]) => new Set(lists.flatMap((list) => list ?? []));
   const sharing = names.filter((name) => !gone(drops.afterAdvertise).has(name));
-  const shares: EncryptedShare[] = sharing.flatMap((name) => silos.get(name)!.share(roster));
+  const shares: EncryptedShare[] = sharing.flatMap((name) => silos.get(name)!.share(roster, identities));
   const masking = sharing.filter((name) => !gone(drops.afterShare).has(name));
   const masked = new Map(
     masking.map((name) => {
@@ -129,10 +128,10 @@ test('too many drop-outs are an error that names the silo, not a wrong sum', () 
 });
 
 test('a masked update looks nothing like the update', () => {
-  const { names, silo } = federation(3);
+  const { identities, names, silo } = federation(3);
   const silos = names.map((name) => silo(name));
   const roster = silos.map((entry) => entry.advertise());
-  const shares = silos.flatMap((entry) => entry.share(roster));
+  const shares = silos.flatMap((entry) => entry.share(roster, identities));
   const zeros = new Uint32Array(4096);
   const masked = silos[0]!.mask(
     zeros,
@@ -145,31 +144,41 @@ test('a masked update looks nothing like the update', () => {
 
 describe('refusals', () => {
   test('a cohort of two', () => {
-    const { names, silo } = federation(2);
+    const { identities, names, silo } = federation(2);
     const silos = names.map((name) => silo(name));
-    expect(() => silos[0]!.share(silos.map((entry) => entry.advertise()))).toThrow(/at least 3 silos/);
+    expect(() =>
+      silos[0]!.share(
+        silos.map((entry) => entry.advertise()),
+        identities,
+      ),
+    ).toThrow(/at least 3 silos/);
   });
 
   test('keys that the silo did not sign, and strangers', () => {
-    const { names, silo } = federation(4);
+    const { identities, names, silo } = federation(4);
     const silos = names.map((name) => silo(name));
     const roster = silos.map((entry) => entry.advertise());
     const forged = roster.map((ad, k) => (k === 1 ? { ...ad, maskKey: roster[2]!.maskKey } : ad));
-    expect(() => silos[0]!.share(forged)).toThrow(/silo001 sent keys that its identity did not sign/);
+    expect(() => silos[0]!.share(forged, identities)).toThrow(/silo001 sent keys that its identity did not sign/);
     const stranger = [...roster, { ...roster[1]!, silo: 'mallory' }];
-    expect(() => silos[0]!.share(stranger)).toThrow(/mallory is not part of this training run/);
+    expect(() => silos[0]!.share(stranger, identities)).toThrow(/mallory is not part of this training run/);
     const replayed = silo(names[1]!, { round: 2 }).advertise();
-    expect(() => silos[0]!.share(roster.map((ad, k) => (k === 1 ? replayed : ad)))).toThrow(/did not sign/);
-    expect(() => silos[0]!.share([...roster, roster[1]!])).toThrow(/silo001 stands twice/);
+    expect(() =>
+      silos[0]!.share(
+        roster.map((ad, k) => (k === 1 ? replayed : ad)),
+        identities,
+      ),
+    ).toThrow(/did not sign/);
+    expect(() => silos[0]!.share([...roster, roster[1]!], identities)).toThrow(/silo001 stands twice/);
   });
 
   test('a second cohort for one update, also after a restart', () => {
-    const { names, silo } = federation(4);
+    const { identities, names, silo } = federation(4);
     const db = new DatabaseSync(':memory:');
     const attempt = (cohort: readonly string[]): Uint32Array => {
       const silos = cohort.map((name) => silo(name, {}, name === names[0] ? db : undefined));
       const roster = silos.map((entry) => entry.advertise());
-      const shares = silos.flatMap((entry) => entry.share(roster));
+      const shares = silos.flatMap((entry) => entry.share(roster, identities));
       return silos[0]!.mask(
         new Uint32Array(4),
         shares.filter((share) => share.to === names[0]),
@@ -180,10 +189,10 @@ describe('refusals', () => {
   });
 
   test('both shares about one silo: two sets of survivors in one round', () => {
-    const { names, silo } = federation(4);
+    const { identities, names, silo } = federation(4);
     const silos = names.map((name) => silo(name));
     const roster = silos.map((entry) => entry.advertise());
-    const shares = silos.flatMap((entry) => entry.share(roster));
+    const shares = silos.flatMap((entry) => entry.share(roster, identities));
     for (const [k, entry] of silos.entries()) {
       entry.mask(
         new Uint32Array(4),
@@ -199,10 +208,10 @@ describe('refusals', () => {
   });
 
   test('a share that was tampered with', () => {
-    const { names, silo } = federation(3);
+    const { identities, names, silo } = federation(3);
     const silos = names.map((name) => silo(name));
     const roster = silos.map((entry) => entry.advertise());
-    const shares = silos.flatMap((entry) => entry.share(roster)).filter((share) => share.to === names[0]);
+    const shares = silos.flatMap((entry) => entry.share(roster, identities)).filter((share) => share.to === names[0]);
     const sealed = Uint8Array.from(shares[0]!.sealed);
     sealed[20]! ^= 1;
     expect(() => silos[0]!.mask(new Uint32Array(1), [{ ...shares[0]!, sealed }, shares[1]!])).toThrow(

@@ -29,8 +29,6 @@ export interface SecureSiloOptions {
   readonly session: SecureSession;
   /** This silo's Ed25519 private key. */
   readonly identity: KeyObject;
-  /** Raw Ed25519 public keys of all silos of the run, from the signed job. */
-  readonly identities: ReadonlyMap<string, Uint8Array>;
   readonly ledger: CohortLedger;
 }
 
@@ -49,6 +47,7 @@ export class SecureSilo {
   readonly #selfSeed = new Uint8Array(randomBytes(32));
   readonly #held = new Map<string, HeldShares>();
   #roster = new Map<string, Advertisement>();
+  #identities: ReadonlyMap<string, Uint8Array> = new Map();
   #neighbours: readonly string[] = [];
   #cohort = '';
   /** The survivors this silo has already revealed shares for. */
@@ -65,9 +64,14 @@ export class SecureSilo {
     return { ...ad, signature: signWith(identity, advertisementBytes(session, ad)) };
   }
 
-  /** Step 1: checks the roster and gives each neighbour a share of both secrets. @throws CausewayError CW001 */
-  share(roster: readonly Advertisement[]): EncryptedShare[] {
-    const { silo, session, identities } = this.#options;
+  /**
+   * Step 1: checks the roster and gives each neighbour a share of both secrets. `identities` are the raw Ed25519 public
+   * keys of all silos of the run.
+   * @throws CausewayError CW001
+   */
+  share(roster: readonly Advertisement[], identities: ReadonlyMap<string, Uint8Array>): EncryptedShare[] {
+    const { silo, session } = this.#options;
+    this.#identities = identities;
     checkRoster(session, roster, identities);
     const own = roster.find((ad) => ad.silo === silo);
     if (own === undefined || !Buffer.from(own.maskKey).equals(this.#maskPair.public)) {
@@ -123,7 +127,8 @@ export class SecureSilo {
    * and for one set of survivors only. Demands that enough neighbours signed the same set.
    */
   unmask(survivors: readonly string[], confirmations: readonly Confirmation[]): Revealed[] {
-    const { silo, session, identities } = this.#options;
+    const { silo, session } = this.#options;
+    const identities = this.#identities;
     const bytes = survivorBytes(session, this.#cohort, survivors);
     const set = Buffer.from(bytes).toString();
     if (survivors.length < MINIMUM_COHORT) throw tooSmall(survivors.length);

@@ -1,7 +1,8 @@
 /** The silos' trainers as participants of the round driver (operators/aggregate/rounds). */
 import { resolveOptions } from '../../../operators/aggregate/options.ts';
 import type { RunPlan } from '../../../operators/aggregate/rounds/driver.ts';
-import type { LocalResult, RoundParticipant } from '../../../operators/aggregate/rounds/participant.ts';
+import type { LocalResult, RoundParticipant, RoundTask } from '../../../operators/aggregate/rounds/participant.ts';
+import type { SecureParty } from '../../../operators/aggregate/rounds/secure-round.ts';
 import { strategyNamed } from '../../../operators/aggregate/strategies.ts';
 import type { LocalTerms } from '../../../operators/aggregate/strategy.ts';
 import { initialWeights } from '../../../operators/lstm/model.ts';
@@ -16,6 +17,12 @@ import type { SiloTrainer } from './silo-trainer.ts';
  */
 export function runPlan(run: string, { federation, local }: Train, trainers: Trainers<SiloTrainer>): RunPlan {
   const strategy = strategyNamed(federation.strategy);
+  const options = resolveOptions(strategy, federation.options);
+  if (strategy.local?.(options).controlVariates === true) {
+    throw new CausewayError(SQLSTATE.featureNotSupported, `silos cannot train with strategy ${strategy.name} yet`, {
+      hint: 'Local training keeps no control variates. Use fedprox against drift between unlike silos.',
+    });
+  }
   const silos = trainers.all.length;
   if (federation.minSilos !== undefined && federation.minSilos > silos) {
     throw new CausewayError(
@@ -27,7 +34,7 @@ export function runPlan(run: string, { federation, local }: Train, trainers: Tra
   return {
     run,
     strategy,
-    options: resolveOptions(strategy, federation.options),
+    options,
     rounds: federation.rounds,
     minSilos: federation.minSilos ?? silos,
     initial: initialWeights(trainers.all[0]!.model, local.seed),
@@ -39,22 +46,15 @@ export function participants(
   { federation, local }: Train,
   trainers: Trainers<SiloTrainer>,
   onSpeed: (silo: string, rowsPerSecond: number) => void,
+  parties?: ReadonlyMap<string, SecureParty>,
 ): RoundParticipant[] {
+  const schedule = { local, rounds: federation.rounds, weightBy: federation.weightBy };
   return trainers.all.map((trainer, i): RoundParticipant => {
     const silo = trainers.silos[i]!;
     return {
       silo,
-      async train({ round, weights, terms }, signal): Promise<LocalResult> {
-        const request = { ...withTerms(local, terms), weights, round, rounds: federation.rounds };
-        const result = await trainer.trainRound(request, signal);
-        onSpeed(silo, result.rowsPerSecond);
-        return {
-          delta: result.weights.map((weight, k) => weight - weights[k]!),
-          count: countBy(federation.weightBy, trainer),
-          loss: result.loss,
-          seconds: result.seconds,
-        };
-      },
+      train: (task, signal) => trainTask(trainer, schedule, task, signal, (speed) => onSpeed(silo, speed)),
+      ...(parties === undefined ? {} : { secure: parties.get(silo)! }),
       async validate(weights, signal) {
         if (trainer.summary.windows.validation === 0) return { lossSum: 0, lossWeight: 0 };
         return trainer.evaluate(weights, 'validation', signal);
@@ -63,12 +63,37 @@ export function participants(
   });
 }
 
+/** How a silo trains in every round. */
+export interface TrainingSchedule {
+  readonly local: LocalTrainingSpec;
+  readonly rounds: number;
+  readonly weightBy: WeightBy;
+}
+
+/** One round's task, as an update. */
+export async function trainTask(
+  trainer: Pick<SiloTrainer, 'summary' | 'trainRound'>,
+  { local, rounds, weightBy }: TrainingSchedule,
+  { round, weights, terms }: RoundTask,
+  signal: AbortSignal,
+  onSpeed: (rowsPerSecond: number) => void = () => {},
+): Promise<LocalResult> {
+  const result = await trainer.trainRound({ ...withTerms(local, terms), weights, round, rounds }, signal);
+  onSpeed(result.rowsPerSecond);
+  return {
+    delta: result.weights.map((weight, k) => weight - weights[k]!),
+    count: countBy(weightBy, trainer),
+    loss: result.loss,
+    seconds: result.seconds,
+  };
+}
+
 function withTerms(local: LocalTrainingSpec, terms: LocalTerms): LocalTrainingSpec {
   if (terms.proximal === undefined) return local;
   return { ...local, optimizer: { ...local.optimizer, proximal: terms.proximal } };
 }
 
-function countBy(basis: WeightBy, { summary }: SiloTrainer): number {
+export function countBy(basis: WeightBy, { summary }: Pick<SiloTrainer, 'summary'>): number {
   const counts = { windows: summary.windows.train, rows: summary.rows, entities: summary.entities, equal: 1 };
   return counts[basis];
 }

@@ -2,6 +2,8 @@
  * One silo's side of a training run, as the round driver sees it: in this process, or behind an agent. What crosses
  * this interface is all that leaves a silo: counts, statistics, updates, sums of errors.
  */
+
+import type { SecureParty } from '../../../operators/aggregate/rounds/secure-round.ts';
 import type { Evaluation } from '../../../operators/lstm/evaluation.ts';
 import type { LocalTrainerSpec, TrainerSummary } from '../../../operators/lstm/local-trainer.ts';
 import type { FeatureStatistics, TrainedFeatures } from '../../../operators/lstm/statistics.ts';
@@ -9,6 +11,7 @@ import type { TrainRequest, TrainResult } from '../../../operators/lstm/training
 import type { Part } from '../../../operators/lstm/windows.ts';
 import type { RelationalNode } from '../../plan/nodes.ts';
 import type { LocalTrainingSpec, ModelSpec, PrivacySpec } from '../../plan/training.ts';
+import type { TrainingSchedule } from './rounds.ts';
 
 export interface SiloTrainer extends AsyncDisposable {
   readonly summary: TrainerSummary;
@@ -18,6 +21,8 @@ export interface SiloTrainer extends AsyncDisposable {
   standardise(merged: FeatureStatistics): TrainedFeatures;
   trainRound(request: TrainRequest, signal: AbortSignal): Promise<TrainResult>;
   evaluate(weights: Float32Array, part: Part, signal: AbortSignal): Promise<Evaluation>;
+  /** Behind an agent: its own key (Ed25519, raw), and its part of secure rounds. */
+  readonly secure?: { readonly identity: Uint8Array; party(schedule: TrainingSchedule): SecureParty };
 }
 
 /** A silo that trains by itself: behind an agent, its rows never come here. */

@@ -16,6 +16,7 @@ import type { Engine, StoredModel } from '../engine.ts';
 import type { Notice } from '../result.ts';
 import { type ModelMetrics, partMetrics, type RoundMetrics, type SiloMetrics } from './metrics.ts';
 import { type OpenTrainer, openAll, openLocally, type StreamRows, type Trainers } from './open-trainers.ts';
+import { privateRun } from './privacy.ts';
 import { participants, runPlan } from './rounds.ts';
 import type { ModelSignature } from './signature.ts';
 import { type SiloTrainer, trainsInside } from './silo-trainer.ts';
@@ -72,9 +73,10 @@ async function runJob(engine: Engine, plan: Train, options: TrainOptions, job: n
   const statistics = standardise(trainers, onNotice);
   const rounds: RoundMetrics[] = [];
   const speeds = new Map<string, number>();
+  const { parties, plan: privacy } = privateRun(plan, trainers, engine.cohorts);
   const driver = runRounds(
-    runPlan(`job-${job}`, plan, trainers),
-    participants(plan, trainers, (silo, rowsPerSecond) => speeds.set(silo, rowsPerSecond)),
+    { ...runPlan(`job-${job}`, plan, trainers), ...privacy },
+    participants(plan, trainers, (silo, rowsPerSecond) => speeds.set(silo, rowsPerSecond), parties),
     engine.journal,
     signal,
   );

@@ -1,0 +1,98 @@
+/** `PRIVACY (…)` of a TRAIN, as the round driver carries it out: secure aggregation, and noise on the mean of whole silos. */
+import { generateKeyPairSync } from 'node:crypto';
+import { incompatibility } from '../../../operators/aggregate/compatibility.ts';
+import { noiseFor } from '../../../operators/aggregate/privacy/accountant.ts';
+import type { RunPlan } from '../../../operators/aggregate/rounds/driver.ts';
+import { LocalParty } from '../../../operators/aggregate/rounds/secure-party.ts';
+import type { SecureParty } from '../../../operators/aggregate/rounds/secure-round.ts';
+import type { CohortLedger } from '../../../operators/aggregate/secure/cohort-ledger.ts';
+import { rawPublic } from '../../../operators/aggregate/secure/keys.ts';
+import { strategyNamed } from '../../../operators/aggregate/strategies.ts';
+import { CausewayError, SQLSTATE } from '../../plan/errors.ts';
+import type { PrivacySpec, Train } from '../../plan/training.ts';
+import type { Trainers } from './open-trainers.ts';
+import { countBy, trainTask } from './rounds.ts';
+import type { SiloTrainer } from './silo-trainer.ts';
+
+/** The norm to which updates are clipped where the statement does not say. */
+const DEFAULT_CLIP = 1;
+
+export interface PrivateRun {
+  readonly plan: Pick<RunPlan, 'privacy' | 'secure'>;
+  /** Each silo's part of secure rounds. */
+  readonly parties?: ReadonlyMap<string, SecureParty>;
+}
+
+/**
+ * @throws CausewayError 0A000 for what cannot be protected together, naming it; 22023 for a clause that says too little
+ */
+export function privateRun(train: Train, trainers: Trainers<SiloTrainer>, ledger: CohortLedger): PrivateRun {
+  const { federation, privacy } = train;
+  if (privacy === undefined) return { plan: {} };
+  requireKept(privacy);
+  const conflict = incompatibility({
+    strategy: strategyNamed(federation.strategy),
+    secure: privacy.secure,
+    centralNoise: privacy.epsilon !== undefined,
+    compression: 'none',
+    silos: trainers.silos.length,
+  });
+  if (conflict !== undefined) throw conflict;
+  const counts = trainers.all.map((trainer) => countBy(federation.weightBy, trainer));
+  const total = counts.reduce((sum, count) => sum + count, 0);
+  const shares = new Map(trainers.silos.map((silo, i) => [silo, counts[i]! / total]));
+  const noise = privacy.epsilon === undefined ? {} : { privacy: centralNoise(privacy, federation.rounds, shares) };
+  if (!privacy.secure) return { plan: noise };
+  const { identities, parties } = securely(train, trainers, ledger);
+  return { plan: { ...noise, secure: { shares, identities } }, parties };
+}
+
+/** What is asked for is done, or refused: never ignored. */
+function requireKept({ clip, epsilon, unit }: PrivacySpec): void {
+  if (epsilon === undefined && clip !== undefined) {
+    throw new CausewayError(SQLSTATE.invalidParameterValue, 'PRIVACY (clip => …) means nothing without epsilon', {
+      hint: 'Add epsilon => … , or limit gradients with USING lstm (clip => …).',
+    });
+  }
+  if (epsilon === undefined || unit === 'silo') return;
+  throw new CausewayError(SQLSTATE.featureNotSupported, `PRIVACY (unit => '${unit}') is not there yet`, {
+    hint: "unit => 'silo' protects whole silos, with noise on the mean of their updates.",
+  });
+}
+
+/** Every silo takes part in every round, so the exact Gaussian accountant holds (q = 1). */
+function centralNoise(
+  { clip = DEFAULT_CLIP, delta = 1e-6, epsilon }: PrivacySpec,
+  rounds: number,
+  shares: ReadonlyMap<string, number>,
+): NonNullable<RunPlan['privacy']> {
+  return { clip, shares, noiseMultiplier: noiseFor(epsilon!, delta, 1, rounds) };
+}
+
+/** Silos behind agents bring their own keys; for the others this process makes them. */
+function securely(train: Train, trainers: Trainers<SiloTrainer>, ledger: CohortLedger) {
+  const { federation, local } = train;
+  const schedule = { local, rounds: federation.rounds, weightBy: federation.weightBy };
+  const identities = new Map<string, Uint8Array>();
+  const parties = new Map<string, SecureParty>();
+  trainers.all.forEach((trainer, i) => {
+    const silo = trainers.silos[i]!;
+    if (trainer.secure !== undefined) {
+      identities.set(silo, trainer.secure.identity);
+      parties.set(silo, trainer.secure.party(schedule));
+      return;
+    }
+    const { privateKey, publicKey } = generateKeyPairSync('ed25519');
+    identities.set(silo, rawPublic(publicKey));
+    parties.set(
+      silo,
+      new LocalParty({
+        silo,
+        identity: privateKey,
+        ledger,
+        train: (task, signal) => trainTask(trainer, schedule, task, signal),
+      }),
+    );
+  });
+  return { identities, parties };
+}

@@ -1,0 +1,55 @@
+/** PRIVACY is kept or refused, never ignored. */
+import { afterAll, beforeAll, expect, inject, test } from 'vitest';
+import { type Federation, openFederation, run } from '../support/federation.ts';
+
+const TRAIN = (privacy: string, federate = 'fedavg (rounds => 2)', from = 'readings'): string =>
+  `TRAIN OR REPLACE MODEL load PREDICT load FORECAST BY ts PER meter WINDOW 12 HORIZON 1
+   USING lstm (hidden => 8, batch => 32, season => 24, learning_rate => 1e-2)
+   FEDERATE ${federate} ${privacy} AS SELECT ts, meter, load FROM ${from}`;
+
+let federation: Federation;
+beforeAll(async () => {
+  federation = await openFederation(inject('postgres'));
+});
+afterAll(() => federation[Symbol.asyncDispose]());
+
+const sql = (text: string) => run(federation.session, text);
+
+/** The float32 weights at the end of the active version's file. */
+function weights(): Float32Array {
+  const { models } = federation.engine.catalog;
+  const model = models.get('load')!;
+  return new Float32Array(Uint8Array.from(models.weights(model)).slice(-4 * model.metrics.parameters).buffer);
+}
+
+const distance = (a: Float32Array, b: Float32Array): number =>
+  Math.sqrt(a.reduce((sum, value, i) => sum + (value - b[i]!) ** 2, 0));
+
+test('secure aggregation gives the plain model to rounding', async () => {
+  await sql(TRAIN(''));
+  const plain = weights();
+  await sql(TRAIN('PRIVACY (secure => true)'));
+  expect(distance(weights(), plain)).toBeGreaterThan(0);
+  expect(distance(weights(), plain)).toBeLessThan(1e-3);
+});
+
+test('noise on the mean is as large as its budget says, with and without secure aggregation', async () => {
+  await sql(TRAIN('PRIVACY (epsilon => 1e6)'));
+  const almost = weights();
+  for (const secure of [false, true]) {
+    await sql(TRAIN(`PRIVACY (epsilon => 5, secure => ${secure})`));
+    const moved = distance(weights(), almost);
+    await sql(TRAIN(`PRIVACY (epsilon => 50, secure => ${secure})`));
+    expect(moved).toBeGreaterThan(distance(weights(), almost));
+  }
+});
+
+test.each([
+  ["PRIVACY (epsilon => 4, unit => 'entity')", undefined, undefined, /unit => 'entity'\) is not there yet/],
+  ['PRIVACY (clip => 1)', undefined, undefined, /means nothing without epsilon/],
+  ['PRIVACY (secure => true)', 'krum (rounds => 2, byzantine => 0)', undefined, /krum must see each silo’s update/],
+  ['PRIVACY (secure => true)', undefined, 'berlin.readings', /at least 3 silos, this statement has 1/],
+  ['', 'scaffold (rounds => 2)', undefined, /cannot train with strategy scaffold yet/],
+])('%s %s is refused', async (privacy, federate, from, message) => {
+  await expect(sql(TRAIN(privacy, federate, from))).rejects.toThrow(message);
+});

@@ -1,20 +1,9 @@
 import { describe, expect, it } from 'vitest';
-import type { ModelSpec } from '../../src/plan/training.ts';
 import { fitLossCurve, iterationsUntil, lossAt } from './iterations.ts';
-import { parameterCount, type SiloTraining, type TrainingShape, trainingPrices, updateBytes } from './training.ts';
+import { type SiloTraining, type TrainingShape, trainingPrices, updateBytes } from './training.ts';
 
-const spec: ModelSpec = {
-  cell: 'lstm',
-  inputs: 3,
-  hidden: 64,
-  layers: 1,
-  outputs: 1,
-  dropout: 0,
-  readout: 'last',
-  biases: 2,
-  loss: 'mse',
-};
-const shape: TrainingShape = { spec, window: 48, rounds: 20, epochs: 1, compression: 'none' };
+const weights = 17_729;
+const shape: TrainingShape = { weights, flopsPerWindow: 5e6, rounds: 20, epochs: 1, compression: 'none' };
 const silo: SiloTraining = {
   silo: 'berlin',
   windows: 100_000,
@@ -28,16 +17,13 @@ const silo: SiloTraining = {
 };
 
 describe('trainingPrices', () => {
-  it('counts the parameters as PyTorch does', () => {
-    // nn.LSTM(3, 64): 4·64·(3 + 64) weights and 2·4·64 biases; nn.Linear(64, 1): 65.
-    expect(parameterCount(spec)).toBe(4 * 64 * 67 + 2 * 256 + 65);
-    expect(parameterCount({ ...spec, cell: 'gru', layers: 2 })).toBe(3 * 64 * (67 + 2) + 3 * 64 * (128 + 2) + 65);
-    expect(updateBytes(spec, 'int8')).toBe(parameterCount(spec));
+  it('sends four bytes per weight, or one when compressed', () => {
+    expect([updateBytes(weights), updateBytes(weights, 'int8')]).toEqual([4 * weights, weights]);
   });
 
   it('lets only updates leave when training in place, only rows when shipping', () => {
     const [agent, mediator] = trainingPrices(silo, shape);
-    expect(agent).toMatchObject({ site: 'agent', bytesKind: 'updates', bytes: 20 * 4 * parameterCount(spec) });
+    expect(agent).toMatchObject({ site: 'agent', bytesKind: 'updates', bytes: 20 * 4 * weights });
     expect(mediator).toMatchObject({ site: 'mediator', bytesKind: 'rows', bytes: 100_048 * 32 });
   });
 

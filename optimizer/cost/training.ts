@@ -1,35 +1,9 @@
 /** The price of TRAIN: what each way of training costs before anything runs. */
-import type { ModelSpec } from '../../src/plan/training.ts';
-
-/** Trainable numbers of the network: four gates for an LSTM, three for a GRU, and a dense head. */
-export function parameterCount({ cell, inputs, hidden, layers, outputs, biases }: ModelSpec): number {
-  const gates = cell === 'lstm' ? 4 : 3;
-  let count = outputs * (hidden + 1);
-  for (let layer = 0; layer < layers; layer++) {
-    count += gates * hidden * ((layer === 0 ? inputs : hidden) + hidden + biases);
-  }
-  return count;
-}
-
-/**
- * Floating point operations to train on one window once: two per multiply-add going forward, twice that going backward
- * (weights and inputs both have a gradient).
- */
-export function trainingFlops(spec: ModelSpec, window: number): number {
-  const gates = spec.cell === 'lstm' ? 4 : 3;
-  let perStep = 0;
-  for (let layer = 0; layer < spec.layers; layer++) {
-    perStep += 2 * gates * spec.hidden * ((layer === 0 ? spec.inputs : spec.hidden) + spec.hidden);
-  }
-  const head = 2 * spec.hidden * spec.outputs * (spec.readout === 'last' ? 1 : window);
-  return 3 * (perStep * window + head);
-}
-
-/** Bytes of one update: a 32-bit number per parameter, or fewer when it is compressed. */
-export const updateBytes = (spec: ModelSpec, compression: Compression = 'none'): number =>
-  parameterCount(spec) * BYTES_PER_PARAMETER[compression];
-
 export type Compression = 'none' | 'float16' | 'int8';
+
+/** Bytes of one update of so many weights: 32 bits each, or fewer when they are compressed. */
+export const updateBytes = (weights: number, compression: Compression = 'none'): number =>
+  weights * BYTES_PER_PARAMETER[compression];
 
 const BYTES_PER_PARAMETER: Readonly<Record<Compression, number>> = { none: 4, float16: 2, int8: 1 };
 
@@ -55,8 +29,10 @@ export interface SiloTraining {
 }
 
 export interface TrainingShape {
-  readonly spec: ModelSpec;
-  readonly window: number;
+  /** Trainable numbers of the network. */
+  readonly weights: number;
+  /** Floating point operations to train on one window once, forward and backward. */
+  readonly flopsPerWindow: number;
   readonly rounds: number;
   readonly epochs: number;
   readonly compression: Compression;
@@ -76,15 +52,15 @@ export interface TrainingPrice {
  * out and the weights in per round; at the mediator, the rows once, then no border is crossed any more.
  */
 export function trainingPrices(silo: SiloTraining, shape: TrainingShape): readonly TrainingPrice[] {
-  const flops = silo.windows * trainingFlops(shape.spec, shape.window) * shape.epochs * shape.rounds;
-  const update = updateBytes(shape.spec, shape.compression);
+  const flops = silo.windows * shape.flopsPerWindow * shape.epochs * shape.rounds;
+  const update = updateBytes(shape.weights, shape.compression);
   const prices: TrainingPrice[] = [];
   for (const site of ['engine', 'agent', 'mediator'] as const) {
     const rate = silo.flops[site];
     if (rate === undefined || rate <= 0) continue;
     const shipped = silo.rows * silo.rowBytes;
     const bytes = site === 'mediator' ? shipped : shape.rounds * update;
-    const inBound = site === 'mediator' ? 0 : shape.rounds * updateBytes(shape.spec);
+    const inBound = site === 'mediator' ? 0 : shape.rounds * updateBytes(shape.weights);
     const messages = site === 'mediator' ? 1 : shape.rounds;
     prices.push({
       site,

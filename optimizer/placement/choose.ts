@@ -9,7 +9,7 @@ import type { Objective } from '../cost/objective.ts';
 import { ANYWHERE, assignSites, type KeyFilter, type PlacedPlan, splitFilters } from '../fragments/sites.ts';
 import { MEDIATOR, type Site } from '../physical.ts';
 import type { PolicyBook } from '../policy/book.ts';
-import { leaksOf } from '../policy/check.ts';
+import { leaksOf, onlyColumn } from '../policy/check.ts';
 import { type Constrained, constrain, mayLeave } from '../policy/constrain.ts';
 import type { Estimator } from '../statistics/cardinality.ts';
 import { raisedNodes } from './cuts.ts';
@@ -27,8 +27,8 @@ export interface Knowledge {
 export interface Freedom {
   /** Choose the join order anew. */
   readonly order: boolean;
-  /** Reduce rows by the keys of another silo's rows. */
-  readonly keys: boolean;
+  /** Reduce rows by the keys of another silo's rows; `unchecked`: even where policies keep them in. */
+  readonly keys: boolean | 'unchecked';
   /** Run at the mediator what a silo could run. */
   readonly raise: boolean;
 }
@@ -61,7 +61,9 @@ export function chooseSites(
     capabilitiesOf: (silo) => context.silos.get(silo)?.capabilities,
     siteOf: deepest,
     mayLeave: (each) => mayLeave(each, constrained, policies),
-    maySendKeys: (by, to) => freedom.keys && leaksOf(by, to, policies).length === 0,
+    maySendKeys: (by, to, key) =>
+      freedom.keys === 'unchecked' ||
+      (freedom.keys && leaksOf(key === undefined ? by : onlyColumn(by, key), to, policies).length === 0),
   };
   const whole = (each: RelationalNode): boolean => constrained.released.has(each);
   const reordered = freedom.order

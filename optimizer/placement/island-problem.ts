@@ -27,8 +27,8 @@ export interface IslandSurroundings {
   readonly siteOf: (plan: RelationalNode) => Site;
   /** False where a policy keeps the subtree's rows in. */
   readonly mayLeave: (plan: RelationalNode) => boolean;
-  /** Whether semi-join keys may be sent: the keys of `by`'s rows to the silo. */
-  readonly maySendKeys: (by: RelationalNode, to: Site) => boolean;
+  /** Whether values of the relation may go to the silo: of the key column, or of all columns without one. */
+  readonly maySendKeys: (by: RelationalNode, to: Site, key?: Column) => boolean;
 }
 
 /** The equality whose keys reduce one side of a join by the other. */
@@ -147,8 +147,10 @@ export function islandProblem(island: Island, around: IslandSurroundings): Islan
       if (capabilities === undefined || !acceptsKeys(pair, capabilities)) return undefined;
       const keys = Math.min(columnOf(pair.by.id)?.distinct ?? Number.POSITIVE_INFINITY, rows(by));
       if (keys > MOST_KEYS) return undefined;
+      // A joined key source shows by its keys what its other columns matched.
+      const key = by === single(firstOf(by)) ? pair.by : undefined;
       for (const relation of members(by)) {
-        if (!around.maySendKeys(island.relations[relation]!, siteNames[from]!)) return undefined;
+        if (!around.maySendKeys(island.relations[relation]!, siteNames[from]!, key)) return undefined;
       }
       const fraction = Math.min(1, keys / Math.max(1, columnOf(pair.reduced.id)?.distinct ?? 1));
       const batches = Math.ceil(Math.max(1, keys) / (capabilities.maxListLength ?? 1000));

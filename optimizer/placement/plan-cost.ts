@@ -28,7 +28,12 @@ export interface PlanCost extends Cost {
  */
 export function planCost(plan: PhysicalPlan, estimation: EstimationInput, model: CostModel): PlanCost {
   const byName = new Map(plan.fragments.map((fragment) => [exchangeName(fragment.id), fragment.plan]));
-  const estimate = estimator({ ...estimation, memoryPlan: (name) => byName.get(name) });
+  const shares = new Map<string, number>();
+  const estimate = estimator({
+    ...estimation,
+    memoryPlan: (name) => byName.get(name),
+    memoryShare: (name) => shares.get(name) ?? 1,
+  });
   const done = new Map<FragmentId, number>();
   const free = new Map<string, number>();
   const fragments: FragmentCost[] = [];
@@ -37,6 +42,7 @@ export function planCost(plan: PhysicalPlan, estimation: EstimationInput, model:
   for (const fragment of plan.fragments) {
     const profile = model.profile(fragment.site);
     const share = keyShare(fragment, plan, estimate);
+    shares.set(exchangeName(fragment.id), share);
     const result = scaled(resultWork(fragment.plan, estimate), share);
     const sent = fragment.site === MEDIATOR ? { ...result, bytes: 0, produced: 0 } : result;
     const amounts = addWork(subtreeWork(fragment.plan, estimate), sent);

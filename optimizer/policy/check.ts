@@ -3,8 +3,8 @@
  * the planner but the policies themselves, so that a mistake there does not become a leak.
  */
 import { CausewayError, SQLSTATE } from '../../src/plan/errors.ts';
-import type { ColumnId, Expression } from '../../src/plan/expressions.ts';
-import type { Aggregate, RelationalNode, Scan } from '../../src/plan/nodes.ts';
+import type { Column, ColumnId, Expression } from '../../src/plan/expressions.ts';
+import { type Aggregate, node, type RelationalNode, type Scan } from '../../src/plan/nodes.ts';
 import { columnsOf, conjuncts, expressionsOf, inputsOf, nodesOf, subqueriesOf } from '../../src/plan/traverse.ts';
 import { type BoundPolicy, conditionOver, minGroupOf, type PolicyBook } from './book.ts';
 import { aggregatedTable, countsOf, lowerBounds, unsafeCall } from './released.ts';
@@ -63,6 +63,15 @@ export function assertLawful(
     { silo: leak.silo, hint: 'Nothing was sent. This is a defect of the planner; please report the statement.' },
   );
 }
+
+/** The plan with one of its columns: what a key exchange sends. */
+export const onlyColumn = (plan: RelationalNode, column: Column): RelationalNode =>
+  node({
+    kind: 'project',
+    input: plan,
+    expressions: [{ kind: 'column', id: column.id, type: column.type }],
+    columns: [column],
+  });
 
 interface Collection {
   readonly read: Map<Scan, Set<ColumnId>>;

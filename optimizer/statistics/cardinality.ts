@@ -25,6 +25,8 @@ export interface EstimationInput {
   readonly memoryRows?: (name: string) => number | undefined;
   /** The plan whose result a table in memory will hold: another fragment's. */
   readonly memoryPlan?: (name: string) => RelationalNode | undefined;
+  /** The share of that plan's rows that will be there, 0 … 1. */
+  readonly memoryShare?: (name: string) => number;
 }
 
 export type Estimator = (node: RelationalNode) => RelationEstimate;
@@ -128,7 +130,10 @@ export function estimator(input: EstimationInput): Estimator {
         return flat(node.columns, seriesLength(node.name, node.args));
       case 'memory-table': {
         const behind = input.memoryPlan?.(node.name);
-        if (behind !== undefined) return renamed(node.columns, behind.columns, estimate(behind));
+        if (behind !== undefined) {
+          const rows = estimate(behind).rows * (input.memoryShare?.(node.name) ?? 1);
+          return renamed(node.columns, behind.columns, withRows(estimate(behind), rows));
+        }
         return flat(node.columns, input.memoryRows?.(node.name) ?? DEFAULT_ROWS);
       }
       case 'native-query':

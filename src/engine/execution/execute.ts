@@ -180,6 +180,7 @@ async function bring(fragment: Fragment, { session, held, context, signal }: Gat
     rows: rows ?? 0,
     bytes: measured?.total.bytes ?? 0,
     milliseconds: performance.now() - started,
+    ...(measured === undefined ? { uncounted: true } : {}),
     ...(keys === undefined ? {} : { keys: keys.length }),
   });
 }

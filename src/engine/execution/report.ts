@@ -10,6 +10,8 @@ export interface FragmentReport {
   readonly bytes: number;
   /** From asking the site to its last row. */
   readonly milliseconds: number;
+  /** The mediator reads the rows by itself while it answers the rest: nobody has counted them. */
+  readonly uncounted?: true;
   /** Keys that were sent to the site as a semi-join filter; absent when it ran without one. */
   readonly keys?: number;
 }

@@ -84,7 +84,7 @@ export class Planner {
   observe({ physical, cost }: PlannedStatement, report: FragmentReport): void {
     const fragment = physical.fragments.find(({ id }) => id === report.fragment);
     const expected = cost.fragments.find((each) => each.fragment === report.fragment);
-    if (fragment === undefined || expected === undefined || report.keys !== undefined) return;
+    if (fragment === undefined || expected === undefined || report.keys !== undefined || report.uncounted) return;
     const reads = [...nodesOf(fragment.plan)];
     if (!reads.some((each) => each.kind === 'memory-table'))
       this.#feedback.observe(signature(fragment.plan), report.rows);

@@ -1,21 +1,38 @@
-/** EXPLAIN of a SELECT: its fragments, each with its site and statement. EXPLAIN TRAIN: what every silo would do and send. */
+/** EXPLAIN [ANALYZE] [(FORMAT text | json | dot)] of a SELECT; EXPLAIN TRAIN: what every silo would do and send. */
 import { resolveOptions } from '../../../operators/aggregate/options.ts';
 import { strategyNamed } from '../../../operators/aggregate/strategies.ts';
 import { flopsPerWindow, weightCount } from '../../../operators/lstm/model.ts';
+import { subtreeWork } from '../../../optimizer/cost/node-work.ts';
+import type { Objective } from '../../../optimizer/cost/objective.ts';
+import { explainDot } from '../../../optimizer/explain/dot.ts';
+import { type Explained, explained } from '../../../optimizer/explain/explained.ts';
+import { explainText, WIDTH } from '../../../optimizer/explain/text.ts';
+import { priceTraining, type SiloShare, trainText } from '../../../optimizer/explain/train.ts';
+import { wrapped } from '../../../optimizer/explain/wrap.ts';
 import { siloPlans } from '../../../optimizer/fragments/silo-plans.ts';
-import { optimize } from '../../../optimizer/optimize.ts';
-import type { PhysicalPlan } from '../../../optimizer/physical.ts';
+import { MEDIATOR } from '../../../optimizer/physical.ts';
+import { leaksOf } from '../../../optimizer/policy/check.ts';
+import { requireTrainingAllowed } from '../../../optimizer/policy/training.ts';
+import { estimator } from '../../../optimizer/statistics/cardinality.ts';
+import { CausewayError, SQLSTATE } from '../../plan/errors.ts';
+import type { RelationalNode } from '../../plan/nodes.ts';
 import type { Explain, QueryText, TrainModel } from '../../sql/statements/statement.ts';
-import { bindQuery } from '../bind.ts';
+import { type BoundQuery, bindQuery } from '../bind.ts';
+import type { FragmentReport } from '../execution/report.ts';
 import type { StatementResult } from '../result.ts';
 import { columnsOf, rowsResult } from '../rows.ts';
-import { optimizerContext } from '../run-plan.ts';
+import { planRows, runPhysical } from '../run-plan.ts';
 import type { StatementContext } from '../session.ts';
 import { bindTrainModel } from './train.ts';
 
-export async function explain({ statement }: Explain, context: StatementContext): Promise<StatementResult> {
+export async function explain(
+  { statement, analyze, format }: Explain,
+  context: StatementContext,
+): Promise<StatementResult> {
   const lines =
-    statement.kind === 'query' ? await explainSelect(statement.query, context) : await explainTrain(statement, context);
+    statement.kind === 'query'
+      ? linesOf(await explainSelect(statement.query, analyze, context), format)
+      : await explainTrain(statement, analyze, format, context);
   return rowsResult(
     'EXPLAIN',
     columnsOf({ 'QUERY PLAN': 'text' }),
@@ -23,42 +40,76 @@ export async function explain({ statement }: Explain, context: StatementContext)
   );
 }
 
-async function explainSelect({ text, offset }: QueryText, context: StatementContext): Promise<string[]> {
-  const { plan } = await bindQuery(text, context.locate(offset), context);
-  const facts = await optimizerContext(context.engine, context.settings, plan);
-  return physicalLines(optimize(plan, facts));
+function linesOf(plan: Explained, format: Explain['format']): readonly string[] {
+  if (format === 'json') return JSON.stringify(plan, undefined, 2).split('\n');
+  return format === 'dot' ? explainDot(plan) : explainText(plan);
 }
 
-function physicalLines({ fragments, root }: PhysicalPlan): string[] {
-  return [...fragments]
-    .reverse()
-    .flatMap(({ id, site, request, inputs }) => [
-      `${id === root ? 'result' : `exchange_${id}`} at ${site}${inputs.length === 0 ? '' : ` from ${inputs.map(({ from, kind }) => `exchange_${from} (${kind})`).join(', ')}`}`,
-      ...(request.kind === 'sql' ? request.text : JSON.stringify(request)).split('\n').map((line) => `    ${line}`),
-    ]);
+async function explainSelect(query: QueryText, analyze: boolean, context: StatementContext): Promise<Explained> {
+  const { settings } = context;
+  const { plan, run }: BoundQuery = await bindQuery(query.text, context.locate(query.offset), context);
+  const { planned, facts } = await planRows(plan, run, true);
+  const objective = settings.own('causeway.optimize_for') as Objective;
+  if (!analyze) return explained(planned, objective, planned.statisticsMs);
+  const reports: FragmentReport[] = [];
+  const started = performance.now();
+  const { batches } = runPhysical(planned.physical, facts, {
+    ...run,
+    onFragment(report) {
+      context.engine.planner.observe(planned, report);
+      reports.push(report);
+    },
+  });
+  for await (const _ of batches);
+  return explained(planned, objective, planned.statisticsMs, { reports, milliseconds: performance.now() - started });
 }
 
-async function explainTrain(statement: TrainModel, context: StatementContext): Promise<string[]> {
+async function explainTrain(
+  statement: TrainModel,
+  analyze: boolean,
+  format: Explain['format'],
+  context: StatementContext,
+): Promise<readonly string[]> {
+  if (analyze || format !== 'text') {
+    throw new CausewayError(SQLSTATE.featureNotSupported, 'EXPLAIN of TRAIN is a text of estimates', {
+      hint: 'Say EXPLAIN TRAIN …; the rounds of a run stand in causeway.rounds.',
+    });
+  }
+  const { engine, signal } = context;
+  const { planner } = engine;
   const plan = await bindTrainModel(statement, context);
   const strategy = strategyNamed(plan.federation.strategy);
   resolveOptions(strategy, plan.federation.options);
-  const weights = weightCount(plan.spec);
-  const bytes = weights * Float32Array.BYTES_PER_ELEMENT;
-  const { rounds } = plan.federation;
-  const flops = flopsPerWindow(plan.spec, plan.sequence);
-  const lines = [
-    `TRAIN MODEL ${plan.model}: ${plan.spec.layers} × ${plan.spec.cell}, ${plan.spec.hidden} units, ${weights.toLocaleString('en-US')} weights`,
-    `  aggregate at the coordinator: ${strategy.name} (${strategy.description}), ${rounds} rounds, weighted by ${plan.federation.weightBy}`,
-    `  windows of ${plan.sequence.window} rows, ${plan.sequence.horizon} ahead; ${(flops / 1e6).toFixed(2)} MFLOP each per epoch`,
-  ];
-  for (const [silo, source] of siloPlans(plan.source)) {
-    const facts = await optimizerContext(context.engine, context.settings, source);
-    const physical = optimize(source, facts);
-    lines.push(
-      `  train in silo ${silo}`,
-      `    leaves: rows 0 bytes; updates ${rounds} × ${bytes.toLocaleString('en-US')} bytes; statistics of ${plan.features.length} features`,
-      ...physicalLines(physical).map((line) => `    ${line}`),
-    );
-  }
-  return lines;
+  const policies = await planner.policies(signal);
+  const parts = siloPlans(plan.source);
+  requireTrainingAllowed(parts, plan.privacy, policies);
+  const network = { weights: weightCount(plan.spec), flopsPerWindow: flopsPerWindow(plan.spec, plan.sequence) };
+  const mediator = planner.model.profile(MEDIATOR);
+  const shares = await Promise.all(
+    [...parts].map(async ([silo, source]) => {
+      const share = await siloShare(silo, source, context);
+      const leaks = leaksOf(source, MEDIATOR, policies);
+      const refused = leaks.length === 0 ? {} : { rowsRefused: `policies of ${silo} keep its rows in` };
+      const whole: SiloShare = { ...share, ...refused };
+      return { share: whole, plan: priceTraining(plan, network, whole, mediator) };
+    }),
+  );
+  return trainText(plan, network, strategy.name, shares);
+}
+
+async function siloShare(silo: string, source: RelationalNode, context: StatementContext): Promise<SiloShare> {
+  const { engine, settings, signal } = context;
+  const memory = () =>
+    Promise.reject(new CausewayError(SQLSTATE.featureNotSupported, 'a model is trained on tables of silos'));
+  const { planned } = await planRows(source, { engine, settings, signal, memory });
+  const estimate = estimator(planned.estimation);
+  return {
+    silo,
+    estimate: estimate(source),
+    query: subtreeWork(source, estimate),
+    profile: engine.planner.model.profile(silo),
+    statement: planned.physical.fragments.flatMap(({ request }) =>
+      wrapped(request.kind === 'sql' ? request.text : `scan ${request.table.table}`, WIDTH - 4),
+    ),
+  };
 }

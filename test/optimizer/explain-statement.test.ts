@@ -1,0 +1,53 @@
+/** EXPLAIN as a statement, over three real silos. */
+import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
+import { type Federation, openFederation, run } from '../support/federation.ts';
+
+let federation: Federation;
+
+beforeAll(async () => {
+  federation = await openFederation(inject('postgres'));
+});
+afterAll(() => federation?.[Symbol.asyncDispose]());
+
+const lines = async (text: string): Promise<string[]> => (await run(federation.session, text)).map(([line]) => line!);
+
+const SELECT = 'SELECT b.ts, p.load FROM berlin.readings b JOIN paris.readings p USING (ts, meter) WHERE b.load > 60';
+
+describe('EXPLAIN', () => {
+  it('says what would run where', async () => {
+    const text = await lines(`EXPLAIN ${SELECT}`);
+    expect(text[0]).toMatch(/^Result at mediator .* rows · /);
+    expect(text.join('\n')).toMatch(/Rows of berlin \(\d\)/);
+    expect(text.join('\n')).toContain('whole tables to the mediator');
+    expect(text.join('\n')).toMatch(/^Planning .* ms: statistics/m);
+    for (const line of text) expect(line.length).toBeLessThanOrEqual(100);
+  });
+
+  it('ANALYZE runs it, and counts', async () => {
+    const text = (await lines(`EXPLAIN (ANALYZE) ${SELECT}`)).join('\n');
+    const [[count]] = (await run(federation.session, `SELECT count(*) FROM (${SELECT}) AS q`)) as [[string]];
+    expect(text).toMatch(new RegExp(`actual ${count} rows`));
+    expect(text).toMatch(/Actual .* over borders/);
+  });
+
+  it('as JSON and as dot', async () => {
+    const json = JSON.parse((await lines(`EXPLAIN (FORMAT json, ANALYZE) ${SELECT}`)).join('\n')) as {
+      fragments: { site: string; actual?: { rows: number } }[];
+    };
+    expect(json.fragments.map(({ site }) => site).sort()).toEqual(['berlin', 'mediator', 'paris']);
+    expect(json.fragments.find(({ site }) => site === 'berlin')!.actual!.rows).toBeGreaterThan(0);
+    expect((await lines(`EXPLAIN (FORMAT dot) ${SELECT}`)).join('\n')).toMatch(/^digraph plan \{[\s\S]*\}$/);
+  });
+
+  const train =
+    'TRAIN MODEL m PREDICT load FORECAST BY ts PER meter WINDOW 24 HORIZON 1 USING lstm (hidden => 8) AS SELECT ts, meter, load FROM readings';
+
+  it('of TRAIN prices every silo, and says why rows stay', async () => {
+    const text = (await lines(`EXPLAIN ${train}`)).join('\n');
+    expect(text).toMatch(/Train in paris: 400 rows, 352 windows · .* of updates out/);
+    expect(text).toMatch(/rejected: rows to the mediator · .* of rows out/);
+    await run(federation.session, 'CREATE POLICY train_only ON paris.readings ALLOW UPDATES TO mediator');
+    expect((await lines(`EXPLAIN ${train}`)).join('\n')).toContain('policies of paris keep its rows in');
+    await run(federation.session, 'DROP POLICY train_only');
+  });
+});

@@ -1,0 +1,186 @@
+/** EXPLAIN as users see it: one golden text per rule and per reason of a rejection, over fixed statistics. */
+import { describe, expect, it } from 'vitest';
+import type { TableInfo, TableStatistics } from '../../connectors/connector.ts';
+import { duckdb } from '../../connectors/duckdb/connector.ts';
+import { files } from '../../connectors/files/connector.ts';
+import { postgres } from '../../connectors/postgres/connector.ts';
+import { CostModel } from '../../optimizer/cost/model.ts';
+import type { Objective } from '../../optimizer/cost/objective.ts';
+import { explainDot } from '../../optimizer/explain/dot.ts';
+import { type Explained, explained, type FragmentActual } from '../../optimizer/explain/explained.ts';
+import { explainText, WIDTH } from '../../optimizer/explain/text.ts';
+import { MEDIATOR } from '../../optimizer/physical.ts';
+import { planStatement } from '../../optimizer/plan-statement.ts';
+import { type BoundPolicy, PolicyBook } from '../../optimizer/policy/book.ts';
+import { type SqlType, scalar } from '../../src/plan/types.ts';
+import { bindSelect } from '../../src/sql/select/bind.ts';
+import type { BindScope, Relation } from '../../src/sql/select/scope.ts';
+
+const KINDS = { berlin: postgres, paris: postgres, rome: duckdb, archive: files } as const;
+
+const integer = scalar('integer');
+const text = scalar('text');
+const TABLES: Readonly<
+  Record<string, { readonly rows: number; readonly columns: Readonly<Record<string, readonly [SqlType, number]>> }>
+> = {
+  'berlin.orders': {
+    rows: 2_000_000,
+    columns: {
+      id: [integer, 2_000_000],
+      customer: [integer, 100_000],
+      cents: [integer, 50_000],
+      note: [text, 1_900_000],
+    },
+  },
+  'berlin.customers': {
+    rows: 100_000,
+    columns: { id: [integer, 100_000], city: [integer, 1000], name: [text, 99_000] },
+  },
+  'paris.cities': { rows: 1000, columns: { id: [integer, 1000], country: [integer, 50], name: [text, 990] } },
+  'paris.orders': {
+    rows: 500_000,
+    columns: { id: [integer, 500_000], customer: [integer, 100_000], cents: [integer, 50_000], note: [text, 490_000] },
+  },
+  'rome.countries': { rows: 50, columns: { id: [integer, 50], name: [text, 50] } },
+  'archive.events': {
+    rows: 5_000_000,
+    columns: { id: [integer, 5_000_000], customer: [integer, 100_000], kind: [text, 12] },
+  },
+};
+
+const info = (path: string): TableInfo => ({
+  table: path.split('.')[1]!,
+  kind: 'table',
+  columns: Object.entries(TABLES[path]!.columns).map(([name, [type]]) => ({ name, type, nullable: true })),
+});
+
+const statistics = (path: string): TableStatistics => ({
+  rows: TABLES[path]!.rows,
+  columns: Object.fromEntries(
+    Object.entries(TABLES[path]!.columns).map(([name, [, distinct]]) => [name, { distinct }]),
+  ),
+});
+
+const scope: BindScope = {
+  relation({ schema, name }): Relation | undefined {
+    if (schema === undefined && name === 'all_orders') {
+      return {
+        kind: 'federated',
+        members: ['berlin', 'paris'].map((silo) => ({ silo, table: info(`${silo}.orders`) })),
+      };
+    }
+    return TABLES[`${schema}.${name}`] === undefined
+      ? undefined
+      : { kind: 'table', silo: schema!, table: info(`${schema}.${name}`) };
+  },
+  relationNames: () => Object.keys(TABLES),
+};
+
+interface Options {
+  readonly objective?: Objective;
+  readonly policies?: readonly BoundPolicy[];
+  readonly actuals?: { readonly reports: readonly FragmentActual[]; readonly milliseconds: number };
+}
+
+/** The plan with phases that took no time, so that the text is always the same. */
+async function explainOf(
+  sql: string,
+  { objective = 'time', policies = [], actuals }: Options = {},
+): Promise<Explained> {
+  const { plan } = await bindSelect(sql, scope);
+  const planned = planStatement(
+    plan,
+    {
+      context: {
+        silos: new Map(
+          Object.entries(KINDS).map(([name, { capabilities }]) => [name, { capabilities, context: name }]),
+        ),
+        pushdown: 'on',
+      },
+      estimation: { statistics: ({ silo, table }) => statistics(`${silo}.${table}`) },
+      model: new CostModel((site) => (site === MEDIATOR ? site : KINDS[site as keyof typeof KINDS].kind)),
+      objective,
+      policies: new PolicyBook(policies),
+    },
+    true,
+  );
+  const still = { rules: 0, search: 0, cut: 0, alternatives: 1 };
+  return explained({ ...planned, milliseconds: still }, objective, 0, actuals);
+}
+
+const policy = (silo: string, table: string, allow: BoundPolicy['allow']): BoundPolicy => ({
+  name: `${silo}_${table}`,
+  silo,
+  table,
+  allow,
+  to: { kind: 'mediator' },
+});
+
+const CASES: Readonly<Record<string, readonly [sql: string, options?: Options]>> = {
+  'one silo answers alone': [
+    "SELECT city, count(*) FROM berlin.customers WHERE name LIKE 'A%' GROUP BY city ORDER BY 2 DESC LIMIT 10",
+  ],
+  'predicates and columns are pushed into the silo': [
+    'SELECT o.id, c.name FROM berlin.orders o, paris.cities c WHERE o.customer = c.id AND o.cents > 49000 AND c.country = 7',
+  ],
+  'keys of a small table reduce a large one': [
+    'SELECT o.note, c.name FROM berlin.orders o JOIN paris.cities c ON o.customer = c.id WHERE c.country = 7',
+  ],
+  'tables of one silo are joined there, whatever order was written': [
+    `SELECT k.name, c.name, sum(o.cents) FROM berlin.orders o, paris.cities c, rome.countries k, berlin.customers p
+     WHERE o.customer = p.id AND p.city = c.id AND c.country = k.id AND p.name = 'Ada' GROUP BY k.name, c.name`,
+  ],
+  'a federated aggregate is partial in every silo': ['SELECT customer, avg(cents) FROM all_orders GROUP BY customer'],
+  'a file is read as a scan': ['SELECT kind, count(*) FROM archive.events WHERE customer = 5 GROUP BY kind'],
+  'a join that multiplies rows is done after the exchange': [
+    'SELECT a.note, b.note FROM berlin.orders a JOIN berlin.orders b ON a.cents = b.cents',
+  ],
+  'the objective is egress': [
+    'SELECT o.note, c.name FROM berlin.orders o JOIN paris.cities c ON o.customer = c.id',
+    { objective: 'egress' },
+  ],
+  'only aggregates may leave': [
+    'SELECT c.name, s.total FROM (SELECT customer, sum(cents) AS total FROM berlin.orders GROUP BY customer) s JOIN paris.cities c ON c.id = s.customer',
+    { policies: [policy('berlin', 'orders', { kind: 'aggregates', minGroup: 5 })] },
+  ],
+  'a policy forbids the keys': [
+    'SELECT o.note, c.name FROM berlin.orders o JOIN paris.cities c ON o.customer = c.id WHERE c.country = 7',
+    { policies: [policy('paris', 'cities', { kind: 'rows', columns: ['id', 'country', 'name'] })] },
+  ],
+};
+
+const file = (name: string, ending: string): string => `./golden/${name.replace(/[^a-z]+/gi, '-')}.${ending}`;
+
+describe('EXPLAIN', () => {
+  for (const [name, [sql, options]] of Object.entries(CASES)) {
+    it(name, async () => {
+      const lines = explainText(await explainOf(sql, options));
+      for (const line of lines) expect(line.length, line).toBeLessThanOrEqual(WIDTH);
+      await expect(`${sql.replace(/\s+/g, ' ')}\n\n${lines.join('\n')}\n`).toMatchFileSnapshot(file(name, 'txt'));
+    });
+  }
+
+  const keys = CASES['keys of a small table reduce a large one']![0];
+
+  it('ANALYZE puts the truth beside the estimate', async () => {
+    const reports = [
+      { fragment: 1, rows: 22, bytes: 700, milliseconds: 3 },
+      { fragment: 2, rows: 9000, bytes: 400_000, milliseconds: 80, keys: 22 },
+      { fragment: 3, rows: 9000, bytes: 400_000, milliseconds: 4 },
+    ];
+    const lines = explainText(await explainOf(keys, { actuals: { reports, milliseconds: 90 } }));
+    await expect(`${lines.join('\n')}\n`).toMatchFileSnapshot(file('analyze', 'txt'));
+    expect(lines.join('\n')).toMatch(/actual 9,000 rows .* 22 keys sent · 22\.5 × off/);
+  });
+
+  it('as dot', async () => {
+    await expect(`${explainDot(await explainOf(keys)).join('\n')}\n`).toMatchFileSnapshot(file('keys', 'dot'));
+  });
+
+  it('as JSON, with everything the text says', async () => {
+    const data = JSON.parse(JSON.stringify(await explainOf(keys))) as Explained;
+    expect(data.fragments.map(({ site }) => site)).toEqual(['mediator', 'berlin', 'paris']);
+    expect(data.fragments[1]!.inputs).toEqual([{ from: data.fragments[2]!.id, kind: 'keys' }]);
+    expect(data.rejected.map(({ name }) => name)).toContain('no semi-join keys');
+  });
+});

@@ -123,7 +123,17 @@ class CompactReader {
   #listHeader(): { length: number; type: number } {
     const byte = this.#byte();
     const short = byte >> 4;
-    return { length: short === 15 ? this.#varint() : short, type: byte & 15 };
+    return { length: short === 15 ? this.#length() : short, type: byte & 15 };
+  }
+
+  /** A count of elements, each of which takes a byte at least. */
+  #length(): number {
+    const length = this.#varint();
+    if (length <= this.#bytes.length) return length;
+    throw new CausewayError(
+      SQLSTATE.dataCorrupted,
+      `a Parquet footer claims ${length} elements in ${this.#bytes.length} bytes`,
+    );
   }
 
   /** The bytes of each element of a list. */
@@ -169,7 +179,7 @@ class CompactReader {
         return;
       }
       case 11: {
-        const length = this.#varint();
+        const length = this.#length();
         if (length === 0) return;
         const types = this.#byte();
         for (let i = 0; i < length; i++) {

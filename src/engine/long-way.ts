@@ -20,7 +20,8 @@ export function longWay(engine: Engine, signal: AbortSignal): LongWay {
     async describe(text, inputs) {
       await using session = await (await engine.mediator()).session();
       for (const { name, columns } of inputs) await session.ingest(name, batchResult(columns, []), signal);
-      return session.describe(text, signal);
+      // Awaited here: the session is gone when this function returns.
+      return await session.describe(text, signal);
     },
   };
 }

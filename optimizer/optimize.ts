@@ -7,6 +7,7 @@ import type { PhysicalPlan } from './physical.ts';
 import { decorrelate } from './rules/decorrelate.ts';
 import { foldConstants } from './rules/fold-constants.ts';
 import { inlineCtes } from './rules/inline-ctes.ts';
+import { liftJoinSubqueries } from './rules/join-subqueries.ts';
 import { aggregatePartially } from './rules/partial-aggregation.ts';
 import { partitionJoins } from './rules/partition-joins.ts';
 import { pruneColumns } from './rules/prune-columns.ts';
@@ -16,11 +17,13 @@ import { pushLimits } from './rules/push-limits.ts';
 import { pushPredicates } from './rules/push-predicates.ts';
 import { expandWithTies } from './rules/with-ties.ts';
 
+/** What has no spelling everywhere, said in words that have; pushdown has nothing to do with it. */
+const expand = (plan: RelationalNode): RelationalNode => liftJoinSubqueries(expandWithTies(plan));
+
 /** In order: what one rule makes, the next one needs. */
 const RULES: readonly ((plan: RelationalNode) => RelationalNode)[] = [
   inlineCtes,
   foldConstants,
-  expandWithTies,
   decorrelate,
   pushPredicates,
   foldConstants,
@@ -34,7 +37,8 @@ const RULES: readonly ((plan: RelationalNode) => RelationalNode)[] = [
 ];
 
 /** The plan rewritten by all rules: the same rows in the same columns, asked for more cleverly. */
-export const rewrite = (plan: RelationalNode): RelationalNode => RULES.reduce((before, rule) => rule(before), plan);
+export const rewrite = (plan: RelationalNode): RelationalNode =>
+  RULES.reduce((before, rule) => rule(before), expand(plan));
 
 /**
  * @param choose the step that decides where each node runs
@@ -45,7 +49,6 @@ export function optimize(
   context: OptimizerContext,
   choose: ChooseSites = deepestSites,
 ): PhysicalPlan {
-  // Ties are no matter of speed: the mediator has no clause for them.
-  const rewritten = context.pushdown === 'on' ? rewrite(plan) : expandWithTies(plan);
+  const rewritten = context.pushdown === 'on' ? rewrite(plan) : expand(plan);
   return cutIntoFragments(choose(rewritten, context), context);
 }

@@ -33,9 +33,9 @@ export function queries(choices: Choices) {
   const literal = (kind: Kind): string => {
     switch (kind) {
       case 'int':
-        return pick(['0', '1', '2', '5', '-3', '42', 'NULL::integer']);
+        return pick(['0', '1', '2', '5', '(-3)', '42', 'NULL::integer']);
       case 'num':
-        return pick(['0.5', '1.50', '-2.25', '100.0', 'NULL::numeric']);
+        return pick(['0.5', '1.50', '(-2.25)', '100.0', 'NULL::numeric']);
       case 'text':
         return pick(["'a'", "'ab'", "''", "'Z'", "'票'", 'NULL::text']);
       case 'bool':
@@ -43,7 +43,7 @@ export function queries(choices: Choices) {
       case 'date':
         return pick(["date '2024-01-01'", "date '2024-02-29'", 'NULL::date']);
       case 'dbl':
-        return pick(['0.5::double precision', '-1::double precision', 'NULL::double precision']);
+        return pick(['0.5::double precision', '(-1)::double precision', 'NULL::double precision']);
     }
   };
 

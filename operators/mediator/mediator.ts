@@ -13,11 +13,26 @@ import { connectDuckDB, type DuckDBSettings, processDuckDB } from '../../connect
 import { streamQuery } from '../../connectors/duckdb-reader.ts';
 import { placeText, storeBatches } from '../../connectors/duckdb-storage.ts';
 import { CausewayError, canceled, SQLSTATE, throwIfAborted } from '../../src/plan/errors.ts';
+import { MemoryBudget, memoryBytes } from './memory-budget.ts';
 
 const DATABASE = 'memory';
 
 /** All mediators of a process share its DuckDB, and so the names in it. */
 let nextSession = 1;
+
+/** Of the process, as its DuckDB is. */
+let budget: Promise<MemoryBudget> | undefined;
+
+async function readBudget(connection: DuckDBConnection): Promise<MemoryBudget> {
+  const [[limit] = []] = (await connection.runAndReadAll("SELECT current_setting('memory_limit')")).getRows();
+  return new MemoryBudget(memoryBytes(String(limit)));
+}
+
+/** Memory that is in use already cannot be taken away: then the limit stays as it was until the next change. */
+async function applyLimit(connection: DuckDBConnection, memory: MemoryBudget): Promise<void> {
+  const kilobytes = Math.max(1, Math.floor(memory.limit / 1000));
+  await connection.run(`SET GLOBAL memory_limit = '${kilobytes}KB'`).catch(() => undefined);
+}
 
 export class Mediator implements AsyncDisposable {
   readonly #sessions = new Set<MediatorSession>();
@@ -28,30 +43,27 @@ export class Mediator implements AsyncDisposable {
     return new Mediator();
   }
 
-  /** A place to work in for one statement. */
-  async session(): Promise<MediatorSession> {
+  /**
+   * A place to work in for one statement.
+   * @param memoryLimit what the statement may take before it spills or fails: `500MB`; absent, what the process may take.
+   *   Statements at work together share the sum of theirs.
+   */
+  async session(memoryLimit?: string): Promise<MediatorSession> {
     const schema = `statement_${process.pid}_${nextSession++}`;
     const connection = await connectDuckDB();
     try {
+      budget ??= readBudget(connection);
+      const memory = await budget;
+      const leave = memory.enter(memoryLimit === undefined ? Number.POSITIVE_INFINITY : memoryBytes(memoryLimit));
+      await applyLimit(connection, memory);
       await connection.run(`CREATE SCHEMA ${DATABASE}.${schema}`);
-    } finally {
-      connection.closeSync();
-    }
-    const session = new MediatorSession(schema, () => this.#sessions.delete(session));
-    this.#sessions.add(session);
-    return session;
-  }
-
-  /** Changes the memory all queries together may take before they spill or fail: `4GB`. */
-  async setMemoryLimit(limit: string): Promise<void> {
-    const connection = await connectDuckDB();
-    try {
-      await connection.run(`SET GLOBAL memory_limit = ${quoteLiteral(limit)}`);
-    } catch (thrown) {
-      throw new CausewayError(SQLSTATE.invalidParameterValue, `"${limit}" is not an amount of memory`, {
-        hint: "Write a number and a unit: '500MB', '4GB'.",
-        cause: thrown,
+      const session = new MediatorSession(schema, async (last) => {
+        this.#sessions.delete(session);
+        leave();
+        await applyLimit(last, memory);
       });
+      this.#sessions.add(session);
+      return session;
     } finally {
       connection.closeSync();
     }
@@ -64,12 +76,12 @@ export class Mediator implements AsyncDisposable {
 
 export class MediatorSession implements AsyncDisposable {
   readonly #schema: string;
-  readonly #onDispose: () => void;
+  readonly #onDispose: (connection: DuckDBConnection) => Promise<void>;
   /** Connections at work; disposal stops them. */
   readonly #connections = new Set<DuckDBConnection>();
   #disposed = false;
 
-  constructor(schema: string, onDispose: () => void) {
+  constructor(schema: string, onDispose: (connection: DuckDBConnection) => Promise<void>) {
     this.#schema = schema;
     this.#onDispose = onDispose;
   }
@@ -121,12 +133,12 @@ export class MediatorSession implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     if (this.#disposed) return;
     this.#disposed = true;
-    this.#onDispose();
     for (const connection of this.#connections) connection.interrupt();
     const connection = await connectDuckDB();
     try {
       await connection.run(`DROP SCHEMA IF EXISTS ${DATABASE}.${this.#schema} CASCADE`);
     } finally {
+      await this.#onDispose(connection);
       connection.closeSync();
     }
   }

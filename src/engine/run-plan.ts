@@ -111,10 +111,11 @@ export function runPhysical(physical: PhysicalPlan, facts: OptimizerContext, con
 }
 
 /** A mediator whose sessions hold the plan's memory tables from the start. */
-function withMemoryTables(engine: Engine, names: readonly string[], { memory, signal }: RunContext): ExecutionMediator {
+function withMemoryTables(engine: Engine, names: readonly string[], context: RunContext): ExecutionMediator {
+  const { memory, signal, settings } = context;
   return {
     async session() {
-      const session = await (await engine.mediator()).session();
+      const session = await (await engine.mediator()).session(settings.own('causeway.memory_limit'));
       try {
         for (const name of names) await session.ingest(name, await memory(name), signal);
         return session;

@@ -31,7 +31,7 @@ export interface Capabilities {
   readonly operations: Readonly<Partial<Record<Operation, Support>>>;
   /**
    * Functions and operators by canonical name. A word for all types, or words by the type of the first argument with
-   * `other` for the rest. `*` stands for every name that is not there. What is not named is `none`.
+   * `other` for the rest. {@link EVERY_OTHER} stands for every name that is not there. What is not named is `none`.
    */
   readonly functions: Readonly<Record<string, FunctionSupport>>;
   /** Aggregates by name, likewise. */
@@ -46,6 +46,9 @@ export interface Capabilities {
   readonly training?: 'none' | 'engine';
 }
 
+/** The key for all names that a table does not hold. */
+export const EVERY_OTHER = 'every other';
+
 export type FunctionSupport = Support | Readonly<Partial<Record<TypeKind | 'other', Support>>>;
 
 /** The word for `name` on a first argument of type `kind`. */
@@ -54,7 +57,7 @@ export function supportOf(
   name: string,
   kind: TypeKind | undefined,
 ): Support {
-  const entry = Object.hasOwn(table, name) ? table[name] : table['*'];
+  const entry = Object.hasOwn(table, name) ? table[name] : table[EVERY_OTHER];
   if (entry === undefined) return 'none';
   if (typeof entry === 'string') return entry;
   return (kind === undefined ? undefined : entry[kind]) ?? entry.other ?? 'none';

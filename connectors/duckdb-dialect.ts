@@ -3,7 +3,7 @@
  * for the mediator, for .duckdb files and for files that DuckDB reads; the `pg_…` names are of duckdb-functions.ts.
  */
 import { TYPE_KINDS } from '../src/plan/types.ts';
-import type { Capabilities } from './capabilities.ts';
+import { type Capabilities, EVERY_OTHER } from './capabilities.ts';
 import type { Dialect, Template } from './dialect.ts';
 
 const INTEGERS = ['smallint', 'integer', 'bigint'] as const;
@@ -231,8 +231,8 @@ export const duckdbCapabilities: Capabilities = {
     subquery: 'exact',
     values: 'exact',
   },
-  functions: { '*': 'exact' },
-  aggregates: { '*': 'exact' },
+  functions: { [EVERY_OTHER]: 'exact' },
+  aggregates: { [EVERY_OTHER]: 'exact' },
   // char(n) loses its length in DuckDB, and jsonb is json.
   types: TYPE_KINDS.filter((kind) => kind !== 'char' && kind !== 'jsonb'),
   maxListLength: 100_000,

@@ -7,6 +7,7 @@ const CONNECTORS: Readonly<Record<string, () => Promise<Connector>>> = {
   postgres: async () => (await import('./postgres/connector.ts')).postgres,
   duckdb: async () => (await import('./duckdb/connector.ts')).duckdb,
   files: async () => (await import('./files/connector.ts')).files,
+  mysql: async () => (await import('./mysql/connector.ts')).mysql,
   sqlite: async () => (await import('./sqlite/connector.ts')).sqlite,
   rest: async () => (await import('./rest/connector.ts')).rest,
   s3: async () => (await import('./lake/kinds.ts')).s3,

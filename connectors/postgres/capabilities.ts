@@ -1,6 +1,6 @@
 /** PostgreSQL is the judge of the language, so nearly everything is exact; what is not is said by type. */
 import { TYPE_KINDS } from '../../src/plan/types.ts';
-import type { Capabilities } from '../capabilities.ts';
+import { type Capabilities, EVERY_OTHER } from '../capabilities.ts';
 import type { Dialect } from '../dialect.ts';
 
 const postgresDialect: Dialect = {
@@ -31,8 +31,8 @@ export const postgresCapabilities: Capabilities = {
     subquery: 'exact',
     values: 'exact',
   },
-  functions: { '*': 'exact' },
-  aggregates: { '*': 'exact' },
+  functions: { [EVERY_OTHER]: 'exact' },
+  aggregates: { [EVERY_OTHER]: 'exact' },
   types: TYPE_KINDS,
   maxListLength: 5000,
   maxConnections: 8,

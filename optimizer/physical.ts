@@ -41,6 +41,8 @@ export interface KeysExchange {
   readonly from: FragmentId;
   readonly fromColumn: number;
   readonly column: ColumnId;
+  /** With more keys than this, the reader runs unfiltered. */
+  readonly most?: number;
 }
 
 export type Exchange = RowsExchange | KeysExchange;

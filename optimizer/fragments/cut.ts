@@ -53,7 +53,7 @@ export function cutIntoFragments({ plan, siteOf, keys }: PlacedPlan, context: Op
     const filter = keys?.get(root);
     if (filter !== undefined) {
       const from = fragmentOf(filter.by).id;
-      inputs.set(from, { kind: 'keys', from, fromColumn: filter.byColumn, column: filter.column });
+      inputs.set(from, { kind: 'keys', from, fromColumn: filter.byColumn, column: filter.column, most: filter.most });
     }
     const within = own(root);
     const request = requestOf(within, site, context);

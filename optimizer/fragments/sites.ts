@@ -29,6 +29,8 @@ export interface KeyFilter {
   /** An index into the columns of `by`. */
   readonly byColumn: number;
   readonly column: ColumnId;
+  /** With more keys than this, reading all rows is cheaper. */
+  readonly most: number;
 }
 
 export interface PlacedPlan {

@@ -6,7 +6,7 @@ import { inputsOf, nodesOf } from '../../src/plan/traverse.ts';
 import type { OptimizerContext } from '../context.ts';
 import type { CostModel } from '../cost/model.ts';
 import type { Objective } from '../cost/objective.ts';
-import { ANYWHERE, assignSites, type KeyFilter, type PlacedPlan, splitFilters } from '../fragments/sites.ts';
+import { ANYWHERE, assignSites, type PlacedPlan, splitFilters } from '../fragments/sites.ts';
 import { MEDIATOR, type Site } from '../physical.ts';
 import type { PolicyBook } from '../policy/book.ts';
 import { leaksOf, onlyColumn } from '../policy/check.ts';
@@ -14,7 +14,8 @@ import { type Constrained, constrain, mayLeave } from '../policy/constrain.ts';
 import type { Estimator } from '../statistics/cardinality.ts';
 import { raisedNodes } from './cuts.ts';
 import type { IslandSurroundings } from './island-problem.ts';
-import { type KeyHint, reorder } from './reorder.ts';
+import { keyFilters } from './key-filters.ts';
+import { reorder } from './reorder.ts';
 
 export interface Knowledge {
   readonly estimate: Estimator;
@@ -82,7 +83,7 @@ export function chooseSites(
   return {
     plan: reordered.plan,
     siteOf,
-    keys: keyFilters(reordered.plan, siteOf, reordered.hints),
+    keys: freedom.keys === false ? new Map() : keyFilters(reordered.plan, reordered.hints, { ...surroundings, siteOf }),
     notices: constrained.notices,
     considered: reordered.considered,
     exact: reordered.exact,
@@ -140,31 +141,3 @@ const noPlace = (silo?: Site): CausewayError =>
       ...(silo === undefined ? {} : { silo }),
     },
   );
-
-/** Hints name columns; here they become filters between subtrees that silos really send. */
-function keyFilters(
-  plan: RelationalNode,
-  siteOf: (each: RelationalNode) => Site,
-  hints: readonly KeyHint[],
-): ReadonlyMap<RelationalNode, KeyFilter> {
-  const filters = new Map<RelationalNode, KeyFilter>();
-  if (hints.length === 0) return filters;
-  const sent = [...sentSubtrees(plan, siteOf)];
-  for (const { reduced, keys } of hints) {
-    const reader = sent.find((each) => each.columns.some(({ id }) => id === reduced));
-    const by = sent.find((each) => each.columns.some(({ id }) => id === keys));
-    if (reader === undefined || by === undefined || reader === by || waitsFor(by, reader, filters)) continue;
-    filters.set(reader, { by, byColumn: by.columns.findIndex(({ id }) => id === keys), column: reduced });
-  }
-  return filters;
-}
-
-/** True when `subtree` starts only after `other`, directly or not. */
-function waitsFor(
-  subtree: RelationalNode,
-  other: RelationalNode,
-  filters: ReadonlyMap<RelationalNode, KeyFilter>,
-): boolean {
-  const by = filters.get(subtree)?.by;
-  return by !== undefined && (by === other || waitsFor(by, other, filters));
-}

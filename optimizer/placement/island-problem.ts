@@ -12,6 +12,7 @@ import { MEDIATOR, type Site } from '../physical.ts';
 import type { Estimator } from '../statistics/cardinality.ts';
 import { conditionsBetween, type Island, neededColumns } from './island.ts';
 import { islandRows } from './island-rows.ts';
+import { acceptsKeys } from './key-filters.ts';
 import type { Access, JoinProblem } from './problem.ts';
 import { firstOf, members, type RelationSet, single } from './sets.ts';
 
@@ -144,7 +145,12 @@ export function islandProblem(island: Island, around: IslandSurroundings): Islan
       const pair = keyPair(set, by);
       if (pair === undefined) return undefined;
       const capabilities = around.capabilitiesOf(siteNames[from]!);
-      if (capabilities === undefined || !acceptsKeys(pair, capabilities)) return undefined;
+      if (
+        capabilities === undefined ||
+        !acceptsKeys(pair.reduced, capabilities) ||
+        pair.reduced.type.kind !== pair.by.type.kind
+      )
+        return undefined;
       const keys = Math.min(columnOf(pair.by.id)?.distinct ?? Number.POSITIVE_INFINITY, rows(by));
       if (keys > MOST_KEYS) return undefined;
       // A joined key source shows by its keys what its other columns matched.
@@ -172,22 +178,3 @@ export function islandProblem(island: Island, around: IslandSurroundings): Islan
     return work({ scanned: scanned * factor });
   }
 }
-
-function acceptsKeys({ reduced, by }: KeyPair, capabilities: Capabilities): boolean {
-  const list = expressionSupport(
-    {
-      kind: 'call',
-      name: 'in_list',
-      args: [
-        { kind: 'column', id: reduced.id, type: reduced.type },
-        { kind: 'literal', value: null, type: reduced.type },
-      ],
-      type: { kind: 'boolean' },
-    },
-    capabilities,
-  );
-  return list !== 'none' && reduced.type.kind === by.type.kind;
-}
-
-/** Everything of an island that a set is made of. */
-export const allOf = (island: Island): RelationSet => island.relations.reduce((set, _, i) => set | single(i), 0);

@@ -65,6 +65,7 @@ function keyShare(fragment: Fragment, plan: PhysicalPlan, estimate: ReturnType<t
   if (exchange?.kind !== 'keys') return 1;
   const source = plan.fragments.find(({ id }) => id === exchange.from)!;
   const keys = estimate(source.plan).columns.get(source.plan.columns[exchange.fromColumn]!.id)?.distinct ?? 1;
+  if (keys > (exchange.most ?? Number.POSITIVE_INFINITY)) return 1;
   const own = estimate(fragment.plan).columns.get(exchange.column)?.distinct ?? 1;
   return Math.min(1, keys / Math.max(1, own));
 }

@@ -10,24 +10,25 @@ import type { ExecutionSession } from './mediator.ts';
 /** More keys than this are not sent: reading the rows whole is cheaper than asking for nearly all of them. */
 export const MOST_KEYS = 50_000;
 
-/** The distinct keys, or undefined when there are more than {@link MOST_KEYS}. NULL joins with nothing. */
+/** The distinct keys, or undefined when there are more than pay ({@link MOST_KEYS} at most). NULL joins with nothing. */
 export async function collectKeys(
   exchange: KeysExchange,
   type: SqlType,
   session: ExecutionSession,
   signal: AbortSignal,
 ): Promise<readonly Literal[] | undefined> {
+  const most = Math.min(exchange.most ?? MOST_KEYS, MOST_KEYS);
   const column = `c${exchange.fromColumn + 1}`;
   const names = Array.from({ length: exchange.fromColumn + 1 }, (_, i) => `c${i + 1}`).join(', ');
   const text =
     `SELECT DISTINCT CAST(${column} AS VARCHAR) FROM "${exchangeName(exchange.from)}" AS t(${names}) ` +
-    `WHERE ${column} IS NOT NULL LIMIT ${MOST_KEYS + 1}`;
+    `WHERE ${column} IS NOT NULL LIMIT ${most + 1}`;
   const keys: Literal[] = [];
   for await (const batch of session.query(text, [{ name: 'key', type: scalar('text') }], signal)) {
     const values = batch.getChildAt(0);
     for (let i = 0; i < batch.numRows; i++) keys.push(keyLiteral(String(values?.get(i)), type));
   }
-  return keys.length > MOST_KEYS ? undefined : keys;
+  return keys.length > most ? undefined : keys;
 }
 
 function keyLiteral(text: string, type: SqlType): Literal {

@@ -1,0 +1,188 @@
+/**
+ * Semi-joins between what silos send: the rows of one subtree are asked for only where a key occurs in the rows of
+ * another. Those that the search counted on, and those that cost next to nothing to try: waiting for a quick subtree
+ * insures a slow one against an estimate that was far too high. Beyond `most` keys all rows are read after all, so the
+ * decision is made anew when the true number of keys is known.
+ */
+import type { Capabilities } from '../../connectors/capabilities.ts';
+import type { Column, ColumnId } from '../../src/plan/expressions.ts';
+import type { Join, RelationalNode } from '../../src/plan/nodes.ts';
+import { conjuncts, inputsOf } from '../../src/plan/traverse.ts';
+import type { TypeKind } from '../../src/plan/types.ts';
+import type { CostModel } from '../cost/model.ts';
+import { resultWork, subtreeWork } from '../cost/node-work.ts';
+import { secondsFor } from '../cost/work.ts';
+import { ANYWHERE, type KeyFilter } from '../fragments/sites.ts';
+import { expressionSupport } from '../fragments/supports.ts';
+import { MEDIATOR, type Site } from '../physical.ts';
+import type { Estimator } from '../statistics/cardinality.ts';
+import type { KeyHint } from './reorder.ts';
+
+export interface KeySurroundings {
+  readonly estimate: Estimator;
+  readonly model: CostModel;
+  readonly siteOf: (plan: RelationalNode) => Site;
+  readonly capabilitiesOf: (silo: Site) => Capabilities | undefined;
+  readonly maySendKeys: (by: RelationalNode, to: Site, key?: Column) => boolean;
+}
+
+/** Keys are only waited for unasked when that takes less than this part of what reading all rows takes. */
+const QUICK = 0.1;
+
+/** Types whose values mean the same as text in every silo. */
+const KEY_TYPES: ReadonlySet<TypeKind> = new Set(['smallint', 'integer', 'bigint', 'text', 'varchar', 'date', 'uuid']);
+
+export function keyFilters(
+  plan: RelationalNode,
+  hints: readonly KeyHint[],
+  around: KeySurroundings,
+): ReadonlyMap<RelationalNode, KeyFilter> {
+  const filters = new Map<RelationalNode, KeyFilter>();
+  const candidates = [...keyCandidates(plan, around)];
+  const wanted = (candidate: Candidate): boolean =>
+    hints.some(({ reduced, keys }) => candidate.column.id === reduced && candidate.key.id === keys);
+  // Those the search counted on come first; of the others the quickest.
+  candidates.sort((a, b) => Number(wanted(b)) - Number(wanted(a)) || a.wait - b.wait);
+  for (const candidate of candidates) {
+    const { reader, by, column, key, wait, whole, most } = candidate;
+    if (filters.has(reader) || waitsFor(by, reader, filters)) continue;
+    if (!wanted(candidate) && (wait > QUICK * whole || filters.has(by))) continue;
+    filters.set(reader, {
+      by,
+      byColumn: by.columns.findIndex(({ id }) => id === key.id),
+      column: column.id,
+      most,
+    });
+  }
+  return filters;
+}
+
+interface Candidate {
+  readonly reader: RelationalNode;
+  readonly by: RelationalNode;
+  readonly column: Column;
+  readonly key: Column;
+  /** Seconds until the keys are there, and those that reading all rows takes. */
+  readonly wait: number;
+  readonly whole: number;
+  readonly most: number;
+}
+
+function* keyCandidates(plan: RelationalNode, around: KeySurroundings): Generator<Candidate> {
+  if (isSent(plan, around)) return;
+  if (plan.kind === 'join') yield* ofJoin(plan, around);
+  for (const input of inputsOf(plan)) yield* keyCandidates(input, around);
+}
+
+const isSent = (plan: RelationalNode, { siteOf }: KeySurroundings): boolean => {
+  const site = siteOf(plan);
+  return site !== MEDIATOR && site !== ANYWHERE;
+};
+
+/** Sides of a join whose rows are of no use without a partner on the other side. */
+const REDUCIBLE: Readonly<Record<Join['type'], readonly ('left' | 'right')[]>> = {
+  inner: ['left', 'right'],
+  left: ['right'],
+  right: ['left'],
+  full: [],
+  cross: [],
+  semi: ['left', 'right'],
+  anti: ['right'],
+};
+
+function* ofJoin(join: Join, around: KeySurroundings): Generator<Candidate> {
+  for (const part of conjuncts(join.on)) {
+    if (part.kind !== 'call' || part.name !== '=') continue;
+    const [a, b] = part.args;
+    if (a?.kind !== 'column' || b?.kind !== 'column') continue;
+    if (a.type.kind !== b.type.kind || !KEY_TYPES.has(a.type.kind)) continue;
+    for (const side of REDUCIBLE[join.type]) {
+      for (const [own, other] of [
+        [a.id, b.id],
+        [b.id, a.id],
+      ] as const) {
+        const reader = sourceOf(join[side], own, around);
+        const by = sourceOf(join[side === 'left' ? 'right' : 'left'], other, around);
+        if (reader === undefined || by === undefined || reader === by) continue;
+        const candidate = priced(reader, by, own, other, around);
+        if (candidate !== undefined) yield candidate;
+      }
+    }
+  }
+}
+
+/** The sent subtree from which the column comes, when dropping rows there drops just those rows here. */
+function sourceOf(plan: RelationalNode, id: ColumnId, around: KeySurroundings): RelationalNode | undefined {
+  if (!plan.columns.some((column) => column.id === id)) return undefined;
+  if (isSent(plan, around)) return plan;
+  switch (plan.kind) {
+    case 'filter':
+    case 'project':
+    case 'sort':
+      return sourceOf(plan.input, id, around);
+    case 'join': {
+      const keepsLeft = plan.type !== 'right' && plan.type !== 'full';
+      const keepsRight = plan.type === 'inner' || plan.type === 'cross' || plan.type === 'right';
+      return (
+        (keepsLeft ? sourceOf(plan.left, id, around) : undefined) ??
+        (keepsRight ? sourceOf(plan.right, id, around) : undefined)
+      );
+    }
+    default:
+      return undefined;
+  }
+}
+
+function priced(
+  reader: RelationalNode,
+  by: RelationalNode,
+  own: ColumnId,
+  other: ColumnId,
+  around: KeySurroundings,
+): Candidate | undefined {
+  const { estimate, model, siteOf } = around;
+  const column = reader.columns.find(({ id }) => id === own)!;
+  const key = by.columns.find(({ id }) => id === other)!;
+  const site = siteOf(reader);
+  const capabilities = around.capabilitiesOf(site);
+  if (capabilities === undefined || !acceptsKeys(column, capabilities)) return undefined;
+  if (!around.maySendKeys(by, site, key)) return undefined;
+  const { seconds } = model.profile(site);
+  const local = secondsFor(subtreeWork(reader, estimate), seconds);
+  const sending = secondsFor(resultWork(reader, estimate), seconds);
+  const distinct = Math.max(1, estimate(reader).columns.get(own)?.distinct ?? 1);
+  const width = estimate(by).columns.get(other)?.width ?? 8;
+  // Each key brings its share of the rows back, costs its own bytes, and its part of a statement that reads again.
+  const batch = capabilities.maxListLength ?? 1000;
+  const perKey = sending / distinct + width * seconds.bytes + (local + seconds.startup) / batch;
+  const source = model.profile(siteOf(by)).seconds;
+  const wait = secondsFor(subtreeWork(by, estimate), source) + secondsFor(resultWork(by, estimate), source);
+  return { reader, by, column, key, wait, whole: local + sending, most: Math.floor((local + sending) / perKey) };
+}
+
+/** True when the silo takes a list of keys for the column. */
+export function acceptsKeys(column: Column, capabilities: Capabilities): boolean {
+  const list = expressionSupport(
+    {
+      kind: 'call',
+      name: 'in_list',
+      args: [
+        { kind: 'column', id: column.id, type: column.type },
+        { kind: 'literal', value: null, type: column.type },
+      ],
+      type: { kind: 'boolean' },
+    },
+    capabilities,
+  );
+  return list !== 'none' && KEY_TYPES.has(column.type.kind);
+}
+
+/** True when `subtree` starts only after `other`, directly or not. */
+function waitsFor(
+  subtree: RelationalNode,
+  other: RelationalNode,
+  filters: ReadonlyMap<RelationalNode, KeyFilter>,
+): boolean {
+  const by = filters.get(subtree)?.by;
+  return by !== undefined && (by === other || waitsFor(by, other, filters));
+}

@@ -1,7 +1,7 @@
 /** A silo's rows as one contiguous Float32 buffer that grows in place, shared with the training threads. */
-import type { RecordBatch } from 'apache-arrow';
+import type { RecordBatch, Vector } from 'apache-arrow';
 import { CausewayError, SQLSTATE } from '../../src/plan/errors.ts';
-import { numberReader } from './column-reader.ts';
+import { readNumbers } from './column-reader.ts';
 
 /** Names of the stream's columns, in their order: the time, the entity if there is one, the features. Only the order counts. */
 export interface RowColumns {
@@ -10,11 +10,16 @@ export interface RowColumns {
   readonly features: readonly string[];
 }
 
-/** Address space reserved per buffer; memory is taken only as rows come. */
-const RESERVED_BYTES = 2 ** 38;
+/** Address space reserved per buffer, or less where that is limited; memory is taken only as rows come. */
+const RESERVED_BYTES = [2 ** 38, 2 ** 35, 2 ** 32];
 
-function growable(): SharedArrayBuffer {
-  return new SharedArrayBuffer(0, { maxByteLength: RESERVED_BYTES });
+function growable([most, ...less]: readonly number[] = RESERVED_BYTES): SharedArrayBuffer {
+  try {
+    return new SharedArrayBuffer(0, { maxByteLength: most! });
+  } catch (thrown) {
+    if (less.length === 0) throw thrown;
+    return growable(less);
+  }
 }
 
 /**
@@ -32,7 +37,6 @@ export class RowStore {
   /** Rows before which the sequence is broken by a NULL. */
   readonly breaks = new Set<number>();
   readonly #seenEntities = new Set<string>();
-  readonly #notNull: Float64Array;
   readonly #started: boolean[];
   #entity: string | undefined;
   #rows = 0;
@@ -41,7 +45,6 @@ export class RowStore {
   constructor(columns: RowColumns) {
     this.columns = columns;
     this.origin = new Float64Array(columns.features.length);
-    this.#notNull = new Float64Array(columns.features.length);
     this.#started = columns.features.map(() => false);
   }
 
@@ -78,52 +81,76 @@ export class RowStore {
         detail: `Expected: ${[time, entity, ...features].filter(Boolean).join(', ')}.`,
       });
     };
-    const width = features.length;
+    const { numRows } = batch;
+    const incomplete = new Uint8Array(numRows);
+    const at = new Float64Array(numRows);
+    readNumbers(column(0), time, at, incomplete);
     const firstFeature = entity === undefined ? 1 : 2;
-    const readTime = numberReader(column(0), time);
-    const readers = features.map((name, f) => numberReader(column(firstFeature + f), name));
-    const entities = entity === undefined ? undefined : column(1);
-    const begin = this.#rows;
-    this.#reserve(begin + batch.numRows);
-    const values = new Float32Array(this.#values);
-    const times = new Float64Array(this.#times);
-
-    for (let i = 0; i < batch.numRows; i++) {
-      this.#received++;
-      if (entities) this.#enter(String(entities.get(i)));
-      else if (this.entities.length === 0) this.#enter('');
-      const at = readTime(i);
-      let complete = at !== undefined;
-      for (let f = 0; f < width; f++) {
-        const value = readers[f]!(i);
-        if (value === undefined) {
-          complete = false;
-          continue;
-        }
-        if (!Number.isFinite(value)) throw this.#notFinite(features[f]!, value);
-        this.#notNull[f]!++;
-        if (!this.#started[f]) {
-          this.#started[f] = true;
-          this.origin[f] = value;
-        }
-        values[this.#rows * width + f] = value - this.origin[f]!;
+    const read = features.map((name, f) => this.#readFeature(column(firstFeature + f), name, f, incomplete));
+    this.#reserve(this.#rows + numRows);
+    const first = this.#rows;
+    this.#place(at, incomplete, entity === undefined ? undefined : column(1));
+    const width = features.length;
+    const values = this.values;
+    read.forEach((from, f) => {
+      const origin = this.origin[f]!;
+      let to = first * width + f;
+      for (let row = 0; row < numRows; row++) {
+        if (incomplete[row] === 1) continue;
+        values[to] = from[row]! - origin;
+        to += width;
       }
-      if (!complete) {
-        this.breaks.add(this.#rows);
-        continue;
-      }
-      if (this.#rows > this.entities.at(-1)!.start && at! < times[this.#rows - 1]!) throw this.#unsorted(time);
-      times[this.#rows++] = at!;
-    }
+    });
   }
 
   /** Call after the last batch: throws when there are no rows, or when a column was NULL throughout. */
   finish(): void {
-    const empty = this.columns.features.find((_, f) => this.#received > 0 && this.#notNull[f] === 0);
+    const empty = this.columns.features.find((_, f) => this.#received > 0 && !this.#started[f]);
     if (empty !== undefined) {
       throw new CausewayError(SQLSTATE.trainingFailed, `column "${empty}" is NULL in every row`, {
         hint: 'Leave it out of the training query, or fill it with coalesce().',
       });
+    }
+  }
+
+  /** A column's numbers, checked; marks the rows in which it is NULL. */
+  #readFeature(vector: Vector, name: string, feature: number, incomplete: Uint8Array): Float64Array {
+    const values = new Float64Array(vector.length);
+    const nulls = vector.nullCount === 0 ? undefined : new Uint8Array(vector.length);
+    readNumbers(vector, name, values, nulls ?? incomplete);
+    for (let row = 0; row < values.length; row++) {
+      if (nulls?.[row] === 1) {
+        incomplete[row] = 1;
+        continue;
+      }
+      if (!Number.isFinite(values[row])) throw this.#notFinite(name, values[row]!, row);
+      if (this.#started[feature]) continue;
+      this.#started[feature] = true;
+      this.origin[feature] = values[row]!;
+    }
+    return values;
+  }
+
+  #notFinite(column: string, value: number, row: number): CausewayError {
+    const place = `row ${this.#received + row + 1}`;
+    return new CausewayError(SQLSTATE.trainingFailed, `column "${column}" is ${value} in ${place}`, {
+      hint: "Exclude such rows in the training query, or replace them: nullif(column, 'NaN').",
+    });
+  }
+
+  /** Times, entities and breaks of the rows of a batch. */
+  #place(at: Float64Array, incomplete: Uint8Array, entities: Vector | undefined): void {
+    const times = new Float64Array(this.#times, 0, this.#rows + at.length);
+    for (let row = 0; row < at.length; row++) {
+      this.#received++;
+      if (entities) this.#enter(String(entities.get(row)));
+      else if (this.entities.length === 0) this.#enter('');
+      if (incomplete[row] === 1) {
+        this.breaks.add(this.#rows);
+        continue;
+      }
+      if (this.#rows > this.entities.at(-1)!.start && at[row]! < times[this.#rows - 1]!) throw this.#unsorted();
+      times[this.#rows++] = at[row]!;
     }
   }
 
@@ -155,15 +182,13 @@ export class RowStore {
     this.entities.push({ name: entity, start: this.#rows });
   }
 
-  #notFinite(column: string, value: number): CausewayError {
-    return new CausewayError(SQLSTATE.trainingFailed, `column "${column}" is ${value} in row ${this.#received}`, {
-      hint: "Exclude such rows in the training query, or replace them: nullif(column, 'NaN').",
-    });
-  }
-
-  #unsorted(time: string): CausewayError {
-    return new CausewayError(SQLSTATE.trainingFailed, `column "${time}" goes back in row ${this.#received}`, {
-      hint: `Sort the training rows by ${[this.columns.entity, time].filter(Boolean).join(', ')}.`,
-    });
+  #unsorted(): CausewayError {
+    return new CausewayError(
+      SQLSTATE.trainingFailed,
+      `column "${this.columns.time}" goes back in row ${this.#received}`,
+      {
+        hint: `Sort the training rows by ${[this.columns.entity, this.columns.time].filter(Boolean).join(', ')}.`,
+      },
+    );
   }
 }

@@ -5,6 +5,7 @@ import type { Column, ColumnId } from '../../plan/expressions.ts';
 import { columnIds, node, type RelationalNode } from '../../plan/nodes.ts';
 import type { SqlType } from '../../plan/types.ts';
 import { EMPTY, type Level, NotModelled, type StatementContext } from './context.ts';
+import { mediatorNames, renameRelations } from './mediator-names.ts';
 import { type Locate, parseSelect } from './parse.ts';
 import { bindQuery } from './query.ts';
 import { relationPlan } from './relation.ts';
@@ -99,18 +100,21 @@ async function theLongWay(
 ): Promise<BoundSelect> {
   const names = await longWay.tables(text);
   if (names === undefined) throw direct;
-  const inputs = await Promise.all(names.map((name) => inputOf(name, scope, options, direct)));
+  const plans = await Promise.all(names.map((name) => inputOf(name, scope, options, direct)));
+  const known = mediatorNames(names);
+  const inputs = plans.map((plan, i) => ({ name: known[i]!, plan }));
+  const mediatorText = renameRelations(text, names);
   const described = inputs.map(({ name, plan }) => ({ name, columns: plan.columns }));
   let columns: readonly { readonly name: string; readonly type: SqlType }[];
   try {
-    columns = await longWay.describe(text, described);
+    columns = await longWay.describe(mediatorText, described);
   } catch {
     throw direct;
   }
   const output = columns.map(({ name, type }) => ({ id: options.nextId(), name, type }));
   const plan = node({
     kind: 'mediator-query',
-    text,
+    text: mediatorText,
     inputs: inputs.map((input) => input.plan),
     names: inputs.map((input) => input.name),
     columns: output,
@@ -123,11 +127,10 @@ async function inputOf(
   scope: BindScope,
   options: Options,
   direct: CausewayError,
-): Promise<{ readonly name: string; readonly plan: RelationalNode }> {
+): Promise<RelationalNode> {
   const range = { relname: name, ...(schema === undefined ? {} : { schemaname: schema }) };
   const nowhere: Locate = () => direct.position;
   const select: SelectStmt = { fromClause: [{ RangeVar: range }] };
   const relations = await loadRelations(select, nowhere, scope);
-  const { plan } = relationPlan(range, topLevel(nowhere, scope, relations, options));
-  return { name: schema === undefined ? name : `${schema}.${name}`, plan };
+  return relationPlan(range, topLevel(nowhere, scope, relations, options)).plan;
 }

@@ -4,6 +4,8 @@ import { nearest } from '../../plan/nearest.ts';
 import { positionAt, type Token, tokenize } from '../lexer.ts';
 import type { Located, Option, OptionValue, QueryText } from './statement.ts';
 
+const QUERY_STARTS = ['select', 'with', 'values', 'table', '(', 'from'];
+
 export class Cursor {
   readonly text: string;
   readonly #base: Position | undefined;
@@ -118,10 +120,15 @@ export class Cursor {
     throw this.unexpected(['a value']);
   }
 
+  /** True where a query begins: PostgreSQL's ways, and those of the mediator that go the long way round. */
+  atQuery(): boolean {
+    return QUERY_STARTS.some((word) => this.at(word));
+  }
+
   /** The rest of the statement, a query. */
   query(): QueryText {
     const { start } = this.token;
-    if (!['select', 'with', 'values', 'table', '('].some((word) => this.at(word))) throw this.unexpected(['SELECT']);
+    if (!this.atQuery()) throw this.unexpected(['SELECT']);
     this.#at = this.#tokens.length - 1;
     return { text: this.text.slice(start), offset: start };
   }

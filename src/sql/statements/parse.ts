@@ -65,9 +65,7 @@ function parse(cursor: Cursor): Statement {
     cursor.expect('from');
     return { kind: 'import-model', orReplace, name, path: cursor.string('a file name in quotes') };
   }
-  if (['select', 'with', 'values', 'table', '('].some((word) => cursor.at(word))) {
-    return { kind: 'query', query: cursor.query() };
-  }
+  if (cursor.atQuery()) return { kind: 'query', query: cursor.query() };
   throw cursor.unexpected(STARTS);
 }
 

@@ -48,7 +48,7 @@ const capabilities: Capabilities = {
     and: 'exact',
   },
   aggregates: {},
-  types: [...COMPARED, 'real', 'bytea', 'time', 'timetz', 'interval', 'json', 'array'],
+  types: [...COMPARED, 'real', 'bytea', 'time', 'json', 'array'],
   maxListLength: 1000,
 };
 

@@ -3,13 +3,12 @@ import { randomUUID } from 'node:crypto';
 import { readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { CausewayError, SQLSTATE } from '../../../src/plan/errors.ts';
-import type { SqlType } from '../../../src/plan/types.ts';
+import { type SqlType, sameType, typeName } from '../../../src/plan/types.ts';
 import type { ResultColumn, WriteRequest } from '../../connector.ts';
 import { quoteIdentifier, quoteLiteral } from '../../duckdb-conform.ts';
 import { duckdbError } from '../../duckdb-errors.ts';
 import { connectDuckDB } from '../../duckdb-process.ts';
 import { placeText, storeBatches } from '../../duckdb-storage.ts';
-import { duckdbTypeName } from '../../duckdb-types.ts';
 
 /** The most bytes of one file: what every store takes in one conditional request. */
 const LARGEST_FILE = 2 ** 31 - 1;
@@ -105,24 +104,13 @@ function boundsOf(columns: readonly ResultColumn[], row: readonly unknown[]): St
 }
 
 /** @throws CausewayError when the rows have not exactly the columns of the table they are appended to. */
-export function assertSameColumns(
-  table: string,
-  have: readonly { readonly name: string; readonly duckType: string }[],
-  given: readonly ResultColumn[],
-): void {
-  const fits = (i: number): boolean => {
-    const wanted = have[i];
-    const type =
-      given[i] === undefined
-        ? undefined
-        : duckdbTypeName(given[i].type)?.replace('TIMESTAMPTZ', 'TIMESTAMP WITH TIME ZONE');
-    return wanted !== undefined && wanted.name === given[i]?.name && wanted.duckType === type;
-  };
-  if (have.length === given.length && have.every((_, i) => fits(i))) return;
+export function assertSameColumns(table: string, have: readonly ResultColumn[], given: readonly ResultColumn[]): void {
+  const fits = have.every(({ name, type }, i) => name === given[i]?.name && sameType(type, given[i].type));
+  if (fits && have.length === given.length) return;
+  const shown = (columns: readonly ResultColumn[]) =>
+    columns.map(({ name, type }) => `${name} ${typeName(type)}`).join(', ');
   throw new CausewayError(SQLSTATE.datatypeMismatch, `the rows do not fit the columns of "${table}"`, {
-    detail: `The table has ${have.map((c) => `${c.name} ${c.duckType}`).join(', ')}; the rows have ${given
-      .map(({ name, type }) => `${name} ${duckdbTypeName(type) ?? type.kind}`)
-      .join(', ')}.`,
+    detail: `The table has ${shown(have)}; the rows have ${shown(given)}.`,
     hint: 'Select the columns in the order of the table and cast them to its types.',
   });
 }

@@ -94,7 +94,7 @@ describe('writing Delta tables', () => {
       ),
     ).rejects.toMatchObject({
       sqlstate: '42804',
-      detail: expect.stringContaining('the rows have id BIGINT, price DECIMAL(12,2)'),
+      detail: expect.stringContaining('the rows have id bigint, price numeric(12,2)'),
     });
     async function* broken(): AsyncGenerator<RecordBatch> {
       yield* sampleBatches(10, 12);

@@ -4,8 +4,8 @@ import { type Command, InvalidArgumentError } from 'commander';
 import { catalogUsers } from '../../endpoint/auth/catalog-users.ts';
 import { EngineBackend } from '../../endpoint/engine-backend.ts';
 import { Endpoint } from '../../endpoint/server.ts';
-import { Engine } from '../../engine/engine.ts';
 import { interruptSignal } from '../interrupt.ts';
+import { openEngine } from '../open-engine.ts';
 import { describeError } from '../report-error.ts';
 
 interface ServeOptions {
@@ -16,6 +16,8 @@ interface ServeOptions {
   readonly tlsKey?: string;
   readonly maxConnections?: number;
   readonly memoryLimit?: string;
+  readonly agentPort?: number;
+  readonly agentHost: string;
 }
 
 export function serveCommand(program: Command): void {
@@ -29,6 +31,8 @@ export function serveCommand(program: Command): void {
     .option('--tls-key <file>', 'its private key, PEM')
     .option('--max-connections <n>', 'connections at once', wholeNumber)
     .option('--memory-limit <amount>', 'memory of the mediator, all statements together, like 2GB')
+    .option('--agent-port <port>', 'await the agents of silos on this port', port)
+    .option('--agent-host <address>', 'where agents are awaited; certificates are required at both ends', '0.0.0.0')
     .action(run);
 }
 
@@ -45,12 +49,11 @@ function port(text: string): number {
 }
 
 async function run(options: ServeOptions): Promise<void> {
-  const { dir, host, memoryLimit, maxConnections, tlsCert, tlsKey } = options;
+  const { agentHost, agentPort, dir, host, memoryLimit, maxConnections, tlsCert, tlsKey } = options;
   try {
-    await using engine = await Engine.open({
-      directory: dir,
-      ...(memoryLimit === undefined ? {} : { memoryLimit }),
-    });
+    const limits = memoryLimit === undefined ? {} : { memoryLimit };
+    await using open = await openEngine({ directory: dir, ...limits }, agentPort, agentHost);
+    const { agents, engine } = open;
     await using endpoint = await Endpoint.listen({
       backend: new EngineBackend(engine),
       users: catalogUsers(engine.catalog.roles),
@@ -65,6 +68,7 @@ async function run(options: ServeOptions): Promise<void> {
     process.stdout.write(
       `Listening on ${host}:${endpoint.port}, database "causeway": psql -h ${host} -p ${endpoint.port} causeway\n`,
     );
+    if (agents !== undefined) process.stdout.write(`Awaiting agents on ${agentHost}:${agents.port}\n`);
     if (!engine.catalog.roles.list().some(({ login }) => login)) {
       process.stdout.write(
         'There are no users yet: anybody on this machine may connect, under any name, without a password. ' +

@@ -14,6 +14,7 @@ import { arrowSchema, arrowType } from './arrow.ts';
 import type { ResultColumn } from './connector.ts';
 import { conform } from './duckdb-conform.ts';
 import { duckdbError } from './duckdb-errors.ts';
+import { explainMemory } from './duckdb-memory.ts';
 import { valueText } from './duckdb-values.ts';
 
 /**
@@ -52,7 +53,7 @@ export async function* streamQuery(
     throwIfAborted(signal);
     if (!complete) throw await reasonOfCut(connection, conformed);
   } catch (thrown) {
-    throw signal.aborted ? canceled(thrown) : duckdbError(thrown);
+    throw signal.aborted ? canceled(thrown) : await explainMemory(connection, sql, duckdbError(thrown));
   } finally {
     signal.removeEventListener('abort', interrupt);
     // A consumer that stops early leaves a fetch under way: the connection is free only after it.

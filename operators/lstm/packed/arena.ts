@@ -64,6 +64,12 @@ export interface Arena {
 /** Allocations begin on their own cache lines, so that threads never write to the same one. */
 const ALIGNMENT = 128;
 
+/**
+ * Room left between allocations. Their sizes are often multiples of 4 KiB, and without it rows that are read and written together
+ * would agree in their lowest 12 address bits, which stalls loads behind stores (a fifth of the time at 128 units).
+ */
+const STAGGER = 5 * ALIGNMENT;
+
 export interface ArenaShape {
   readonly spec: ModelSpec;
   readonly window: number;
@@ -79,7 +85,7 @@ export function planArena({ spec, window, batch, threads, lanes, targets }: Aren
   let bytes = ALIGNMENT;
   const allocate = (size: number) => {
     const at = bytes;
-    bytes = Math.ceil((bytes + size) / ALIGNMENT) * ALIGNMENT;
+    bytes = Math.ceil((bytes + size) / ALIGNMENT) * ALIGNMENT + STAGGER;
     return at;
   };
   const floats = (count: number) => allocate(count * 4);

@@ -1,8 +1,9 @@
 /** A correlated aggregate as one aggregate of all groups, to be joined by what it was correlated by. */
-import type { ColumnId, Expression } from '../../src/plan/expressions.ts';
+import type { AggregateCall, Column, ColumnId, Expression } from '../../src/plan/expressions.ts';
 import { type Aggregate, node, type RelationalNode } from '../../src/plan/nodes.ts';
 import { columnsOf, hasSubquery, outerColumns, substitute } from '../../src/plan/traverse.ts';
 import { scalar } from '../../src/plan/types.ts';
+import { isAverage, quotient, sumAndCount } from './averages.ts';
 import { pullUp } from './pull-up.ts';
 
 export interface GroupedAggregate {
@@ -29,17 +30,19 @@ export function groupedByCorrelation(plan: RelationalNode, nextId: () => ColumnI
   if (!pairs.every((pair) => pair !== undefined)) return undefined;
 
   const keys = pairs.map(({ inner }) => ({ id: nextId(), name: 'key', type: inner.type }));
+  const { calls, columns, values } = divided(aggregate, nextId);
   const grouped = node({
     ...aggregate,
     input: input.plan,
     groups: pairs.map(({ inner }) => inner),
-    columns: [...keys, ...aggregate.columns],
+    aggregates: calls,
+    columns: [...keys, ...columns],
   });
   const on = pairs.map(({ outer }, i): Expression => {
     const { id, type } = keys[i]!;
     return { kind: 'call', name: '=', args: [outer, { kind: 'column', id, type }], type: scalar('boolean') };
   });
-  return { plan: grouped, on, value: substitute(found.value, (id) => ofEmptyGroup(aggregate, id)) };
+  return { plan: grouped, on, value: substitute(found.value, (id) => values.get(id)) };
 }
 
 /** The aggregate under the select list of a scalar subquery, and the list's one expression over its columns. */
@@ -63,15 +66,40 @@ function aggregateBelow(plan: RelationalNode): { aggregate: Aggregate; value: Ex
   return { aggregate: plan, value: { kind: 'column', id: column.id, type: column.type } };
 }
 
-/** A group without rows has no row in the join: its counts are 0. */
-function ofEmptyGroup(aggregate: Aggregate, id: ColumnId): Expression | undefined {
-  const place = aggregate.columns.findIndex((column) => column.id === id);
-  const call = aggregate.aggregates[place];
-  if (call === undefined || !COUNTS.has(call.name)) return undefined;
-  const { type } = call;
-  const zero: Expression = { kind: 'literal', value: 0, type };
-  return { kind: 'call', name: 'coalesce', args: [{ kind: 'column', id, type }, zero], type };
+interface Divided {
+  readonly calls: readonly AggregateCall[];
+  readonly columns: readonly Column[];
+  /** What stands for the aggregate's own columns above the join, where that is more than the column. */
+  readonly values: ReadonlyMap<ColumnId, Expression>;
 }
+
+/**
+ * The calls as the groups compute them. An average is divided above the join, for the groups that found a partner only;
+ * a group without rows has no row in the join, and its counts are 0.
+ */
+function divided(aggregate: Aggregate, nextId: () => ColumnId): Divided {
+  const calls: AggregateCall[] = [];
+  const columns: Column[] = [];
+  const values = new Map<ColumnId, Expression>();
+  aggregate.aggregates.forEach((call, i) => {
+    const column = aggregate.columns[i]!;
+    const parts = isAverage(call) ? sumAndCount(call) : [call];
+    const own = parts.map(({ name, type }) => (parts.length === 1 ? column : { id: nextId(), name, type }));
+    calls.push(...parts);
+    columns.push(...own);
+    const [first, second] = own.map(({ id, type }): Expression => ({ kind: 'column', id, type }));
+    if (second !== undefined) values.set(column.id, quotient(first!, second, call.type));
+    else if (COUNTS.has(call.name)) values.set(column.id, orZero(first!));
+  });
+  return { calls, columns, values };
+}
+
+const orZero = (count: Expression): Expression => ({
+  kind: 'call',
+  name: 'coalesce',
+  args: [count, { kind: 'literal', value: 0, type: count.type }],
+  type: count.type,
+});
 
 /** `inner = outer`, each side with columns of one side only. */
 function sides(part: Expression, inside: ReadonlySet<ColumnId>): { inner: Expression; outer: Expression } | undefined {

@@ -5,7 +5,8 @@
 import type { AggregateCall, Column, ColumnId, Expression } from '../../src/plan/expressions.ts';
 import { type Aggregate, node, type RelationalNode } from '../../src/plan/nodes.ts';
 import { transformPlan } from '../../src/plan/traverse.ts';
-import { isNumeric, numeric, type SqlType, sameType, scalar } from '../../src/plan/types.ts';
+import { type SqlType, scalar } from '../../src/plan/types.ts';
+import { castTo, isAverage, quotient, sumAndCount, sumType } from './averages.ts';
 import { freshIds } from './fresh-ids.ts';
 import { isStable } from './properties.ts';
 import { intoBranch, isUnionAll, referenceTo, silosOf, type UnionAll, unionOf } from './union-branches.ts';
@@ -36,25 +37,10 @@ export function aggregatePartially(plan: RelationalNode): RelationalNode {
 }
 
 const isDivisible = (call: AggregateCall): boolean =>
-  !call.distinct &&
-  call.orderBy.length === 0 &&
-  (MERGED_BY.has(call.name) || (call.name === 'avg' && call.args[0] !== undefined && isNumeric(call.args[0].type)));
+  !call.distinct && call.orderBy.length === 0 && (MERGED_BY.has(call.name) || isAverage(call));
 
 /** What the branches compute for one call. */
-function partialsOf(call: AggregateCall): readonly AggregateCall[] {
-  if (call.name !== 'avg') return [call];
-  const [arg] = call.args as readonly [Expression];
-  return [
-    { ...call, name: 'sum', type: sumType(arg.type) },
-    { ...call, name: 'count', type: bigint },
-  ];
-}
-
-/** The type of sum(x), as in PostgreSQL. */
-function sumType(type: SqlType): SqlType {
-  if (type.kind === 'smallint' || type.kind === 'integer') return bigint;
-  return type.kind === 'bigint' || type.kind === 'numeric' ? numeric() : type;
-}
+const partialsOf = (call: AggregateCall): readonly AggregateCall[] => (isAverage(call) ? sumAndCount(call) : [call]);
 
 function inTwoSteps(plan: Aggregate, union: UnionAll, nextId: () => ColumnId): RelationalNode {
   const partials = plan.aggregates.map(partialsOf);
@@ -105,19 +91,8 @@ function inTwoSteps(plan: Aggregate, union: UnionAll, nextId: () => ColumnId): R
 
 /** The call's value from its merged parts, in the call's own type. `total`: over all rows, of which there may be none. */
 function finished(call: AggregateCall, [first, second]: readonly Expression[], total: boolean): Expression {
-  if (call.name === 'avg') {
-    const count: Expression = {
-      kind: 'call',
-      name: 'nullif',
-      args: [second!, { kind: 'literal', value: 0, type: second!.type }],
-      type: second!.type,
-    };
-    return { kind: 'call', name: '/', args: [as(first!, call.type), as(count, call.type)], type: call.type };
-  }
-  const value = as(first!, call.type);
+  if (second !== undefined) return quotient(first!, second, call.type);
+  const value = castTo(first!, call.type);
   if (call.name !== 'count' || !total) return value;
   return { kind: 'call', name: 'coalesce', args: [value, { kind: 'literal', value: 0, type: bigint }], type: bigint };
 }
-
-const as = (operand: Expression, type: SqlType): Expression =>
-  sameType(operand.type, type) ? operand : { kind: 'cast', operand, type };

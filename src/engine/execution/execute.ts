@@ -80,9 +80,7 @@ async function* straight(
   }
   try {
     await using session = await context.mediator.session();
-    const name = exchangeName(root.id);
-    await session.ingest(name, result, signal);
-    const { batches, total } = measure(session.query(`SELECT * FROM "${name}"`, columns, signal));
+    const { batches, total } = measure(session.query(result.select, columns, signal));
     yield* batches;
     context.onFragment?.({ fragment: root.id, site: root.site, ...total, milliseconds: performance.now() - started });
   } finally {

@@ -1,0 +1,20 @@
+#!/usr/bin/env bash
+# Brings what the suites of test/engines drive: MariaDB (Debian), ONNX Runtime (pip), and test/engines/lake's engines.
+# Prints the variables the tests look for. What cannot be brought is said on stderr, and its tests skip with a reason.
+set -uo pipefail
+here=$(cd "$(dirname "$0")" && pwd)
+to=${1:?usage: install.sh folder}
+mkdir -p "$to"; to=$(cd "$to" && pwd)
+
+bash "$here/lake/install.sh" "$to"
+
+if ! command -v mariadbd >/dev/null; then
+  sudo=$([ "$(id -u)" -eq 0 ] || echo sudo)
+  { $sudo apt-get update -qq && $sudo env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends mariadb-server; } >&2 ||
+    echo "no MariaDB: apt-get failed" >&2
+fi
+if [ -x "$to/python/bin/python" ] && "$to/python/bin/pip" -q install 'onnxruntime>=1.20' numpy >&2; then
+  echo "export PYTHON=$to/python/bin/python"
+else
+  echo "no ONNX Runtime: pip failed" >&2
+fi

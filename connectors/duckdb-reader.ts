@@ -197,31 +197,33 @@ function readStrings(vector: duckdb.Vector, rows: number, validity: Uint8Array |
     offsets[row + 1] = offsets[row]! + (valid ? words[row * 4]! : 0);
   }
   const bytes = new Uint8Array(offsets[rows]!);
+  const long: number[] = [];
+  for (let row = 0; row < rows; row++) {
+    const from = offsets[row]!;
+    const size = offsets[row + 1]! - from;
+    if (size > INLINE) long.push(row);
+    else for (let i = 0; i < size; i++) bytes[from + i] = slots[row * 16 + 4 + i]!;
+  }
   const pointer = (row: number) => words[row * 4 + 3]! * 2 ** 32 + words[row * 4 + 2]!;
-  const length = (row: number) => offsets[row + 1]! - offsets[row]!;
-  for (let row = 0; row < rows; ) {
-    const size = length(row);
-    if (size <= INLINE) {
-      for (let i = 0; i < size; i++) bytes[offsets[row]! + i] = slots[row * 16 + 4 + i]!;
-      row++;
-      continue;
-    }
-    const start = pointer(row);
-    let end = start + size;
-    let after = row + 1;
-    for (; after < rows && length(after) > INLINE; after++) {
-      const next = pointer(after);
+  for (let first = 0; first < long.length; ) {
+    const start = pointer(long[first]!);
+    let end = start + words[long[first]! * 4]!;
+    let after = first + 1;
+    for (; after < long.length; after++) {
+      const next = pointer(long[after]!);
       if (next < end || next - end > MERGE_GAP) break;
-      end = next + length(after);
+      end = next + words[long[after]! * 4]!;
     }
-    const range = duckdb.get_data_from_pointer(
-      slots.buffer as ArrayBuffer,
-      slots.byteOffset + row * 16 + 8,
-      end - start,
-    );
-    for (; row < after; row++) {
+    const place = slots.byteOffset + long[first]! * 16 + 8;
+    const range = duckdb.get_data_from_pointer(slots.buffer as ArrayBuffer, place, end - start);
+    for (; first < after; first++) {
+      const row = long[first]!;
       const from = pointer(row) - start;
-      bytes.set(range.subarray(from, from + length(row)), offsets[row]!);
+      const size = words[row * 4]!;
+      const to = offsets[row]!;
+      // A short copy is quicker by hand than by a call.
+      if (size < 128) for (let i = 0; i < size; i++) bytes[to + i] = range[from + i]!;
+      else bytes.set(range.subarray(from, from + size), to);
     }
   }
   return { offsets, bytes };

@@ -36,6 +36,9 @@ const RULES: readonly ((plan: RelationalNode) => RelationalNode)[] = [
   pruneColumns,
 ];
 
+/** What must be rewritten even when nothing is pushed down: no engine of ours has these words. */
+export const normalize = (plan: RelationalNode): RelationalNode => expandWithTies(plan);
+
 /** The plan rewritten by all rules: the same rows in the same columns, asked for more cleverly. */
 export const rewrite = (plan: RelationalNode): RelationalNode =>
   RULES.reduce((before, rule) => rule(before), expand(plan));

@@ -5,7 +5,7 @@ import type { OptimizerContext } from './context.ts';
 import type { CostModel } from './cost/model.ts';
 import { type Cost, compareCosts, type Objective } from './cost/objective.ts';
 import { cutIntoFragments } from './fragments/cut.ts';
-import { rewrite } from './optimize.ts';
+import { normalize, rewrite } from './optimize.ts';
 import { exchangeName, MEDIATOR, type PhysicalPlan } from './physical.ts';
 import { type Choice, chooseSites, FREE_SEARCH, type Freedom } from './placement/choose.ts';
 import { type PlanCost, planCost } from './placement/plan-cost.ts';
@@ -67,7 +67,8 @@ const ALTERNATIVES: readonly { readonly name: string; readonly freedom: Freedom;
 export function planStatement(bound: RelationalNode, input: PlanningInput, explain = false): PlannedStatement {
   const started = performance.now();
   // With pushdown off nothing is rewritten either; policies are judged on pruned plans.
-  const rewritten = input.context.pushdown === 'on' || !input.policies.empty ? rewrite(bound) : bound;
+  const normal = normalize(bound);
+  const rewritten = input.context.pushdown === 'on' || !input.policies.empty ? rewrite(normal) : normal;
   const rules = performance.now();
   const estimate = estimator(input.estimation);
   const knowledge = { estimate, model: input.model, objective: input.objective, policies: input.policies };

@@ -31,7 +31,7 @@ function onlySilo(plan: RelationalNode): Site {
 }
 
 /** The plan with each federated table replaced by the silo's own branch, under the same column ids. */
-export const restrictTo = (plan: RelationalNode, silo: string): RelationalNode =>
+const restrictTo = (plan: RelationalNode, silo: string): RelationalNode =>
   transformPlan(plan, (each) => {
     if (!isFederated(each)) return each;
     const input = each.inputs[each.silos.indexOf(silo)];

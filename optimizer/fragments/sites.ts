@@ -50,7 +50,7 @@ export const deepestSites: ChooseSites = (plan, context) => {
 };
 
 /** True when the silo, which already runs the inputs, may run the node too. */
-export function runsAt(plan: RelationalNode, capabilities: Capabilities): boolean {
+function runsAt(plan: RelationalNode, capabilities: Capabilities): boolean {
   return runsExactly(plan, capabilities) && (capabilities.language === 'sql' || scanRequest(plan) !== undefined);
 }
 

@@ -48,5 +48,5 @@ const isCopied = (part: Expression): boolean =>
   part.args.slice(1).every((arg) => arg.kind === 'literal' || arg.kind === 'parameter');
 
 /** Two expressions with one key are the same. */
-export const keyOf = (expression: Expression): string =>
+const keyOf = (expression: Expression): string =>
   JSON.stringify(expression, (_, value: unknown) => (typeof value === 'bigint' ? `${value}n` : value));

@@ -106,7 +106,7 @@ const byCodePoint = (piece: Piece, of: Expression, dialect: Dialect): Piece =>
  * `name(kind of the first):kind of the result`, `name(kind of the first)`, `name:kind of the result`,
  * `name/number of arguments`, `name`. Casts go by the name `cast`.
  */
-export function templateOf(
+function templateOf(
   table: Readonly<Record<string, string>> | undefined,
   call: Pick<Call, 'name' | 'args' | 'type'>,
 ): string | undefined {

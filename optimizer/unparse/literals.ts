@@ -9,7 +9,7 @@ export function identifier(name: string, dialect: Dialect): string {
   return open + name.replaceAll(close, close + close) + close;
 }
 
-export function quoted(text: string, dialect: Dialect): string {
+function quoted(text: string, dialect: Dialect): string {
   const escaped = text.replaceAll("'", "''");
   return `'${dialect.backslashEscapes ? escaped.replaceAll('\\', '\\\\') : escaped}'`;
 }

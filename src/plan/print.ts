@@ -5,7 +5,7 @@ import { expressionsOf, inputsOf, nodesOf, partsOf } from './traverse.ts';
 import { typeName } from './types.ts';
 
 /** Says how a column is named in the text. */
-export type ColumnNames = (id: ColumnId) => string;
+type ColumnNames = (id: ColumnId) => string;
 
 /** The plan as text; each line ends with what `note` says about its node. */
 export function printPlan(plan: RelationalNode, note?: (node: RelationalNode) => string): string {
@@ -29,7 +29,7 @@ export function printPlan(plan: RelationalNode, note?: (node: RelationalNode) =>
 }
 
 /** Names of the columns in a plan; a name that two columns share is followed by `#` and the id. */
-export function namesIn(plan: RelationalNode): ColumnNames {
+function namesIn(plan: RelationalNode): ColumnNames {
   const byId = new Map<ColumnId, string>();
   for (const node of nodesOf(plan)) for (const column of node.columns) byId.set(column.id, column.name);
   const counts = new Map<string, number>();
@@ -134,7 +134,7 @@ function printWindow(call: WindowCall, names: ColumnNames): string {
 }
 
 /** An expression on one line: operators infix, everything else as a call. */
-export function printExpression(expression: Expression, names: ColumnNames): string {
+function printExpression(expression: Expression, names: ColumnNames): string {
   const text = (part: Expression): string => printExpression(part, names);
   switch (expression.kind) {
     case 'column':

@@ -8,7 +8,7 @@ import { type SqlType, scalar } from '../../plan/types.ts';
 import type { ExecutionSession } from './mediator.ts';
 
 /** More keys than this are not sent: reading the rows whole is cheaper than asking for nearly all of them. */
-export const MOST_KEYS = 50_000;
+const MOST_KEYS = 50_000;
 
 /** The distinct keys, or undefined when there are more than pay ({@link MOST_KEYS} at most). NULL joins with nothing. */
 export async function collectKeys(

@@ -33,7 +33,7 @@ async function* named(batches: AsyncIterable<RecordBatch>, site: Site): AsyncGen
 }
 
 /** The error as one of the silo `site`; cancellation stays what it is. */
-export function errorOf(thrown: unknown, site: Site): CausewayError {
+function errorOf(thrown: unknown, site: Site): CausewayError {
   if (thrown instanceof CausewayError) {
     if (thrown.silo !== undefined || thrown.sqlstate === SQLSTATE.queryCanceled) return thrown;
     return new CausewayError(thrown.sqlstate, thrown.message, {

@@ -1,6 +1,6 @@
 /** What a statement is to the endpoint: its own business (transactions, cursors, settings), a query, or the engine's. */
 import { CausewayError, SQLSTATE } from '../../plan/errors.ts';
-import { Cursor } from '../../sql/statements/cursor.ts';
+import { Cursor, QUERY_STARTS } from '../../sql/statements/cursor.ts';
 import { CONDITION } from '../wire/conditions.ts';
 import { type CopyOut, copyOut } from './copy.ts';
 import { type CursorDeclaration, declareCursor, type FetchRows, fetchRows } from './cursors.ts';
@@ -37,7 +37,7 @@ const GUARDED = new Set([
 ]);
 
 const WRITES = new Set(['update', 'delete', 'merge', 'truncate', 'vacuum', 'reindex', 'cluster']);
-const QUERIES = new Set(['select', 'with', 'values', 'table', '(']);
+const QUERIES: ReadonlySet<string> = new Set(QUERY_STARTS);
 const ENGINE_LISTS = new Set(['silo', 'silos', 'model', 'models', 'tables', 'jobs']);
 
 /**

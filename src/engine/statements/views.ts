@@ -1,6 +1,7 @@
 /** CREATE VIEW and DROP VIEW: a view is checked when it is made, and bound anew whenever it is read. */
 import { CausewayError, SQLSTATE } from '../../plan/errors.ts';
 import { didYouMean } from '../../plan/nearest.ts';
+import { quoteIdentifier } from '../../sql/lexer.ts';
 import type { CreateView } from '../../sql/statements/statement.ts';
 import { bindQuery } from '../bind.ts';
 import type { Engine } from '../engine.ts';
@@ -18,11 +19,22 @@ export async function createView(statement: CreateView, context: StatementContex
       hint: 'Use CREATE OR REPLACE VIEW, or another name.',
     });
   }
-  await bindQuery(statement.query.text, context.locate(statement.query.offset), context);
-  views.put({ name, query: statement.query.text });
+  const { text, offset } = statement.query;
+  const { columns } = await bindQuery(text, context.locate(offset), context);
+  const names = statement.columns ?? [];
+  if (names.length > columns.length) {
+    throw new CausewayError(SQLSTATE.syntaxError, 'CREATE VIEW specifies more column names than columns', {
+      position: context.locate(names[columns.length]!.offset),
+    });
+  }
+  views.put({ name, query: names.length === 0 ? text : renamed(text, name, names) });
   engine.changed();
   return done('CREATE VIEW');
 }
+
+/** The query with names for its columns; the line break ends a comment that the text may end with. */
+const renamed = (text: string, view: string, names: readonly { readonly value: string }[]): string =>
+  `SELECT * FROM (${text}\n) AS ${quoteIdentifier(view)} (${names.map(({ value }) => quoteIdentifier(value)).join(', ')})`;
 
 export function dropView(engine: Engine, name: string, ifExists: boolean): StatementResult {
   if (!engine.catalog.views.remove(name) && !ifExists) {

@@ -116,7 +116,7 @@ export interface BoundQuery {
 }
 
 /** Binds a subquery inside `level`. */
-export type BindQuery = (select: SelectStmt, level: Level) => BoundQuery;
+type BindQuery = (select: SelectStmt, level: Level) => BoundQuery;
 
 /** The level with some fields replaced. */
 export const within = (level: Level, changes: Partial<Level>): Level => ({ ...level, ...changes });

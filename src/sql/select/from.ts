@@ -29,7 +29,7 @@ export interface FromItem {
 }
 
 /** One row without columns: FROM nothing. */
-export const singleRow = (): RelationalNode => node({ kind: 'values', rows: [[]], columns: [] });
+const singleRow = (): RelationalNode => node({ kind: 'values', rows: [[]], columns: [] });
 
 /** Binds the FROM list: commas are cross joins, and lateral items see what stands before them. */
 export function bindFrom(items: readonly Node[], level: Level): FromItem {
@@ -81,7 +81,7 @@ function fromFunction(written: RangeFunction, level: Level, before: Namespace): 
 }
 
 /** A plan's columns under one name. */
-export function named(plan: RelationalNode, alias: string, schema?: string, key?: readonly number[]): FromItem {
+function named(plan: RelationalNode, alias: string, schema?: string, key?: readonly number[]): FromItem {
   const columns = plan.columns.map((column) => ({ name: column.name, expression: reference(column) }));
   const relation: NamedRelation = {
     alias,

@@ -106,7 +106,15 @@ function withSets(
   sets: readonly { readonly column: Column; readonly source: RelationalNode }[],
   level: Level,
 ): RelationalNode {
-  if (sets.length > 1) throw notModelled(level, 'more than one set-returning function in a select list', undefined);
+  if (sets.length > 1) {
+    // DuckDB unnests side by side as PostgreSQL does; its other set functions give lists.
+    const unnests = sets.every(({ source }) => source.kind === 'table-function' && source.name === 'unnest');
+    if (unnests) throw notModelled(level, 'more than one unnest in a select list', undefined);
+    const message = 'more than one set-returning function in a select list is not supported';
+    throw errorAt(level, SQLSTATE.featureNotSupported, message, undefined, {
+      hint: 'Put them into FROM, WITH ORDINALITY, and join them by their ordinality.',
+    });
+  }
   const [only] = sets;
   if (only === undefined) return plan;
   const columns = [...plan.columns, ...only.source.columns];

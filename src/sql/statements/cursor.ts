@@ -4,7 +4,8 @@ import { nearest } from '../../plan/nearest.ts';
 import { positionAt, type Token, tokenize } from '../lexer.ts';
 import type { Located, Option, OptionValue, QueryText } from './statement.ts';
 
-const QUERY_STARTS = ['select', 'with', 'values', 'table', '(', 'from'];
+/** How a query begins; `FROM t` alone is DuckDB's, and goes the long way round. */
+export const QUERY_STARTS = ['select', 'with', 'values', 'table', 'from', '('] as const;
 
 export class Cursor {
   readonly text: string;
@@ -59,6 +60,16 @@ export class Cursor {
     if (token.kind !== 'word' && token.kind !== 'quoted') throw this.unexpected([what]);
     this.#at++;
     return { value: token.value, offset: token.start };
+  }
+
+  /** `(a, b, …)`. */
+  names(what: string): Located<string>[] {
+    this.expect('(');
+    const names: Located<string>[] = [];
+    do names.push(this.name(what));
+    while (this.accept(','));
+    this.expect(')', ',');
+    return names;
   }
 
   string(what: string): Located<string> {

@@ -100,8 +100,10 @@ function create(cursor: Cursor): Statement {
   }
   if (cursor.accept('view')) {
     const name = cursor.name('a view name');
+    const columns = cursor.at('(') ? cursor.names('a column') : undefined;
     cursor.expect('as');
-    return { kind: 'create-view', orReplace, name, query: cursor.query() };
+    const query = cursor.query();
+    return { kind: 'create-view', orReplace, name, query, ...(columns === undefined ? {} : { columns }) };
   }
   if (orReplace) throw cursor.unexpected(['MODEL', 'VIEW']);
   if (cursor.at('user') || cursor.at('role')) return changeRole(cursor, 'create', cursor.expect('user', 'role'));

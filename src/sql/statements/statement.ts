@@ -47,6 +47,8 @@ export interface CreateView {
   readonly kind: 'create-view';
   readonly orReplace: boolean;
   readonly name: Located<string>;
+  /** Names for the query's columns, from the left. */
+  readonly columns?: readonly Located<string>[];
   readonly query: QueryText;
 }
 

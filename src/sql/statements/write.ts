@@ -1,5 +1,5 @@
 /** `CREATE TABLE [IF NOT EXISTS] silo.t AS query` and `INSERT INTO silo.t [(columns)] query`. */
-import type { Cursor } from './cursor.ts';
+import { type Cursor, QUERY_STARTS } from './cursor.ts';
 import type { CreateTableAs, InsertInto, Located } from './statement.ts';
 
 /** After `CREATE TABLE`. */
@@ -14,13 +14,9 @@ export function createTableAs(cursor: Cursor): CreateTableAs {
 export function insertInto(cursor: Cursor): InsertInto {
   const { silo, table } = target(cursor);
   // A parenthesis may open the column list or the query itself.
-  const isQuery = ['select', 'with', 'values', 'table', '('].includes(cursor.peek().value);
+  const isQuery = QUERY_STARTS.some((word) => word === cursor.peek().value);
   if (!cursor.at('(') || isQuery) return { kind: 'insert', silo, table, query: cursor.query() };
-  cursor.expect('(');
-  const columns: Located<string>[] = [];
-  do columns.push(cursor.name('a column'));
-  while (cursor.accept(','));
-  cursor.expect(')', ',');
+  const columns = cursor.names('a column');
   return { kind: 'insert', silo, table, columns, query: cursor.query() };
 }
 

@@ -1,0 +1,94 @@
+/** What a session makes of SELECTs beyond the plan: the long way round, views, native queries, parameters, errors. */
+import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
+import { type Federation, openFederation, run } from './support/federation.ts';
+
+let federation: Federation;
+const rows = (text: string, parameters?: readonly (string | null)[]) =>
+  run(federation.session, text, parameters === undefined ? {} : { parameters });
+
+beforeAll(async () => {
+  federation = await openFederation(inject('postgres'), 5);
+});
+afterAll(() => federation?.[Symbol.asyncDispose]());
+
+describe('the long way round', () => {
+  it.each([
+    [
+      'QUALIFY',
+      'SELECT meter FROM berlin.readings QUALIFY row_number() OVER (PARTITION BY meter ORDER BY ts) = 1 ORDER BY 1',
+      [['1'], ['2']],
+    ],
+    ['FROM first', 'FROM paris.readings SELECT count(*)', [['10']]],
+    [
+      'two silos of one table name',
+      'SELECT count(*) FROM berlin.readings b SEMI JOIN oslo.readings o ON b.ts = o.ts',
+      [['10']],
+    ],
+    [
+      'columns named by their table',
+      'SELECT max(berlin.readings.meter) FROM berlin.readings TABLESAMPLE 100 PERCENT',
+      [['2']],
+    ],
+    ['a federated table', 'SELECT * EXCLUDE (ts, meter, load) FROM readings ORDER BY ALL LIMIT 1', [['berlin']]],
+    ["DuckDB's functions", "SELECT list_sum([1, 2, 3]), strftime(max(ts), '%Y') FROM berlin.readings", [['6', '2024']]],
+    [
+      'a row as a value',
+      'SELECT r FROM (SELECT meter FROM berlin.readings WHERE meter = 2 LIMIT 1) r',
+      [['{"meter":2}']],
+    ],
+    ['types that the plan does not know', "SELECT '101'::bit(3) IS NULL", [['f']]],
+    [
+      'unnest beside unnest',
+      'SELECT unnest(ARRAY[1, 2]), unnest(ARRAY[3, 4])',
+      [
+        ['1', '3'],
+        ['2', '4'],
+      ],
+    ],
+  ])('%s', async (_, text, expected) => {
+    expect(await rows(text)).toEqual(expected);
+  });
+
+  it('keeps the words of PostgreSQL when the mediator knows no better', async () => {
+    await expect(rows('SELECT 1 FRM berlin.readings WHERE')).rejects.toMatchObject({
+      sqlstate: '42601',
+      message: 'syntax error at or near "berlin"',
+    });
+    await expect(rows('SELECT lowr(load) FROM berlin.readings')).rejects.toMatchObject({
+      sqlstate: '42883',
+      hint: 'Did you mean "lower"?',
+      position: { column: 8 },
+    });
+  });
+});
+
+describe('views', () => {
+  it('rename their columns, read federated tables and each other', async () => {
+    await rows(`CREATE VIEW peaks (meter_id, peak) AS SELECT meter, max(load) FROM readings GROUP BY meter -- by meter
+      ; CREATE VIEW top AS SELECT peak FROM peaks WHERE meter_id = 2`);
+    expect(await rows('SELECT count(*) FROM peaks JOIN top USING (peak)')).toEqual([['1']]);
+  });
+
+  it('say what is wrong with them', async () => {
+    await expect(rows('CREATE VIEW wide (a, b) AS SELECT 1')).rejects.toMatchObject({
+      message: 'CREATE VIEW specifies more column names than columns',
+      position: { column: 22 },
+    });
+  });
+});
+
+it('runs native queries as tables', async () => {
+  const native = `SELECT q.n + 1, m.meter FROM berlin.query('SELECT count(*)::int AS n FROM readings') q
+    JOIN (SELECT DISTINCT meter FROM paris.readings) m ON m.meter < q.n ORDER BY 2`;
+  expect(await rows(native)).toEqual([
+    ['11', '1'],
+    ['11', '2'],
+  ]);
+});
+
+it('takes parameters, and misses them by name', async () => {
+  expect(await rows('SELECT $2 || $1::text FROM berlin.readings WHERE meter = $1 LIMIT 1', ['2', 'm'])).toEqual([
+    ['m2'],
+  ]);
+  await expect(rows('SELECT $1::int + 1')).rejects.toMatchObject({ sqlstate: '42P02' });
+});

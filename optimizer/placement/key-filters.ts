@@ -57,6 +57,26 @@ export function keyFilters(
   return filters;
 }
 
+/** Every single semi-join that the plan admits, whether it pays or not: for comparing plans. */
+export const everyKeyFilter = (
+  plan: RelationalNode,
+  around: KeySurroundings,
+): readonly ReadonlyMap<RelationalNode, KeyFilter>[] =>
+  [...keyCandidates(plan, around)].map(
+    ({ reader, by, column, key }) =>
+      new Map([
+        [
+          reader,
+          {
+            by,
+            byColumn: by.columns.findIndex(({ id }) => id === key.id),
+            column: column.id,
+            most: Number.MAX_SAFE_INTEGER,
+          },
+        ],
+      ]),
+  );
+
 interface Candidate {
   readonly reader: RelationalNode;
   readonly by: RelationalNode;

@@ -15,7 +15,7 @@ export interface SearchOptions {
   readonly pairBudget?: number;
   /** Linear orders that are tried beyond it. */
   readonly orders?: number;
-  /** Relations per piece that is searched exactly when a plan is improved. */
+  /** Relations per piece that is searched exactly when a plan is improved; fewer when there are many pieces. */
   readonly window?: number;
 }
 
@@ -27,13 +27,13 @@ export interface SearchResult {
   readonly considered: number;
 }
 
-const DEFAULTS = { pairBudget: 30_000, orders: 8, window: 8 } as const;
+const DEFAULTS = { pairBudget: 30_000, orders: 8 } as const;
 
 /** Finds the cheapest plans of joining all relations of `problem`, at every site where they can be had. */
 export function search(problem: JoinProblem, options: SearchOptions = {}): SearchResult {
-  const { pairBudget, orders, window } = { ...DEFAULTS, ...options };
-  const table = new PlanTable(problem);
   const relations = problem.relations.length;
+  const { pairBudget, orders, window } = { ...DEFAULTS, window: relations > 12 ? 7 : 8, ...options };
+  const table = new PlanTable(problem);
   const adjacency = connected(problem);
   const all = relations === 0 ? 0 : 2 ** relations - 1;
   const exact = forEachPair(adjacency, () => {}, pairBudget);

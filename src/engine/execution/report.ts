@@ -1,12 +1,12 @@
 /** What a fragment did: for EXPLAIN ANALYZE, for the egress record, and for the cost model to learn from. */
-import type { RecordBatch } from 'apache-arrow';
+import type { Data, RecordBatch } from 'apache-arrow';
 import type { FragmentId, Site } from '../../../optimizer/physical.ts';
 
 export interface FragmentReport {
   readonly fragment: FragmentId;
   readonly site: Site;
   readonly rows: number;
-  /** Bytes of the Arrow buffers that crossed the site's border. */
+  /** Bytes of the rows in Arrow's layout that crossed the site's border. */
   readonly bytes: number;
   /** From asking the site to its last row. */
   readonly milliseconds: number;
@@ -27,9 +27,26 @@ export function measure(batches: AsyncIterable<RecordBatch>): Measured {
   const counted = async function* (): AsyncGenerator<RecordBatch> {
     for await (const batch of batches) {
       total.rows += batch.numRows;
-      total.bytes += batch.data.byteLength;
+      total.bytes += batchBytes(batch);
       yield batch;
     }
   };
   return { batches: counted(), total };
+}
+
+/** What the rows take in Arrow's layout; a reader's buffers may be larger than what it has filled. */
+export const batchBytes = (batch: RecordBatch): number =>
+  batch.data.children.reduce((sum, column) => sum + columnBytes(column), 0);
+
+function columnBytes(column: Data): number {
+  const { length, stride, valueOffsets, values, children } = column;
+  const validity = column.nullCount > 0 ? Math.ceil(length / 8) : 0;
+  if (valueOffsets !== undefined && valueOffsets.length > length) {
+    const from = Number(valueOffsets[0]);
+    return validity + (length + 1) * valueOffsets.BYTES_PER_ELEMENT + Number(valueOffsets[length]) - from;
+  }
+  const nested = children.reduce((sum, child) => sum + columnBytes(child), 0);
+  const perValue = values === undefined ? 0 : values.BYTES_PER_ELEMENT * stride;
+  // Booleans are bits: their buffer is the smaller one.
+  return validity + nested + Math.min(values?.byteLength ?? 0, length * perValue);
 }

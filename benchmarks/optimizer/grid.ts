@@ -1,0 +1,131 @@
+/** The chosen plan against every other plan, run over links of different speeds. */
+import { planStatement } from '../../optimizer/plan-statement.ts';
+import { PolicyBook } from '../../optimizer/policy/book.ts';
+import { estimator } from '../../optimizer/statistics/cardinality.ts';
+import { printTable } from '../select/table.ts';
+import { everyPlan } from './every-plan.ts';
+import type { Link } from './throttled-silo.ts';
+import type { Placement, World } from './world.ts';
+
+const QUERIES = {
+  'selective star': `SELECT o.note, c.name, t.name FROM orders o JOIN customers c ON o.customer = c.id
+    JOIN cities t ON c.city = t.id WHERE t.id = 7`,
+  'wide join': 'SELECT o.note, c.name FROM orders o JOIN customers c ON o.customer = c.id WHERE o.cents < 5000',
+  'group by city': `SELECT t.name, count(*), sum(o.cents) FROM orders o JOIN customers c ON o.customer = c.id
+    JOIN cities t ON c.city = t.id GROUP BY t.name`,
+  'few orders': 'SELECT o.note, c.name FROM orders o JOIN customers c ON o.customer = c.id WHERE o.cents < 50',
+  'fan-out': 'SELECT a.name, b.name FROM customers a JOIN customers b ON a.city = b.city WHERE a.id < 500',
+  'one country': `SELECT t.country, max(c.name) FROM customers c JOIN cities t ON c.city = t.id
+    WHERE t.country = 3 GROUP BY t.country`,
+};
+
+const PLACEMENTS: readonly Placement[] = [
+  { orders: 'a', customers: 'b', cities: 'c' },
+  { orders: 'a', customers: 'a', cities: 'b' },
+  { orders: 'a', customers: 'b', cities: 'b' },
+  { orders: 'a', customers: 'b', cities: 'a' },
+];
+
+const FAST: Link = { name: 'fast', latency: 0.0005, bytesPerSecond: 100e6 };
+const SLOW: Link = { name: 'slow', latency: 0.01, bytesPerSecond: 5e6 };
+const FAR: Link = { name: 'far', latency: 0.04, bytesPerSecond: 1e6 };
+
+export const NETWORKS: Readonly<Record<string, Readonly<Record<string, Link>>>> = {
+  'all fast': { a: FAST, b: FAST, c: FAST },
+  'all slow': { a: SLOW, b: SLOW, c: SLOW },
+  'a far, b slow': { a: FAR, b: SLOW, c: FAST },
+};
+
+/** Two times nearer than this cannot be told apart in one run. */
+const NOISE_MS = 10;
+
+export async function grid(world: World, repeats: number): Promise<void> {
+  const rows: string[][] = [];
+  const ratios: number[] = [];
+  let fastest = 0;
+  for (const [network, links] of Object.entries(NETWORKS)) {
+    const model = await world.calibrated(links);
+    for (const [name, sql] of Object.entries(QUERIES)) {
+      let hits = 0;
+      let worst = 1;
+      let plans = 0;
+      for (const placement of PLACEMENTS) {
+        const bound = await world.bind(sql, placement);
+        const { of: statistics } = await world.statistics(bound);
+        const estimation = { statistics };
+        const policies = new PolicyBook([]);
+        const planning = { context: world.context, estimation, model, objective: 'time' as const, policies };
+        const chosen = planStatement(bound, planning).physical;
+        const all = everyPlan(bound, world.context, { estimate: estimator(estimation), model });
+        const contenders = [chosen, ...all];
+        const best = contenders.map(() => Number.POSITIVE_INFINITY);
+        for (let repeat = 0; repeat < repeats; repeat++) {
+          for (const [i, plan] of contenders.entries()) best[i] = Math.min(best[i]!, await world.run(plan, links));
+        }
+        const [ours, ...others] = best as [number, ...number[]];
+        const least = Math.min(ours, ...others);
+        const ratio = ours <= least + NOISE_MS ? 1 : ours / least;
+        ratios.push(ratio);
+        plans += contenders.length;
+        worst = Math.max(worst, ratio);
+        if (ratio <= 1.05) hits++;
+      }
+      fastest += hits;
+      rows.push([network, name, String(plans), `${hits} of ${PLACEMENTS.length}`, `${worst.toFixed(2)} ×`]);
+    }
+  }
+  printTable(
+    `Placement: ${ratios.length} cases over simulated links, the chosen plan against every plan (best of ${repeats}; ${NOISE_MS} ms or 5 % count as equal)`,
+    ['links', 'query', 'plans run', 'fastest', 'worst ratio'],
+    rows,
+  );
+  console.log(
+    `the fastest plan was chosen in ${fastest} of ${ratios.length} cases (${((100 * fastest) / ratios.length).toFixed(0)} %); ` +
+      `never more than ${Math.max(...ratios).toFixed(2)} × the best\n`,
+  );
+}
+
+/** One relation's rows are believed to be 1000 times more or fewer than they are. */
+export async function wrongEstimates(world: World, repeats: number): Promise<void> {
+  const rows: string[][] = [];
+  const links = NETWORKS['all slow']!;
+  const model = await world.calibrated(links);
+  const placement = PLACEMENTS[0]!;
+  for (const [name, sql] of Object.entries(QUERIES)) {
+    const bound = await world.bind(sql, placement);
+    const { of } = await world.statistics(bound);
+    for (const [table, factor] of [
+      ['orders', 1e-3],
+      ['customers', 1e3],
+      ['cities', 1e3],
+    ] as const) {
+      const plan = (wrong: boolean) =>
+        planStatement(bound, {
+          context: world.context,
+          estimation: {
+            statistics(scan) {
+              const known = of(scan);
+              if (!wrong || known === undefined || scan.table !== table) return known;
+              return { ...known, rows: Math.max(1, known.rows * factor) };
+            },
+          },
+          model,
+          objective: 'time',
+          policies: new PolicyBook([]),
+        }).physical;
+      const [right, wrong] = [plan(false), plan(true)];
+      let [rightMs, wrongMs] = [Number.POSITIVE_INFINITY, Number.POSITIVE_INFINITY];
+      for (let repeat = 0; repeat < repeats; repeat++) {
+        rightMs = Math.min(rightMs, await world.run(right, links));
+        wrongMs = Math.min(wrongMs, await world.run(wrong, links));
+      }
+      const ratio = wrongMs <= rightMs + NOISE_MS ? 1 : wrongMs / rightMs;
+      rows.push([name, `${table} × ${factor}`, rightMs.toFixed(0), wrongMs.toFixed(0), `${ratio.toFixed(2)} ×`]);
+    }
+  }
+  printTable(
+    'A row count wrong by 1000 ×: time of the plan made with it, ms',
+    ['query', 'believed', 'right', 'wrong', 'ratio'],
+    rows,
+  );
+}

@@ -1,0 +1,15 @@
+/**
+ * The optimizer's choices against all others; tables are printed.
+ *
+ *   npm run bench:optimizer -- [repeats=2]
+ */
+import { grid, wrongEstimates } from './grid.ts';
+import { joinOrder } from './join-order.ts';
+import { openWorld } from './world.ts';
+
+const repeats = Number(process.argv[2] ?? 2);
+
+joinOrder();
+await using world = await openWorld();
+await grid(world, repeats);
+await wrongEstimates(world, repeats);

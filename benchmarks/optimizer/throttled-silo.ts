@@ -1,0 +1,41 @@
+/** A silo behind a link of a given speed: every answer comes later, by the latency and by its bytes' time on the wire. */
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { RecordBatch } from 'apache-arrow';
+import type { Fragment, FragmentResult, Silo } from '../../connectors/connector.ts';
+
+export interface Link {
+  readonly name: string;
+  /** Seconds there and back. */
+  readonly latency: number;
+  readonly bytesPerSecond: number;
+}
+
+/** All statements of the silo share the link, in both directions. */
+export function throttled(silo: Silo, link: Link): Silo {
+  let free = 0;
+  const carry = async (bytes: number): Promise<void> => {
+    const now = performance.now();
+    free = Math.max(now, free) + (bytes / link.bytesPerSecond) * 1000;
+    if (free > now + 1) await sleep(free - now);
+  };
+  return {
+    context: silo.context,
+    tables: (signal) => silo.tables(signal),
+    statistics: (table, signal) => silo.statistics(table, signal),
+    async run(fragment: Fragment, signal: AbortSignal): Promise<FragmentResult> {
+      await sleep(link.latency * 1000);
+      await carry(fragment.kind === 'sql' ? fragment.text.length : 100);
+      const result = await silo.run(fragment, signal);
+      if (result.kind !== 'batches') throw new Error('the benchmark throttles silos that send rows');
+      const { batches } = result;
+      const slowed = async function* (): AsyncGenerator<RecordBatch> {
+        for await (const batch of batches) {
+          await carry(batch.data.byteLength);
+          yield batch;
+        }
+      };
+      return { ...result, batches: slowed() };
+    },
+    [Symbol.asyncDispose]: () => silo[Symbol.asyncDispose](),
+  };
+}

@@ -1,6 +1,9 @@
 /** Statements that are the endpoint's own: transactions, cursors, prepared statements, COPY. */
 import { CausewayError } from '../../plan/errors.ts';
+import { scalar } from '../../plan/types.ts';
 import type { Command } from '../statements/command.ts';
+import { encodeBinary } from '../values/binary.ts';
+import { formatOf } from '../wire/backend.ts';
 import { CONDITION } from '../wire/conditions.ts';
 import { CopyRows } from './copy-rows.ts';
 import { Portal } from './portal.ts';
@@ -33,6 +36,8 @@ async function own(
       return done('');
     case 'accepted':
       return done(command.tag);
+    case 'constant':
+      return constantRow(command.value, prepared, binding);
     case 'begin': {
       const warning = transaction.begin(session.settings);
       if (warning !== undefined) session.warn(CONDITION.activeTransaction, warning);
@@ -89,6 +94,31 @@ async function own(
     default:
       throw new Error(`${command.kind} is not the endpoint's own statement`);
   }
+}
+
+/** One row of one integer, without asking anybody. */
+function constantRow(value: number, { fields }: Prepared, { formats }: Binding): RowSource {
+  let sent = 0;
+  return {
+    fields,
+    formats,
+    get sent() {
+      return sent;
+    },
+    get tag() {
+      return `SELECT ${sent}`;
+    },
+    async send({ writer }) {
+      // The second call of a portal that has been paused finds nothing more.
+      sent = sent === 0 ? 1 : 0;
+      if (sent === 0) return true;
+      const type = scalar('integer');
+      const bytes = formatOf(formats, 0) === 'binary' ? encodeBinary(type, String(value)) : Buffer.from(String(value));
+      writer.begin('D').int16(1).int32(bytes.length).bytes(bytes).end();
+      return true;
+    },
+    [Symbol.asyncDispose]: async () => {},
+  };
 }
 
 function declare(

@@ -2,6 +2,7 @@
 import { randomBytes } from 'node:crypto';
 import type { Notice } from '../../engine/result.ts';
 import { CausewayError, SQLSTATE } from '../../plan/errors.ts';
+import { scalar } from '../../plan/types.ts';
 import type { EndpointBackend, EndpointSession } from '../backend.ts';
 import { CONTROL_NOTICE } from '../oracle/bootstrap.ts';
 import type { CatalogAnswer, CatalogOracle } from '../oracle/catalog-oracle.ts';
@@ -144,13 +145,17 @@ export class Session implements AsyncDisposable {
 
   /** Looks at one statement: what it is, who answers it, with which columns. */
   async prepare(text: string, oids: readonly number[], signal: AbortSignal): Promise<Prepared> {
-    await this.#services.oracle.refresh();
     const command = parseCommand(text);
     switch (command.kind) {
+      case 'constant': {
+        const fields = describeColumns([{ name: '?column?', type: scalar('integer') }], undefined);
+        return { text, command, by: 'endpoint', parameterOids: [], fields };
+      }
       case 'query':
       case 'engine':
       case 'show':
       case 'set': {
+        await this.#services.oracle.refresh();
         const context = {
           oracle: this.#services.oracle,
           engine: this.#engine,

@@ -9,6 +9,8 @@ export type Command =
   | { readonly kind: 'empty' }
   /** SELECT and its kin: the catalog's or the engine's, by what it reads. */
   | { readonly kind: 'query' }
+  /** `SELECT 1`: how pools ask whether a connection lives, before every use of it. */
+  | { readonly kind: 'constant'; readonly value: number }
   /** Only the engine knows it. */
   | { readonly kind: 'engine' }
   | { readonly kind: 'begin' | 'commit' | 'rollback'; readonly tag: string }
@@ -48,6 +50,8 @@ export function parseCommand(text: string): Command {
   const cursor = new Cursor(text);
   const word = cursor.token.value;
   if (cursor.token.kind === 'end') return { kind: 'empty' };
+  const constant = /^\s*select\s+(\d{1,9})\s*$/i.exec(text);
+  if (constant) return { kind: 'constant', value: Number(constant[1]) };
   if (QUERIES.has(word) && cursor.token.kind !== 'quoted') {
     guardFunctions(text);
     return mentionsModels(text) ? { kind: 'engine' } : { kind: 'query' };

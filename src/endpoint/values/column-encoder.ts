@@ -18,7 +18,15 @@ import { numeric, type SqlType } from '../../plan/types.ts';
 import type { Format } from '../wire/frontend.ts';
 import type { MessageWriter } from '../wire/message-writer.ts';
 import { encodeBinary, postgresMicros } from './binary.ts';
-import { DAY_MICROS, dateParts, dateText, offsetText, POSTGRES_EPOCH_DAYS, timestampText } from './calendar.ts';
+import {
+  DAY_MICROS,
+  dateParts,
+  dateText,
+  offsetText,
+  POSTGRES_EPOCH_DAYS,
+  POSTGRES_EPOCH_MICROS,
+  timestampText,
+} from './calendar.ts';
 import { doubleText, realText, roundedText } from './floats.ts';
 import type { OutputSettings } from './output-settings.ts';
 import { writeAscii, writeInteger, writeTime } from './text-encoders.ts';
@@ -173,7 +181,11 @@ function decimals(data: Data, binary: boolean): ValueWriter {
   };
   if (binary) {
     const type = numeric();
-    return (writer, row) => writeBytes(writer, encodeBinary(type, text(row)));
+    return (writer, row) => {
+      const value = scale <= 12 ? small(row) : undefined;
+      if (value === undefined) writeBytes(writer, encodeBinary(type, text(row)));
+      else writeSmallNumeric(writer, value, scale);
+    };
   }
   return sized(48, (buffer, at, row) => {
     const value = scale <= 15 ? small(row) : undefined;
@@ -193,6 +205,47 @@ function decimals(data: Data, binary: boolean): ValueWriter {
     }
     return end + scale;
   });
+}
+
+/** Digits of one value, most significant first. */
+const DIGITS = new Uint16Array(8);
+
+/** The binary numeric of a value that is `value` / 10^`scale` (see numeric.ts), with its length word. */
+function writeSmallNumeric(writer: MessageWriter, value: number, scale: number): void {
+  const unit = 10 ** scale;
+  const size = Math.abs(value);
+  const whole = Math.floor(size / unit);
+  // The fraction fills whole groups of four decimals.
+  const groups = Math.ceil(scale / 4);
+  let rest = (size - whole * unit) * 10 ** (groups * 4 - scale);
+  let first = DIGITS.length;
+  for (let i = 0; i < groups; i++) {
+    const next = Math.floor(rest / 10_000);
+    DIGITS[--first] = rest - next * 10_000;
+    rest = next;
+  }
+  let weight = -1;
+  for (let left = whole; left > 0; weight++) {
+    const next = Math.floor(left / 10_000);
+    DIGITS[--first] = left - next * 10_000;
+    left = next;
+  }
+  let last = DIGITS.length;
+  while (last > first && DIGITS[last - 1] === 0) last--;
+  while (first < last && DIGITS[first] === 0) {
+    first++;
+    weight--;
+  }
+  const count = last - first;
+  writer.reserve(12 + count * 2);
+  const { buffer } = writer;
+  let at = buffer.writeInt32BE(8 + count * 2, writer.offset);
+  at = buffer.writeUInt16BE(count, at);
+  at = buffer.writeInt16BE(count === 0 ? 0 : weight, at);
+  at = buffer.writeUInt16BE(value < 0 && count > 0 ? 0x4000 : 0, at);
+  at = buffer.writeUInt16BE(scale, at);
+  for (let i = first; i < last; i++) at = buffer.writeUInt16BE(DIGITS[i]!, at);
+  writer.offset = at;
 }
 
 /** Bytes of a Utf8 column as they lie there; `version` is the byte jsonb's binary form begins with, 0 for none. */
@@ -261,8 +314,19 @@ function times(values: BigInt64Array, binary: boolean): ValueWriter {
   return sized(16, (buffer, at, row) => writeTime(buffer, at, Number(values[row])));
 }
 
+/** 2^32 and the seconds from 1970 to 2000 in microseconds. */
+const HIGH = 0x100000000;
+const EPOCH = Number(POSTGRES_EPOCH_MICROS);
+
 function timestampsBinary(values: BigInt64Array): ValueWriter {
-  return sized(8, (buffer, at, row) => buffer.writeBigInt64BE(postgresMicros(values[row]!), at));
+  const { low, high } = halves(values);
+  return sized(8, (buffer, at, row) => {
+    const top = high[row * 2 + 1]!;
+    if (!exact(top)) return buffer.writeBigInt64BE(postgresMicros(values[row]!), at);
+    const micros = top * HIGH + low[row * 2]! - EPOCH;
+    const upper = Math.floor(micros / HIGH);
+    return buffer.writeUInt32BE(micros - upper * HIGH, buffer.writeInt32BE(upper, at));
+  });
 }
 
 const DAY = Number(DAY_MICROS);

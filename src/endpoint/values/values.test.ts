@@ -284,12 +284,14 @@ test('floats print their shortest digits, or fewer when extra_float_digits asks 
   await postgres.exec('RESET extra_float_digits');
 });
 
-test('decimals of every size', async () => {
-  const type = numeric(38, 6);
+test.each([0, 2, 3, 6, 12, 20])('decimals of every size, with %i digits behind the point', async (scale) => {
+  const type = numeric(38, scale);
   const unscaled = fc.sample(
     fc.oneof(
       fc.bigInt({ min: -(10n ** 38n) + 1n, max: 10n ** 38n - 1n }),
       fc.bigInt({ min: -9999999n, max: 99999999n }),
+      fc.bigInt({ min: -(2n ** 54n), max: 2n ** 54n }),
+      fc.constantFrom(0n, 10_000n, 1_000_000n, -(10n ** 12n), 10n ** 16n),
     ),
     { seed: 7, numRuns: 300 },
   );
@@ -307,7 +309,7 @@ test('decimals of every size', async () => {
   );
   const judged = await judge(
     type,
-    unscaled.map((value) => `${value}e-6`),
+    unscaled.map((value) => `${value}e-${scale}`),
   );
   expect(encoded(type, batch, 'text', DEFAULT_OUTPUT).map(String)).toEqual(judged.map(({ text }) => text));
   expect(encoded(type, batch, 'binary', DEFAULT_OUTPUT).map((b) => b!.toString('hex'))).toEqual(

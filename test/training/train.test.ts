@@ -234,5 +234,10 @@ describe('bad input', () => {
     await expect(running).rejects.toMatchObject({ sqlstate: '57014' });
     expect(federation.engine.catalog.jobs.list().at(-1)).toMatchObject({ model: 'cancelled', state: 'cancelled' });
     expect(federation.engine.catalog.models.get('cancelled')).toBeUndefined();
+    // What had crossed the borders by then is on record all the same.
+    const [sent] = await sql(
+      `SELECT min(bytes) FROM causeway.egress WHERE kind = 'updates' AND statement LIKE '%MODEL cancelled %'`,
+    );
+    expect(Number(sent?.[0])).toBeGreaterThan(0);
   });
 });

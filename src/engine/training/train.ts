@@ -9,11 +9,11 @@ import { type Evaluation, mergeEvaluations } from '../../../operators/lstm/evalu
 import { weightLayout } from '../../../operators/lstm/model.ts';
 import { encodeSafetensors } from '../../../operators/lstm/safetensors.ts';
 import { type FeatureStatistics, mergeStatistics } from '../../../operators/lstm/statistics.ts';
-import type { EgressEntry } from '../../catalog/egress.ts';
 import { CausewayError, canceled, messageOf, SQLSTATE } from '../../plan/errors.ts';
 import type { Train } from '../../plan/training.ts';
 import type { Engine, StoredModel } from '../engine.ts';
 import type { Notice } from '../result.ts';
+import { EgressMeter } from './metered-trainer.ts';
 import { type ModelMetrics, partMetrics, type RoundMetrics, type SiloMetrics } from './metrics.ts';
 import { type OpenTrainer, openAll, openLocally, type StreamRows, type Trainers } from './open-trainers.ts';
 import { privateRun } from './privacy.ts';
@@ -30,13 +30,6 @@ export interface TrainOptions {
   readonly query: string;
 }
 
-/** Bytes of one feature's (n, mean, M2) in float64. */
-const STATISTICS_BYTES = 3 * 8;
-
-/** Bytes of one evaluation: counts and sums of errors of the model and two naive rules, moments of the target. */
-const EVALUATION_BYTES = 3 * 8;
-const EVALUATION_TARGET_BYTES = (3 * 5 + 3) * 8;
-
 /**
  * @throws CausewayError 42710 when the model exists and OR REPLACE was not said, 55006 while it is being trained,
  * CW002 when training cannot go on
@@ -50,8 +43,9 @@ export async function train(engine: Engine, plan: Train, options: TrainOptions):
   }
   const { jobs } = engine.catalog;
   const job = jobs.start(plan.model, plan.text);
+  const meter = new EgressMeter();
   try {
-    const stored = await runJob(engine, plan, options, job);
+    const stored = await runJob(engine, plan, options, job, meter);
     jobs.end(job, 'done');
     engine.changed();
     return stored;
@@ -62,14 +56,21 @@ export async function train(engine: Engine, plan: Train, options: TrainOptions):
     jobs.end(job, cancelled ? 'cancelled' : 'failed', messageOf(error));
     throw error;
   } finally {
+    engine.catalog.egress.record(meter.entries(plan.text));
     engine.journal.forget(`job-${job}`);
   }
 }
 
-async function runJob(engine: Engine, plan: Train, options: TrainOptions, job: number): Promise<StoredModel> {
+async function runJob(
+  engine: Engine,
+  plan: Train,
+  options: TrainOptions,
+  job: number,
+  meter: EgressMeter,
+): Promise<StoredModel> {
   const { signal, onNotice, stream, backend } = options;
   const began = performance.now();
-  await using trainers = await openAll(plan, whereRowsAre(engine, plan, stream, backend), signal);
+  await using trainers = await openAll(plan, meter.metered(whereRowsAre(engine, plan, stream, backend)), signal);
   const statistics = standardise(trainers, onNotice);
   const rounds: RoundMetrics[] = [];
   const speeds = new Map<string, number>();
@@ -102,7 +103,6 @@ async function runJob(engine: Engine, plan: Train, options: TrainOptions, job: n
     metrics,
     weights: encodeSafetensors(weightLayout(model), weights, { model: plan.model }),
   });
-  engine.catalog.egress.record(egressOf(plan, trainers, weights));
   noticeDefeats(metrics, onNotice);
   return stored;
 }
@@ -167,19 +167,6 @@ function standardise(trainers: Trainers<SiloTrainer>, onNotice: TrainOptions['on
     onNotice({ severity: 'NOTICE', message });
   });
   return merged;
-}
-
-/** What left each silo: an update per round, statistics once, an evaluation's sums per round and at the end. */
-function egressOf(plan: Train, trainers: Trainers<SiloTrainer>, weights: Float32Array): EgressEntry[] {
-  const { rounds } = plan.federation;
-  const evaluation = EVALUATION_BYTES + plan.targets.length * EVALUATION_TARGET_BYTES;
-  // One evaluation per round on the validation part, one at the end on the test part.
-  const statistics = plan.features.length * STATISTICS_BYTES + (rounds + 1) * evaluation;
-  return trainers.silos.flatMap((silo): EgressEntry[] => [
-    { silo, statement: plan.text, kind: 'rows', bytes: 0 },
-    { silo, statement: plan.text, kind: 'statistics', bytes: statistics },
-    { silo, statement: plan.text, kind: 'updates', bytes: rounds * weights.byteLength },
-  ]);
 }
 
 function signatureOf(plan: Train, statistics: FeatureStatistics, query: string): ModelSignature {

@@ -1,0 +1,72 @@
+/** Counts what crosses a silo's border in training, at the border itself: a run that fails or is cancelled has sent too. */
+import type { Evaluation } from '../../../operators/lstm/evaluation.ts';
+import type { EgressEntry } from '../../catalog/egress.ts';
+import type { OpenTrainer } from './open-trainers.ts';
+import type { SiloTrainer } from './silo-trainer.ts';
+
+interface Crossed {
+  statistics: number;
+  updates: number;
+}
+
+export class EgressMeter {
+  readonly #silos = new Map<string, Crossed>();
+
+  /** What has crossed so far. Training sends no rows: that is said too, as a number. */
+  entries(statement: string): EgressEntry[] {
+    return [...this.#silos].flatMap(([silo, { statistics, updates }]): EgressEntry[] => [
+      { silo, statement, kind: 'rows', bytes: 0 },
+      { silo, statement, kind: 'statistics', bytes: statistics },
+      { silo, statement, kind: 'updates', bytes: updates },
+    ]);
+  }
+
+  /** Trainers that are opened through the result are counted. */
+  metered(open: OpenTrainer<SiloTrainer>): OpenTrainer<SiloTrainer> {
+    return async (silo, query, spec, signal) => {
+      const crossed: Crossed = { statistics: 0, updates: 0 };
+      this.#silos.set(silo, crossed);
+      return meter(await open(silo, query, spec, signal), crossed);
+    };
+  }
+}
+
+const NUMBER_BYTES = Float64Array.BYTES_PER_ELEMENT;
+/** n, mean and M2 of one feature. */
+const MOMENTS_BYTES = 3 * NUMBER_BYTES;
+
+function meter(trainer: SiloTrainer, crossed: Crossed): SiloTrainer {
+  const { secure } = trainer;
+  return {
+    summary: trainer.summary,
+    get model() {
+      return trainer.model;
+    },
+    statistics() {
+      const statistics = trainer.statistics();
+      crossed.statistics += statistics.length * MOMENTS_BYTES;
+      return statistics;
+    },
+    standardise: (merged) => trainer.standardise(merged),
+    async trainRound(request, signal) {
+      const result = await trainer.trainRound(request, signal);
+      crossed.updates += result.weights.byteLength;
+      return result;
+    },
+    async evaluate(weights, part, signal) {
+      const evaluation = await trainer.evaluate(weights, part, signal);
+      crossed.statistics += numbersIn(evaluation) * NUMBER_BYTES;
+      return evaluation;
+    },
+    ...(secure === undefined ? {} : { secure }),
+    [Symbol.asyncDispose]: () => trainer[Symbol.asyncDispose](),
+  };
+}
+
+/** Numbers anywhere in an evaluation: counts and sums, each of which is one float64 on the wire. */
+function numbersIn(value: Evaluation | unknown): number {
+  if (typeof value === 'number') return 1;
+  if (ArrayBuffer.isView(value)) return (value as Float64Array).length;
+  if (typeof value !== 'object' || value === null) return 0;
+  return Object.values(value).reduce<number>((sum, each) => sum + numbersIn(each), 0);
+}

@@ -64,14 +64,19 @@ try {
   else console.log('psql is not installed: no bound is measured');
   contenders.push(['node-pg', nodePg]);
 
+  /** Processor time of this process: what is left when the machine has other work. */
+  const processor = new Map<string, number[]>(contenders.map(([name]) => [name, []]));
   const seconds = new Map<string, number[]>(contenders.map(([name]) => [name, []]));
   await ours();
   for (let i = 0; i < repeats; i++) {
     for (const [name, run] of contenders) {
+      const before = process.cpuUsage();
       const start = performance.now();
       const moved = await run();
       if (moved !== rows) throw new Error(`${name} moved ${moved} rows instead of ${rows}`);
       seconds.get(name)!.push((performance.now() - start) / 1000);
+      const { user, system } = process.cpuUsage(before);
+      processor.get(name)!.push((user + system) / 1e6);
     }
   }
   const median = (values: readonly number[]) => [...values].sort((a, b) => a - b)[values.length >> 1]!;
@@ -82,6 +87,7 @@ try {
       return {
         path: name,
         'median s': middle.toFixed(3),
+        'own cpu s': median(processor.get(name)!).toFixed(3),
         'rows/s': Math.round(rows / middle).toLocaleString('en'),
         'causeway is × as fast': (middle / own).toFixed(2),
       };

@@ -97,6 +97,10 @@ function sliceValidity(column: Data, start: number, rows: number): Uint8Array<Ar
 
 const INLINE = 12;
 
+/** Room for the string_t of one chunk; DuckDB copies them out before the next chunk is laid out. */
+const SLOTS = new Uint32Array(CHUNK_ROWS * 4);
+const SLOT_BYTES = new Uint8Array(SLOTS.buffer);
+
 function writeStrings(
   vector: duckdb.Vector,
   column: Data,
@@ -108,8 +112,8 @@ function writeStrings(
   const bytes = column.values as Uint8Array;
   const first = offsets[start]!;
   const size = offsets[start + rows]! - first;
-  const slots = new Uint32Array(rows * 4);
-  const slotBytes = new Uint8Array(slots.buffer);
+  const slots = SLOTS;
+  const slotBytes = SLOT_BYTES;
   let low = 0;
   let high = 0;
   if (size > INLINE) {
@@ -129,6 +133,10 @@ function writeStrings(
     const length =
       validity === undefined || (validity[row >> 3]! >> (row & 7)) & 1 ? offsets[start + row + 1]! - from : 0;
     slots[row * 4] = length;
+    // Strings inside their slot are compared with the zeros behind them.
+    slots[row * 4 + 1] = 0;
+    slots[row * 4 + 2] = 0;
+    slots[row * 4 + 3] = 0;
     const shown = length > INLINE ? 4 : length;
     for (let i = 0; i < shown; i++) slotBytes[row * 16 + 4 + i] = bytes[from + i]!;
     if (length > INLINE) {

@@ -54,8 +54,36 @@ class CopyOut implements Submittable, AsyncIterable<Buffer> {
   }
 
   readonly #read = (bytes: Buffer): void => {
-    const buffer = this.#carry === undefined ? bytes : Buffer.concat([this.#carry, bytes]);
+    const rest = this.#carry === undefined ? bytes : this.#completeCarry(this.#carry, bytes);
+    if (rest !== undefined) this.#cut(rest);
+  };
+
+  /** Finishes the message that the last bytes began, without copying all that follows; what follows, if it is whole. */
+  #completeCarry(carry: Buffer, bytes: Buffer): Buffer | undefined {
+    let begun = carry;
+    let used = 0;
+    if (begun.length < HEADER_BYTES) {
+      used = Math.min(HEADER_BYTES - begun.length, bytes.length);
+      begun = Buffer.concat([begun, bytes.subarray(0, used)]);
+    }
+    const missing = begun.length < HEADER_BYTES ? Number.POSITIVE_INFINITY : 1 + begun.readInt32BE(1) - begun.length;
+    if (missing > bytes.length - used) {
+      this.#carry = Buffer.concat([begun, bytes.subarray(used)]);
+      return undefined;
+    }
+    const message = Buffer.concat([begun, bytes.subarray(used, used + missing)]);
     this.#carry = undefined;
+    const rest = bytes.subarray(used + missing);
+    if (message[0] === COPY_DATA) {
+      this.#give(message);
+      return rest;
+    }
+    // Rare: `pg` may have to take over in the middle.
+    return Buffer.concat([message, rest]);
+  }
+
+  /** Gives on the whole messages of `buffer`, and keeps the rest for later. */
+  #cut(buffer: Buffer): void {
     let start = 0;
     let at = 0;
     while (at + HEADER_BYTES <= buffer.length) {
@@ -74,7 +102,7 @@ class CopyOut implements Submittable, AsyncIterable<Buffer> {
     }
     this.#give(buffer.subarray(Math.min(start, at), at));
     if (at < buffer.length) this.#carry = buffer.subarray(at);
-  };
+  }
 
   #give(bytes: Buffer): void {
     if (bytes.length === 0) return;

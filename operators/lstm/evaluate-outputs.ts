@@ -2,7 +2,7 @@
 import { gatherTargets, outputsPerWindow } from './backend.ts';
 import { ClassificationCounter, type ClassificationSums } from './classification.ts';
 import { ErrorCounter, type Evaluation, type QuantileSums, type TargetEvaluation } from './evaluation.ts';
-import { isRegression, lossFunction } from './losses.ts';
+import { isRegression, lossFunction, probabilities } from './losses.ts';
 import { pointOutput } from './model.ts';
 import type { SessionSetup } from './training-session.ts';
 import type { Part, Segment } from './windows.ts';
@@ -109,22 +109,11 @@ function classify(
     starts.forEach((start, k) => {
       const actual = values[(start + window - 1 + horizon) * features + column]!;
       const logits = outputs.subarray((k + 1) * size - model.outputs, (k + 1) * size);
-      counter.add(actual, binary ? sigmoid(logits[i]!) : softmax(logits));
+      const found = probabilities(model, logits);
+      counter.add(actual, binary ? [1 - found[i]!, found[i]!] : found);
     });
     return counter.sums;
   });
-}
-
-const sigmoid = (logit: number): number[] => {
-  const positive = 1 / (1 + Math.exp(-logit));
-  return [1 - positive, positive];
-};
-
-function softmax(logits: Float32Array): number[] {
-  const largest = Math.max(...logits);
-  const powers = Array.from(logits, (logit) => Math.exp(logit - largest));
-  const total = powers.reduce((sum, power) => sum + power, 0);
-  return powers.map((power) => power / total);
 }
 
 /** First row of the segment that a row lies in (binary search). */

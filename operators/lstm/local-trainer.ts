@@ -6,7 +6,7 @@ import type { BackendChoice } from './choose-backend.ts';
 import type { Evaluation } from './evaluation.ts';
 import type { ExplainRequest, Explanation } from './explain.ts';
 import type { EntityForecast } from './forecast.ts';
-import { isRegression } from './losses.ts';
+import { isRegression, probabilities } from './losses.ts';
 import { targetOfOutput } from './model.ts';
 import { RowStore } from './row-store.ts';
 import { scaleRows, trainingMoments } from './standardise.ts';
@@ -205,7 +205,7 @@ export class LocalTrainer implements AsyncDisposable {
     return this.#use().thread.evaluate(weights, part, signal);
   }
 
-  /** Predictions for every window of a part. Outputs of a classifier are its logits. */
+  /** Predictions for every window of a part. A classifier's are probabilities: of the positive class, or of every class. */
   async predict(weights: Float32Array, part: Part, signal: AbortSignal): Promise<Predictions> {
     const { features, model, thread, values } = this.#use();
     const { horizon, window } = this.#spec.sequence;
@@ -214,14 +214,15 @@ export class LocalTrainer implements AsyncDisposable {
     const size = outputs.length / starts.length;
     const times = this.#store.times;
     const scale = (target: number) => features.scales[features.targets[target]!]!;
+    const regression = isRegression(model);
     const predicted = new Float64Array(starts.length * model.outputs);
     const actual = new Float64Array(starts.length * features.targets.length);
     starts.forEach((start, k) => {
-      for (let o = 0; o < model.outputs; o++) {
-        const value = outputs[(k + 1) * size - model.outputs + o]!;
+      const last = outputs.subarray((k + 1) * size - model.outputs, (k + 1) * size);
+      (regression ? last : probabilities(model, last)).forEach((value, o) => {
         const { mean, deviation } = scale(targetOfOutput(model, features.targets.length, o));
-        predicted[k * model.outputs + o] = isRegression(model) ? value * deviation + mean : value;
-      }
+        predicted[k * model.outputs + o] = regression ? value * deviation + mean : value;
+      });
       features.targets.forEach((column, i) => {
         const value = values[(start + window - 1 + horizon) * model.inputs + column]!;
         actual[k * features.targets.length + i] = value * scale(i).deviation + scale(i).mean;
@@ -252,6 +253,12 @@ export class LocalTrainer implements AsyncDisposable {
     signal: AbortSignal,
     future?: ReadonlyMap<string, Float64Array>,
   ): Promise<readonly EntityForecast[]> {
+    const { model } = this.#use();
+    if (!isRegression(model)) {
+      throw new CausewayError(SQLSTATE.featureNotSupported, 'a classifier does not forecast', {
+        hint: 'Its prediction for every window is what ml.predict gives.',
+      });
+    }
     const { entities } = this.#store;
     const ends = entities.map((_, e) => entities[e + 1]?.start ?? this.#store.rows);
     const last = entities.map(({ name, start }, e) => ({

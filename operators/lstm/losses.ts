@@ -152,3 +152,12 @@ function softmaxCrossEntropy(spec: ModelSpec): LossFunction {
     },
   };
 }
+
+/** A classifier's probabilities: of the positive class per binary target, or of every class. */
+export function probabilities({ loss }: ModelSpec, logits: Float32Array): number[] {
+  if (loss === 'binary-cross-entropy') return Array.from(logits, (logit) => 1 / (1 + Math.exp(-logit)));
+  const largest = Math.max(...logits);
+  const powers = Array.from(logits, (logit) => Math.exp(logit - largest));
+  const total = powers.reduce((sum, power) => sum + power, 0);
+  return powers.map((power) => power / total);
+}

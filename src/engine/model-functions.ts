@@ -1,5 +1,5 @@
 /**
- * `ml.predict`, `ml.forecast` and `ml.evaluate` in FROM. Each call is bound to a memory table whose columns follow from
+ * `ml.predict`, `ml.forecast`, `ml.evaluate` and `ml.explain` in FROM. Each call is bound to a memory table whose columns follow from
  * the model's signature, so that they are known before anything runs; its rows are made when the statement runs.
  */
 import type { BatchResult, ResultColumn } from '../../connectors/connector.ts';
@@ -13,6 +13,7 @@ import type { Engine, StoredModel } from './engine.ts';
 import { batchResult, type Cell, columnsOf } from './rows.ts';
 import { requireModel } from './statements/models.ts';
 import { evaluateOn, storedEvaluation } from './training/evaluate.ts';
+import { explainModel } from './training/explain.ts';
 import { forecast, type ScoringContext } from './training/forecast.ts';
 import { predict } from './training/predict.ts';
 
@@ -34,6 +35,7 @@ const FUNCTIONS: Readonly<Record<string, Binder>> = {
   predict: bindPredict,
   forecast: bindForecast,
   evaluate: bindEvaluate,
+  explain: bindExplain,
 };
 
 /** The model functions of one statement. */
@@ -160,16 +162,45 @@ function bindEvaluate(engine: Engine, model: StoredModel, call: ModelFunctionCal
   };
 }
 
-/** One column per target, or per target and quantile. */
+/** Lag 0 is the last row of the window; NULL all lags together, and as silo all silos together. */
+function bindExplain(engine: Engine, model: StoredModel, call: ModelFunctionCall): Bound {
+  takesOnly(call, []);
+  const query = queryOf(call);
+  return {
+    columns: columnsOf({
+      silo: 'text',
+      feature: 'text',
+      lag: 'integer',
+      permutation_importance: 'double',
+      attribution: 'double',
+    }),
+    async rows(context) {
+      const rows = query ?? (await context.bind(model.signature.query));
+      const found = await explainModel(engine, model, rows, context);
+      return found.flatMap(({ silo, lines }) =>
+        lines.map(({ attribution, feature, lag, permutation }) => [
+          silo,
+          feature,
+          lag ?? null,
+          permutation ?? null,
+          attribution,
+        ]),
+      );
+    },
+  };
+}
+
+/** One column per target (for a binary classifier its probability), per target and quantile, or per class. */
 function outputColumns({ signature }: StoredModel, prefix: string): ResultColumn[] {
   const { spec, targets, features } = signature;
   return targets.flatMap((target) => {
     const name = prefix + features[target]!.name;
-    const levels = spec.loss === 'quantile' ? spec.quantiles : undefined;
-    return (levels ?? [undefined]).map((level) => ({
-      name: level === undefined ? name : `${name}_q${Math.round(level * 100)}`,
-      type: scalar('double'),
-    }));
+    const column = (suffix: string) => ({ name: name + suffix, type: scalar('double') });
+    if (spec.loss === 'quantile' && spec.quantiles) {
+      return spec.quantiles.map((level) => column(`_q${Math.round(level * 100)}`));
+    }
+    if (spec.loss === 'softmax-cross-entropy') return Array.from({ length: spec.outputs }, (_, c) => column(`_p${c}`));
+    return [column('')];
   });
 }
 

@@ -71,6 +71,30 @@ describe('TRAIN over three silos', () => {
     expect(tensors(weights('a')).equals(tensors(weights('b')))).toBe(false);
   });
 
+  test('explains which feature and lag a model looks at', async () => {
+    const rows = await sql(`SELECT silo, feature, lag FROM ml.explain('load') ORDER BY 1 NULLS LAST, 3 NULLS FIRST`);
+    // Three silos and all together, each one line for all 12 lags and one for each.
+    expect(rows).toHaveLength(4 * 13);
+    expect(rows[0]).toEqual(['berlin', 'load', null]);
+    const [pooled] = await sql(
+      `SELECT permutation_importance, attribution FROM ml.explain('load') WHERE silo IS NULL AND lag IS NULL`,
+    );
+    expect(Number(pooled?.[0])).toBeGreaterThan(0);
+    expect(Number(pooled?.[1])).toBeGreaterThan(0);
+  });
+
+  test('a classifier predicts probabilities, and refuses to forecast', async () => {
+    const classes = `SELECT ts, meter, load, CASE WHEN load > 60 THEN 2 WHEN load > 40 THEN 1 ELSE 0 END AS level FROM readings`;
+    await sql(`TRAIN OR REPLACE MODEL level PREDICT level FORECAST BY ts PER meter WINDOW 12
+      USING lstm (hidden => 8, loss => 'softmax-cross-entropy', classes => 3) FEDERATE fedavg (rounds => 1) AS ${classes}`);
+    const rows = await sql(
+      `SELECT predicted_level_p0 + predicted_level_p1 + predicted_level_p2 FROM ml.predict('level', (${classes})) LIMIT 5`,
+    );
+    expect(rows).toHaveLength(5);
+    for (const [sum] of rows) expect(Number(sum)).toBeCloseTo(1, 5);
+    expect((await refusal(`SELECT * FROM ml.forecast('level')`)).message).toContain('a classifier does not forecast');
+  });
+
   test('forecasts follow each silo and entity, dated with its own step', async () => {
     const rows = await sql(`SELECT silo, meter, ts, load FROM ml.forecast('load', horizon => 3) ORDER BY 1, 2, 3`);
     expect(rows).toHaveLength(3 * 2 * 3);

@@ -100,7 +100,8 @@ export async function startS3(options: S3TestOptions = {}): Promise<S3TestServer
   function put(request: IncomingMessage, response: ServerResponse, path: string, raw: Buffer): void {
     const existing = objects.get(path);
     const { 'if-match': ifMatch, 'if-none-match': ifNoneMatch } = request.headers;
-    if (ifNoneMatch === '*' && existing !== undefined) throw new S3Error(412, 'PreconditionFailed');
+    const absent = ifNoneMatch === '*' || request.headers['x-goog-if-generation-match'] === '0';
+    if (absent && existing !== undefined) throw new S3Error(412, 'PreconditionFailed');
     if (ifMatch !== undefined && (existing === undefined || ifMatch !== etag(existing))) {
       throw new S3Error(412, 'PreconditionFailed');
     }

@@ -1,7 +1,7 @@
 /** Which tables stand under a root: each folder that looks like one, and each single file. */
 import { formatOf, isHidden, stemOf } from './formats/format.ts';
 import type { TableSpec } from './options.ts';
-import { collect, type ObjectStore } from './stores/store.ts';
+import type { ObjectStore } from './stores/store.ts';
 
 /** The layout of the folder `folder` (ending in `/`), or undefined when it holds no table. */
 export async function layoutOf(
@@ -19,9 +19,9 @@ export async function layoutOf(
   if (here !== undefined) return { path: folder, format: formatOf(here.key)! };
   for (const below of folders) {
     if (isHidden(below.slice(0, -1))) continue;
-    const files = await collect(store.list(below, signal));
-    const file = files.find(({ key }) => !isHidden(key) && formatOf(key) !== undefined);
-    if (file !== undefined) return { path: folder, format: formatOf(file.key)! };
+    for await (const { key } of store.list(below, signal)) {
+      if (!isHidden(key) && formatOf(key) !== undefined) return { path: folder, format: formatOf(key)! };
+    }
   }
   return undefined;
 }

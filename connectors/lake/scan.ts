@@ -7,31 +7,15 @@
 import { rm } from 'node:fs/promises';
 import { CausewayError, SQLSTATE } from '../../src/plan/errors.ts';
 import { didYouMean } from '../../src/plan/nearest.ts';
-import { isNumeric } from '../../src/plan/types.ts';
 import type { RelationResult, ScanFilter, ScanFragment } from '../connector.ts';
-import { quoteIdentifier, quoteLiteral } from '../duckdb-conform.ts';
 import { constantBounds, mightMatch } from './bounds.ts';
-import type { ObjectCache } from './cache/cache.ts';
 import type { CachedObject } from './cache/object.ts';
-import { writePositions } from './deletes.ts';
-import { typedLiteral } from './duck.ts';
-import { type ColumnFilter, columnOf, type Footer, type ParquetFiles } from './formats/parquet.ts';
-import { textRelation } from './formats/text.ts';
+import { byteCount } from './cache/ranges.ts';
+import type { ScanContext } from './context.ts';
+import { columnOf, type Footer } from './formats/footers.ts';
+import type { ColumnFilter } from './formats/parquet.ts';
+import { type LocalFile, relation, type Scanning } from './relation.ts';
 import type { DataFile, LakeColumn, Snapshot } from './tables/table.ts';
-
-/** What a silo lends to its scans. */
-export interface ScanContext {
-  readonly cache: ObjectCache;
-  readonly parquet: ParquetFiles;
-}
-
-/** Name of the column with the path of the file a row came from. Data columns are called `c0`, `c1` … */
-const FILE = '__file';
-
-interface LocalFile {
-  readonly file: DataFile;
-  readonly path: string;
-}
 
 /** The relation, and what must be let go once its rows were read. */
 export async function scan(
@@ -58,7 +42,17 @@ export async function scan(
     await context.cache.release(pinned.splice(0));
     await Promise.all(temporary.splice(0).map((path) => rm(path, { force: true })));
   };
-  const scanning: Scanning = { ...context, snapshot, columns, filters, files, equality, signal, pin };
+  const scanning: Scanning = {
+    ...context,
+    snapshot,
+    columns,
+    filters,
+    files,
+    equality,
+    limit: fragment.limit,
+    signal,
+    pin,
+  };
   function pin(object: DataFile['object']): CachedObject {
     const entry = context.cache.pin(object);
     pinned.push(entry);
@@ -67,25 +61,12 @@ export async function scan(
 
   try {
     const local = snapshot.format === 'parquet' ? await fetchParquet(scanning, temporary) : await fetchWhole(scanning);
-    const select = await relation(scanning, wanted, local, temporary, fragment.limit);
+    const select = await relation(scanning, wanted, local, temporary);
     return { kind: 'relation', columns: fragment.columns, select, release };
   } catch (error) {
     await release();
     throw error;
   }
-}
-
-interface Scanning extends ScanContext {
-  readonly snapshot: Snapshot;
-  /** Columns that are selected or filtered. */
-  readonly columns: readonly LakeColumn[];
-  readonly filters: readonly { readonly filter: ScanFilter; readonly column: LakeColumn }[];
-  /** Files that can hold a matching row. */
-  readonly files: readonly DataFile[];
-  /** The equality deletes that apply to any of them. */
-  readonly equality: readonly number[];
-  readonly signal: AbortSignal;
-  readonly pin: (object: DataFile['object']) => CachedObject;
 }
 
 function columnNamed(snapshot: Snapshot, table: string, name: string): LakeColumn {
@@ -118,13 +99,21 @@ async function fetchParquet(scanning: Scanning, temporary: string[]): Promise<Lo
   const objects = scanning.files.map((file) => scanning.pin(file.object));
   const footers = await parquet.footers(objects, signal);
   for (const [i, object] of objects.entries()) checkTypes(object, footers[i]!, columns);
-  const prepared = await Promise.all(
-    scanning.files.map((file, i) =>
-      parquet.prepare(objects[i]!, keys, filters, file.deletes?.positions !== undefined, signal),
-    ),
+  const selections = await Promise.all(
+    scanning.files.map((file, i) => {
+      const untouched = filters.length === 0 && file.deletes === undefined;
+      const limit = untouched && scanning.filters.length === 0 ? scanning.limit : undefined;
+      return parquet.select(
+        objects[i]!,
+        { keys, filters, whole: file.deletes?.positions !== undefined, limit },
+        signal,
+      );
+    }),
   );
+  scanning.cache.reserve(selections.reduce((n, each) => n + byteCount(each?.ranges ?? []), 0));
+  const local = await Promise.all(selections.map((each) => each && parquet.fetch(each, signal)));
   return scanning.files.flatMap((file, i) => {
-    const ready = prepared[i];
+    const ready = local[i];
     if (ready === undefined) return [];
     if (ready.temporary) temporary.push(ready.path);
     return [{ file, path: ready.path }];
@@ -181,122 +170,4 @@ async function fetchWhole({ files, pin, cache, signal }: Scanning): Promise<Loca
       return { file, path: object.path };
     }),
   );
-}
-
-async function relation(
-  scanning: Scanning,
-  wanted: readonly LakeColumn[],
-  local: readonly LocalFile[],
-  temporary: string[],
-  limit: number | undefined,
-): Promise<string> {
-  const { snapshot, columns, filters } = scanning;
-  const text = snapshot.text;
-  const nameOf = (column: LakeColumn): string =>
-    column.source.kind === 'partition'
-      ? `p.${quoteIdentifier(`c${columns.indexOf(column)}`)}`
-      : text === undefined
-        ? `f.${quoteIdentifier(`c${columns.indexOf(column)}`)}`
-        : `f.${quoteIdentifier(String(column.source.id))}`;
-  const values = wanted.map((c, i) => `${nameOf(c)} AS v${i}`);
-  const list = values.length === 0 ? '1 AS v0' : values.join(', ');
-  if (local.length === 0) {
-    const none = wanted.map((c, i) => `CAST(NULL AS ${c.duckType}) AS v${i}`);
-    return `SELECT ${none.length === 0 ? '1 AS v0' : none.join(', ')} WHERE false`;
-  }
-  const fields = columns.filter((c) => c.source.kind === 'field');
-  const positions = local.filter(({ file }) => file.deletes?.positions !== undefined);
-  const from =
-    text === undefined
-      ? parquetSource(
-          local.map((l) => l.path),
-          fields.map((c) => ({ ...c, name: `c${columns.indexOf(c)}` })),
-        )
-      : textRelation(
-          text,
-          local.map((l) => l.path),
-          FILE,
-        );
-  const parts = [`SELECT ${list} FROM ${from} AS f`];
-  const partitions = columns.filter((c) => c.source.kind === 'partition');
-  if (partitions.length > 0) parts.push(`JOIN ${partitionValues(partitions, columns, local)} ON f.${FILE} = p.${FILE}`);
-  if (positions.length > 0) {
-    const path = await writePositions(scanning.cache, positions, scanning.signal);
-    temporary.push(path);
-    parts.push(
-      `ANTI JOIN read_parquet(${quoteLiteral(path)}) AS d ON f.${FILE} = d.file AND f.file_row_number = d.position`,
-    );
-  }
-  const conditions = filters.map(({ filter, column }) => condition(filter, nameOf(column), column));
-  conditions.push(...(await Promise.all(scanning.equality.map((i) => notDeleted(i, scanning, local, nameOf)))));
-  if (conditions.length > 0) parts.push(`WHERE ${conditions.join(' AND ')}`);
-  if (limit !== undefined) parts.push(`LIMIT ${limit}`);
-  return parts.join(' ');
-}
-
-/** The condition that a row equals no row of equality delete `index`, in the files to which it applies. */
-async function notDeleted(
-  index: number,
-  { snapshot, pin, signal }: Scanning,
-  local: readonly LocalFile[],
-  nameOf: (column: LakeColumn) => string,
-): Promise<string> {
-  const { object, columns } = snapshot.equalityDeletes![index]!;
-  const entry = pin(object);
-  await entry.fetch([{ start: 0, end: object.size }], signal);
-  const applies = local.filter(({ file }) => file.deletes?.equality?.includes(index) === true);
-  if (applies.length === 0) return 'true';
-  const deleted = parquetSource(
-    [entry.path],
-    columns.map((column, i) => ({ ...column, name: `e${i}` })),
-  );
-  const same = columns.map((column, i) => `e.e${i} IS NOT DISTINCT FROM ${nameOf(column)}`).join(' AND ');
-  const files = applies.map(({ path }) => quoteLiteral(path)).join(', ');
-  return `NOT (f.${FILE} IN (${files}) AND EXISTS (SELECT 1 FROM ${deleted} AS e WHERE ${same}))`;
-}
-
-/** The FROM item that reads `fields` of Parquet files under their `name`, and the file's path as {@link FILE}. */
-function parquetSource(paths: readonly string[], fields: readonly LakeColumn[]): string {
-  const schema = fields.flatMap(({ name, duckType, source }) => {
-    if (source.kind !== 'field') return [];
-    const id = typeof source.id === 'number' ? String(source.id) : quoteLiteral(source.id);
-    return [`${id}: {name: ${quoteLiteral(name)}, type: ${quoteLiteral(duckType)}, default_value: NULL}`];
-  });
-  const parts = [
-    `[${paths.map(quoteLiteral).join(', ')}]`,
-    ...(schema.length === 0 ? ['hive_partitioning = false'] : [`schema = MAP {${schema.join(', ')}}`]),
-    `filename = ${quoteLiteral(FILE)}`,
-  ];
-  return `read_parquet(${parts.join(', ')})`;
-}
-
-function partitionValues(
-  partitions: readonly LakeColumn[],
-  columns: readonly LakeColumn[],
-  local: readonly LocalFile[],
-): string {
-  const names = partitions.map((c) => quoteIdentifier(`c${columns.indexOf(c)}`));
-  const rows = local.map(({ file, path }) => {
-    const values = partitions.map((c) =>
-      typedLiteral(c.source.kind === 'partition' ? (file.partition[c.source.key] ?? null) : null, c.duckType),
-    );
-    return `(${[quoteLiteral(path), ...values].join(', ')})`;
-  });
-  return `(VALUES ${rows.join(', ')}) AS p(${[FILE, ...names].join(', ')})`;
-}
-
-/** The filter in DuckDB's SQL. */
-function condition({ operator, values }: ScanFilter, name: string, column: LakeColumn): string {
-  if (operator === 'is_null') return `${name} IS NULL`;
-  if (operator === 'is_not_null') return `${name} IS NOT NULL`;
-  // A number keeps its own type: as one of the column's it might be rounded.
-  const literal = (v: ScanFilter['values'][number]): string =>
-    typeof v !== 'string' || (isNumeric(column.type) && /^-?\d+(\.\d+)?$/.test(v))
-      ? String(v)
-      : typedLiteral(v, column.duckType);
-  return operator === 'in'
-    ? values.length === 0
-      ? 'false'
-      : `${name} IN (${values.map(literal).join(', ')})`
-    : `${name} ${operator} ${literal(values[0]!)}`;
 }

@@ -12,9 +12,10 @@ import type {
   WriteRequest,
 } from '../connector.ts';
 import { ObjectCache } from './cache/cache.ts';
+import type { ScanContext } from './context.ts';
 import { ParquetFiles } from './formats/parquet.ts';
 import { tableSpecs, writeFormat } from './options.ts';
-import { type ScanContext, scan } from './scan.ts';
+import { scan } from './scan.ts';
 import { statisticsOf } from './statistics.ts';
 import { RETRY } from './stores/retry.ts';
 import { type ObjectStore, StoreError, type StoreErrorKind, safeKey } from './stores/store.ts';

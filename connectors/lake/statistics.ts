@@ -1,8 +1,8 @@
 /** What a table's metadata says about its rows: exact counts where the layout keeps them, samples of footers elsewhere. */
 import type { ColumnStatistics, TableStatistics } from '../connector.ts';
 import { type Bounds, compareKeys, type Key } from './bounds.ts';
-import { columnOf } from './formats/parquet.ts';
-import type { ScanContext } from './scan.ts';
+import type { ScanContext } from './context.ts';
+import { columnOf } from './formats/footers.ts';
 import type { DataFile, LakeColumn, Snapshot } from './tables/table.ts';
 
 /** Footers that are read when the layout itself knows nothing. */

@@ -7,47 +7,19 @@ import { join } from 'node:path';
 import type { SqlType } from '../../../src/plan/types.ts';
 import type { ScanFilter } from '../../connector.ts';
 import { quoteLiteral } from '../../duckdb-conform.ts';
-import { type Bounds, keyOf, mightMatch, sameKeys } from '../bounds.ts';
+import { mightMatch, sameKeys } from '../bounds.ts';
 import type { ObjectCache } from '../cache/cache.ts';
 import type { CachedObject } from '../cache/object.ts';
 import { union } from '../cache/ranges.ts';
-import { type DuckColumn, type DuckRow, duckColumns, duckRows, typedLiteral } from '../duck.ts';
+import { duckRows, typedLiteral } from '../duck.ts';
 import type { ByteRange } from '../stores/store.ts';
 import { keepRowGroups, metadataRange, TRAILER } from './footer.ts';
+import { columnOf, type Footer, parseFooters, type RowGroup } from './footers.ts';
 
 /** Bytes read from the end of the first file, in the hope that the whole footer is among them. */
 const FIRST_TAIL = 8 * 1024;
 /** Footers of one table are alike: what the last one took, and a little more, is asked for next. */
 const NEXT_TAIL = 1.05;
-
-/** A top-level column of a file. */
-export interface FileColumn {
-  readonly name: string;
-  readonly fieldId: number | undefined;
-  readonly type: SqlType;
-  readonly duckType: string;
-  /** Its leaves, by their position among all leaves of the file. */
-  readonly leaves: readonly number[];
-}
-
-interface Chunk {
-  readonly range: ByteRange;
-  readonly bloom: ByteRange | undefined;
-  readonly bounds: Bounds;
-}
-
-interface RowGroup {
-  readonly rows: number;
-  /** By leaf. */
-  readonly chunks: readonly Chunk[];
-}
-
-export interface Footer {
-  readonly metadata: ByteRange;
-  readonly rows: number;
-  readonly columns: readonly FileColumn[];
-  readonly rowGroups: readonly RowGroup[];
-}
 
 /** A filter with what is needed to judge it: the column in the file and its SQL type. */
 export interface ColumnFilter {
@@ -56,12 +28,29 @@ export interface ColumnFilter {
   readonly type: SqlType;
 }
 
-/** The column of a file by name, or by field id when `key` is a number. */
-export const columnOf = (footer: Footer, key: string | number): FileColumn | undefined =>
-  typeof key === 'number'
-    ? footer.columns.find((c) => c.fieldId === key)
-    : (footer.columns.find((c) => c.name === key) ??
-      footer.columns.find((c) => c.name.toLowerCase() === key.toLowerCase()));
+/** What a scan wants of a file. */
+export interface Wanted {
+  readonly keys: readonly (string | number)[];
+  readonly filters: readonly ColumnFilter[];
+  readonly whole: boolean;
+  readonly limit: number | undefined;
+}
+
+/** What of a file must be fetched for it. */
+export interface Selection {
+  readonly object: CachedObject;
+  readonly footer: Footer;
+  readonly groups: readonly number[];
+  readonly ranges: readonly ByteRange[];
+  /** True when the object's own file serves: all row groups are selected or there already. */
+  readonly everything: boolean;
+}
+
+export interface LocalParquet {
+  readonly path: string;
+  /** Made for one scan, to be removed after it. */
+  readonly temporary: boolean;
+}
 
 export class ParquetFiles {
   readonly #cache: ObjectCache;
@@ -82,7 +71,9 @@ export class ParquetFiles {
     ranges.push(...(await Promise.all(others.map((object) => this.#fetchMetadata(object, signal)))));
     // Some hundred at a time: parquet_metadata answers with a row per column chunk.
     for (let i = 0; i < unknown.length; i += 256) {
-      await this.#parse(unknown.slice(i, i + 256), ranges.slice(i, i + 256), signal);
+      const part = unknown.slice(i, i + 256);
+      const parsed = await parseFooters(part, ranges.slice(i, i + 256), signal);
+      for (const [at, object] of part.entries()) this.#footers.set(object, parsed[at]!);
     }
     return objects.map((object) => this.#footers.get(object)!);
   }
@@ -97,83 +88,44 @@ export class ParquetFiles {
     return metadata;
   }
 
-  async #parse(objects: readonly CachedObject[], ranges: readonly ByteRange[], signal: AbortSignal): Promise<void> {
-    if (objects.length === 0) return;
-    const list = `[${objects.map((o) => quoteLiteral(o.path)).join(', ')}]`;
-    const what =
-      objects.length === 1
-        ? objects[0]!.info.key
-        : `one of ${objects
-            .map((o) => o.info.key)
-            .slice(0, 5)
-            .join(', ')}`;
-    const schema = await duckRows(
-      `SELECT file_name, name, num_children, field_id, duckdb_type, column_id FROM parquet_schema(${list})`,
-      what,
-      signal,
-    );
-    const chunks = await duckRows(
-      `SELECT file_name, row_group_id::INT AS g, row_group_num_rows::DOUBLE AS rows, column_id::INT AS leaf,
-              least(coalesce(nullif(dictionary_page_offset, 0), data_page_offset), data_page_offset)::DOUBLE AS start,
-              total_compressed_size::DOUBLE AS size, stats_min_value AS lo, stats_max_value AS hi,
-              stats_null_count::DOUBLE AS nulls, bloom_filter_offset::DOUBLE AS bloom, bloom_filter_length::DOUBLE AS bloom_size
-       FROM parquet_metadata(${list})`,
-      what,
-      signal,
-    );
-    const schemaOf = Map.groupBy(schema, (row) => row.file_name as string);
-    const chunksOf = Map.groupBy(chunks, (row) => row.file_name as string);
-    const typesOf = new Map<string, readonly DuckColumn[]>();
-    for (const [i, object] of objects.entries()) {
-      const rows = schemaOf.get(object.path) ?? [];
-      const shape = JSON.stringify(
-        rows.map(({ name, num_children, duckdb_type }) => [name, num_children, duckdb_type]),
+  /**
+   * What of `object` must be there: the columns `keys` in every row group that can pass `filters`, or undefined when
+   * none can. `whole` keeps all row groups, so that row positions stay what they are; `limit` is the most rows wanted
+   * when there are no filters.
+   */
+  async select(object: CachedObject, wanted: Wanted, signal: AbortSignal): Promise<Selection | undefined> {
+    const [footer] = (await this.footers([object], signal)) as [Footer];
+    const leaves = wanted.keys.flatMap((key) => columnOf(footer, key)?.leaves ?? []);
+    const all = [...footer.rowGroups.keys()];
+    let groups: readonly number[] = all;
+    // Where DuckDB reads the object itself, it skips by itself.
+    if (!wanted.whole && !object.isLocal) {
+      groups = firstRows(footer, all, wanted.limit).filter((g) =>
+        wanted.filters.every((filter) => groupMightMatch(footer, footer.rowGroups[g]!, filter)),
       );
-      const types = typesOf.get(shape) ?? (await describe(object));
-      typesOf.set(shape, types);
-      const columns = topLevelColumns(rows, types);
-      this.#footers.set(object, footer(ranges[i]!, columns, chunksOf.get(object.path) ?? [], object.info.size));
+      groups = await this.#probeBlooms(object, footer, groups, leaves, wanted.filters, signal);
     }
+    if (groups.length === 0 && all.length > 0) return undefined;
+    const everything = groups.length === all.length || object.has(rangesOf(footer, all, leaves));
+    return { object, footer, groups, ranges: rangesOf(footer, groups, leaves), everything };
   }
 
-  /**
-   * A local file that holds, of `object`, at least the columns `keys` in every row group that can pass `filters`, or
-   * undefined when none can. `whole` keeps all row groups, so that row positions stay what they are.
-   */
-  async prepare(
-    object: CachedObject,
-    keys: readonly (string | number)[],
-    filters: readonly ColumnFilter[],
-    whole: boolean,
-    signal: AbortSignal,
-  ): Promise<{ path: string; temporary: boolean } | undefined> {
-    if (object.isLocal) return { path: object.path, temporary: false };
-    const [footer] = await this.footers([object], signal);
-    const leaves = keys.flatMap((key) => columnOf(footer!, key)?.leaves ?? []);
-    let groups = footer!.rowGroups.map((_, i) => i);
-    if (!whole) {
-      groups = groups.filter((g) => filters.every((f) => groupMightMatch(footer!, footer!.rowGroups[g]!, f)));
-      groups = await this.#probeBlooms(object, footer!, groups, leaves, filters, signal);
-    }
-    if (groups.length === 0 && footer!.rowGroups.length > 0) return undefined;
-    const ranges = rangesOf(footer!, groups, leaves);
+  /** A local file that holds the selection and names no other row group. */
+  async fetch({ object, footer, groups, ranges, everything }: Selection, signal: AbortSignal): Promise<LocalParquet> {
     await object.fetch(ranges, signal);
-    const everything = groups.length === footer!.rowGroups.length;
-    if (everything || object.has(rangesOf(footer!, [...footer!.rowGroups.keys()], leaves))) {
-      return { path: object.path, temporary: false };
-    }
-    return { path: await this.#view(object, footer!, groups, ranges), temporary: true };
+    if (everything) return { path: object.path, temporary: false };
+    return { path: await this.#view(object, footer, groups, ranges), temporary: true };
   }
 
   /** Row groups of `groups` that no bloom filter rules out. Skipped where the filters cost more than they can save. */
   async #probeBlooms(
     object: CachedObject,
     footer: Footer,
-    groups: number[],
+    groups: readonly number[],
     leaves: readonly number[],
     filters: readonly ColumnFilter[],
     signal: AbortSignal,
-  ): Promise<number[]> {
+  ): Promise<readonly number[]> {
     let left = groups;
     for (const { filter, key, type } of filters) {
       const column = columnOf(footer, key);
@@ -232,6 +184,17 @@ export class ParquetFiles {
   }
 }
 
+/** The first row groups that hold `limit` rows. */
+function firstRows(footer: Footer, groups: readonly number[], limit: number | undefined): readonly number[] {
+  if (limit === undefined) return groups;
+  let rows = 0;
+  return groups.filter((g) => {
+    const needed = rows < limit;
+    rows += footer.rowGroups[g]!.rows;
+    return needed;
+  });
+}
+
 /** The chunks of `leaves` in `groups`, with their bloom filters: DuckDB reads those by itself for equality filters. */
 function rangesOf(footer: Footer, groups: readonly number[], leaves: readonly number[]): ByteRange[] {
   return union(
@@ -253,60 +216,4 @@ function groupMightMatch(footer: Footer, group: RowGroup, { filter, key, type }:
     !sameKeys(own, type) ||
     mightMatch(filter, own.kind === 'real' ? own : type, group.chunks[column.leaves[0]!]!.bounds)
   );
-}
-
-/** DuckDB's type of every top-level column: of nested ones, parquet_schema tells only the leaves. */
-const describe = ({ path, info }: CachedObject): Promise<readonly DuckColumn[]> =>
-  duckColumns(`SELECT * FROM read_parquet(${quoteLiteral(path)}, hive_partitioning = false)`, info.key);
-
-function topLevelColumns(schema: readonly DuckRow[], types: readonly DuckColumn[]): FileColumn[] {
-  const rows = schema.toSorted((a, b) => Number(a.column_id) - Number(b.column_id));
-  const columns: FileColumn[] = [];
-  let at = 1; // 0 is the root
-  let leaf = 0;
-  const walk = (): number[] => {
-    const children = Number(rows[at++]!.num_children ?? 0);
-    return children === 0 ? [leaf++] : Array.from({ length: children }, walk).flat();
-  };
-  while (at < rows.length) {
-    const row = rows[at]!;
-    const name = row.name as string;
-    const fieldId = row.field_id === null ? undefined : Number(row.field_id);
-    const { type, duckType } = types[columns.length]!;
-    columns.push({ name, fieldId, type, duckType, leaves: walk() });
-  }
-  return columns;
-}
-
-function footer(metadata: ByteRange, columns: readonly FileColumn[], rows: readonly DuckRow[], size: number): Footer {
-  const typeOfLeaf = new Map(columns.filter((c) => c.leaves.length === 1).map((c) => [c.leaves[0]!, c.type]));
-  const groups: { rows: number; chunks: Chunk[] }[] = [];
-  const inside = (start: unknown, length: unknown): ByteRange | undefined =>
-    typeof start === 'number' && typeof length === 'number' && start >= 0 && length > 0 && start + length <= size
-      ? { start, end: start + length }
-      : undefined;
-  for (const row of rows) {
-    groups[row.g as number] ??= { rows: row.rows as number, chunks: [] };
-    const group = groups[row.g as number]!;
-    const type = typeOfLeaf.get(row.leaf as number);
-    const range = inside(row.start, row.size) ?? { start: 0, end: size };
-    group.chunks[row.leaf as number] = {
-      range,
-      bloom: inside(row.bloom, row.bloom_size),
-      bounds: { ...bounds(type, row), rows: group.rows },
-    };
-  }
-  return { metadata, columns, rowGroups: groups, rows: groups.reduce((n, g) => n + g.rows, 0) };
-}
-
-function bounds(type: SqlType | undefined, row: DuckRow): Bounds {
-  const key = (text: unknown) =>
-    // DuckDB prints bytes that are not UTF-8 as \x escapes: such a bound is cut inside a character.
-    type === undefined || typeof text !== 'string' || text.includes('\\x') ? undefined : keyOf(type, text);
-  const [min, max] = [key(row.lo), key(row.hi)];
-  return {
-    ...(min === undefined ? {} : { min }),
-    ...(max === undefined ? {} : { max }),
-    ...(typeof row.nulls === 'number' ? { nulls: row.nulls } : {}),
-  };
 }

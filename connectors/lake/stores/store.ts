@@ -18,7 +18,7 @@ export interface ObjectInfo {
 }
 
 /** An answered read: all the bytes of the range, and the version they came from. */
-export interface ReadResult {
+interface ReadResult {
   readonly body: Uint8Array;
   readonly etag: string;
 }
@@ -30,7 +30,7 @@ export interface ByteRange {
 }
 
 /** What must be true of the key for a write to happen: nothing is there, this version is there, or anything. */
-export type WriteCondition = 'absent' | { readonly etag: string } | 'any';
+type WriteCondition = 'absent' | { readonly etag: string } | 'any';
 
 export interface ObjectStore extends AsyncDisposable {
   /** The root as a URL without credentials, for messages and for the silo's identity: `s3://bucket/prefix`. */
@@ -119,21 +119,6 @@ export function keyUnder(roots: readonly string[], uri: string): string | undefi
     return rest.split('/').includes('..') ? undefined : safeKey(rest.replace(/^\/+/, ''));
   }
   return undefined;
-}
-
-/** One level of a flat listing: sub-folders and objects directly in `folder`. For stores without a delimiter query. */
-export async function levelOf(
-  objects: AsyncIterable<ObjectInfo>,
-  folder: string,
-): Promise<{ folders: string[]; objects: ObjectInfo[] }> {
-  const folders = new Set<string>();
-  const here: ObjectInfo[] = [];
-  for await (const object of objects) {
-    const slash = object.key.indexOf('/', folder.length);
-    if (slash < 0) here.push(object);
-    else folders.add(object.key.slice(0, slash + 1));
-  }
-  return { folders: [...folders], objects: here };
 }
 
 /** All items of a listing. */

@@ -46,6 +46,24 @@ const kinds: Record<string, () => Promise<ObjectStore>> = {
       retry,
     });
   },
+  async gcs() {
+    const server = await startS3({ region: 'auto' });
+    running.push(server);
+    server.put('bucket/.keep', '');
+    const credentials = { accessKeyId: 'test-access', secretAccessKey: 'test-secret' };
+    return s3Store({
+      scheme: 'gs',
+      bucket: 'bucket',
+      prefix: '',
+      region: 'auto',
+      endpoint: server.endpoint,
+      pathStyle: true,
+      credentials,
+      requesterPays: false,
+      checksums: 'WHEN_REQUIRED',
+      retry,
+    });
+  },
   async azure() {
     const azurite = await startAzurite();
     running.push(azurite);

@@ -2,11 +2,11 @@
 import { CausewayError, SQLSTATE } from '../../../src/plan/errors.ts';
 import type { WriteRequest } from '../../connector.ts';
 import { quoteIdentifier } from '../../duckdb-conform.ts';
+import type { ScanContext } from '../context.ts';
 import { type DuckColumn, duckColumns } from '../duck.ts';
+import type { Footer } from '../formats/footers.ts';
 import { type FileFormat, formatOf, isHidden } from '../formats/format.ts';
-import type { Footer } from '../formats/parquet.ts';
 import { inferText, type TextOptions, type TextShape } from '../formats/text.ts';
-import type { ScanContext } from '../scan.ts';
 import { collect, type ObjectInfo, type ObjectStore } from '../stores/store.ts';
 import { appendFile } from '../write/folder.ts';
 import { globToRegExp, isGlob, literalPrefix } from './glob.ts';

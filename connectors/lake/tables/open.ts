@@ -1,9 +1,9 @@
 /** The layout of a table by its description. */
 import { CausewayError, SQLSTATE } from '../../../src/plan/errors.ts';
+import type { ScanContext } from '../context.ts';
 import { layoutOf } from '../discover.ts';
 import { formatOf } from '../formats/format.ts';
 import type { TableSpec } from '../options.ts';
-import type { ScanContext } from '../scan.ts';
 import { type ObjectStore, safeKey } from '../stores/store.ts';
 import { deltaTable } from './delta/table.ts';
 import { folderTable } from './folder.ts';

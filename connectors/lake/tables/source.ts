@@ -1,7 +1,8 @@
 /** Where a silo's tables come from: its options, what stands under the root, or an Iceberg REST catalog. */
+
+import type { ScanContext } from '../context.ts';
 import { discover, layoutOf } from '../discover.ts';
 import type { TableSpec } from '../options.ts';
-import type { ScanContext } from '../scan.ts';
 import { type ObjectStore, StoreError } from '../stores/store.ts';
 import type { RestCatalog } from './iceberg/rest.ts';
 import { icebergTable } from './iceberg/table.ts';

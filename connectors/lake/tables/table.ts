@@ -8,6 +8,8 @@ import type { ObjectInfo } from '../stores/store.ts';
 export interface LakeColumn extends ColumnInfo {
   /** The type in which DuckDB reads it, in DuckDB's spelling. */
   readonly duckType: string;
+  /** An expression in DuckDB's SQL that makes the column's value of what the files hold, where that differs. */
+  readonly restore?: (value: string) => string;
   /** Where its values stand: in the files under a name or a field id, or in the file's partition values. */
   readonly source:
     | { readonly kind: 'field'; readonly id: string | number }
@@ -28,7 +30,7 @@ export interface DataFile {
   readonly deletes?: RowDeletes;
 }
 
-export interface RowDeletes {
+interface RowDeletes {
   /** Positions of deleted rows, from 0. */
   readonly positions?: (signal: AbortSignal) => Promise<Iterable<number | bigint>>;
   /** Iceberg's equality deletes that apply to this file, by their index in {@link Snapshot.equalityDeletes}. */

@@ -4,8 +4,8 @@
 import { CausewayError, SQLSTATE } from '../../../../src/plan/errors.ts';
 import { quoteLiteral } from '../../../duckdb-conform.ts';
 import type { CachedObject } from '../../cache/object.ts';
+import type { ScanContext } from '../../context.ts';
 import { duckColumns, duckRows } from '../../duck.ts';
-import type { ScanContext } from '../../scan.ts';
 import { type ObjectInfo, type ObjectStore, safeKey } from '../../stores/store.ts';
 import type { Action, AddFile } from './actions.ts';
 

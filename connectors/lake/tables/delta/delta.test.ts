@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import type { DuckDBConnection } from '@duckdb/node-api';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { putFolder, rowsOf, s3Options, scanOf, testDuck, texts } from '../../../../test/lake.ts';
+import { copyTo, putFolder, rowsOf, s3Options, scanOf, testDuck, texts } from '../../../../test/lake.ts';
 import { type S3TestServer, startS3 } from '../../../../test/s3-server.ts';
 import { s3 } from '../../kinds.ts';
 import type { LakeSilo } from '../../silo.ts';
@@ -66,6 +66,46 @@ describe('Delta tables of other writers', () => {
       ['l', 'array'],
     ]);
   });
+});
+
+test('nested fields have their logical names under column mapping', async () => {
+  const field = (name: string, type: unknown) => ({
+    name,
+    type,
+    nullable: true,
+    metadata: { 'delta.columnMapping.physicalName': `p_${name}` },
+  });
+  const inner = { type: 'struct', fields: [field('c', 'string')] };
+  const outer = {
+    type: 'struct',
+    fields: [field('a', 'integer'), field('l', { type: 'array', elementType: inner, containsNull: true })],
+  };
+  const body = await copyTo(
+    duck,
+    "SELECT 1::BIGINT AS p_id, {p_a: 1, p_l: [{p_c: 'x'}, NULL]} AS p_s UNION ALL SELECT 2, NULL",
+  );
+  const actions = [
+    { protocol: { minReaderVersion: 2, minWriterVersion: 5 } },
+    {
+      metaData: {
+        id: 'x',
+        schemaString: JSON.stringify({ type: 'struct', fields: [field('id', 'long'), field('s', outer)] }),
+        partitionColumns: [],
+        configuration: { 'delta.columnMapping.mode': 'name' },
+      },
+    },
+    { add: { path: 'f.parquet', partitionValues: {}, size: body.length, dataChange: true } },
+  ];
+  server.put('lake/nested/t/f.parquet', body);
+  server.put(
+    `lake/nested/t/_delta_log/${'0'.repeat(20)}.json`,
+    actions.map((action) => JSON.stringify(action)).join('\n'),
+  );
+  await using nested = await s3.connect(s3Options(server, 's3://lake/nested'), signal);
+  expect(await rowsOf(nested, scanOf('t', ['id', 's']), duck)).toEqual([
+    ['1', { a: 1, l: [{ c: 'x' }, null] }],
+    ['2', null],
+  ]);
 });
 
 describe('files are skipped', () => {

@@ -1,6 +1,7 @@
 /** Delta's schema (PROTOCOL.md, "Schema Serialization Format") as columns, with column mapping. */
 import { CausewayError, SQLSTATE } from '../../../../src/plan/errors.ts';
 import { numeric, type SqlType, scalar } from '../../../../src/plan/types.ts';
+import { quoteIdentifier } from '../../../duckdb-conform.ts';
 import type { LakeColumn } from '../table.ts';
 import type { Metadata } from './actions.ts';
 
@@ -43,7 +44,7 @@ export function deltaColumns(metadata: Metadata, table: string): readonly DeltaC
   if (!['none', 'name', 'id'].includes(mode)) throw unsupported(table, `the column mapping mode "${mode}"`);
   const { fields } = JSON.parse(metadata.schemaString) as { fields: readonly DeltaField[] };
   return fields.map((field): DeltaColumn => {
-    const physicalName = mode === 'none' ? field.name : String(field.metadata?.['delta.columnMapping.physicalName']);
+    const physicalName = physicalNameOf(field, mode);
     const id = Number(field.metadata?.['delta.columnMapping.id']);
     const [duckType, type] = duckTypeOf(field.type, mode, table);
     const comment = field.metadata?.comment;
@@ -57,6 +58,7 @@ export function deltaColumns(metadata: Metadata, table: string): readonly DeltaC
         ? { kind: 'partition', key: physicalName }
         : { kind: 'field', id: mode === 'id' ? id : physicalName },
       ...(typeof comment === 'string' ? { comment } : {}),
+      ...(mode !== 'none' && hasStruct(field.type) ? { restore: (value) => restored(value, field.type, table) } : {}),
     };
   });
 }
@@ -81,11 +83,35 @@ function duckTypeOf(type: DeltaType, mode: string, table: string): readonly [str
     case 'map':
       return [`MAP(${nested(type.keyType)}, ${nested(type.valueType)})`, scalar('json')];
     default: {
-      // Inside a struct the files have physical names; a cast to the logical ones would go by name and find nothing.
-      const name = (f: DeltaField) =>
-        mode === 'none' ? f.name : String(f.metadata?.['delta.columnMapping.physicalName']);
-      const fields = type.fields.map((f) => `"${name(f).replaceAll('"', '""')}" ${nested(f.type)}`);
+      const fields = type.fields.map((f) => `${quoteIdentifier(physicalNameOf(f, mode))} ${nested(f.type)}`);
       return [`STRUCT(${fields.join(', ')})`, scalar('json')];
+    }
+  }
+}
+
+const physicalNameOf = (field: DeltaField, mode: string): string =>
+  mode === 'none' ? field.name : String(field.metadata?.['delta.columnMapping.physicalName']);
+
+function hasStruct(type: DeltaType): boolean {
+  if (typeof type === 'string') return false;
+  if (type.type === 'array') return hasStruct(type.elementType);
+  return type.type === 'struct' || hasStruct(type.keyType) || hasStruct(type.valueType);
+}
+
+/** Inside structs the files have physical names: the value with the logical ones. */
+function restored(value: string, type: DeltaType, table: string, depth = 0): string {
+  if (!hasStruct(type) || typeof type === 'string') return value;
+  switch (type.type) {
+    case 'array':
+      return `list_transform(${value}, lambda e${depth}: ${restored(`e${depth}`, type.elementType, table, depth + 1)})`;
+    case 'map':
+      throw unsupported(table, 'a map of structs under column mapping');
+    default: {
+      const fields = type.fields.map((field) => {
+        const inner = `${value}.${quoteIdentifier(physicalNameOf(field, 'name'))}`;
+        return `${quoteIdentifier(field.name)} := ${restored(inner, field.type, table, depth)}`;
+      });
+      return `CASE WHEN ${value} IS NOT NULL THEN struct_pack(${fields.join(', ')}) END`;
     }
   }
 }

@@ -1,7 +1,7 @@
 /** A Delta Lake table: snapshots by replay of its log, files with statistics and deletion vectors. */
 import { CausewayError, SQLSTATE } from '../../../../src/plan/errors.ts';
 import { type Bounds, keyOf } from '../../bounds.ts';
-import type { ScanContext } from '../../scan.ts';
+import type { ScanContext } from '../../context.ts';
 import { type ObjectStore, StoreError, safeKey } from '../../stores/store.ts';
 import { appendDelta } from '../../write/delta.ts';
 import type { DataFile, LakeColumn, LakeTable, Snapshot } from '../table.ts';

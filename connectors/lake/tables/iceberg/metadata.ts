@@ -8,7 +8,7 @@ export type IcebergType =
   | { readonly type: 'list'; readonly element: IcebergType }
   | { readonly type: 'map'; readonly key: IcebergType; readonly value: IcebergType };
 
-export interface IcebergField {
+interface IcebergField {
   readonly id: number;
   readonly name: string;
   readonly required: boolean;
@@ -22,7 +22,7 @@ export interface IcebergSchema {
   readonly fields: readonly IcebergField[];
 }
 
-export interface PartitionField {
+interface PartitionField {
   readonly 'source-id': number;
   readonly name: string;
   readonly transform: string;
@@ -61,7 +61,7 @@ export function parseMetadata(bytes: Uint8Array, file: string): TableMetadata {
 }
 
 /** Metadata as a catalog's answer has it. */
-export function checkMetadata(raw: Record<string, unknown>, file: string): TableMetadata {
+function checkMetadata(raw: Record<string, unknown>, file: string): TableMetadata {
   const version = raw['format-version'];
   if (version !== 1 && version !== 2 && version !== 3) {
     throw new CausewayError(
@@ -86,7 +86,7 @@ export function checkMetadata(raw: Record<string, unknown>, file: string): Table
 }
 
 /** Integers beyond 53 bits stay text. */
-export const exactIds = (_: string, value: unknown, context?: { readonly source?: string }): unknown =>
+const exactIds = (_: string, value: unknown, context?: { readonly source?: string }): unknown =>
   typeof value === 'number' && Number.isInteger(value) && !Number.isSafeInteger(value)
     ? (context?.source ?? value)
     : value;

@@ -71,6 +71,7 @@ export async function grid(world: World, repeats: number): Promise<void> {
         if (ratio <= 1.05) hits++;
       }
       fastest += hits;
+      process.stderr.write(`${network}, ${name}: ${plans} plans\n`);
       rows.push([network, name, String(plans), `${hits} of ${PLACEMENTS.length}`, `${worst.toFixed(2)} ×`]);
     }
   }

@@ -157,6 +157,15 @@ describe('aggregates', () => {
 });
 
 describe('without statistics', () => {
+  it('a whole number has at most as many values as lie between its bounds', () => {
+    const file = scan('file', { id: integer, day: date });
+    const known = rowsWith({
+      file: { rows: 1000, columns: { id: { min: 1, max: 50 }, day: { min: '2025-01-01', max: '2025-01-10' } } },
+    });
+    expect(known(filter(file, call('=', column(file, 'id'), literal(7))))).toBeCloseTo(20);
+    expect(known(filter(file, call('=', column(file, 'day'), literal('2025-01-03', date))))).toBeCloseTo(100);
+  });
+
   it('a plan is still estimated', () => {
     expect(rowsWith({})(filter(orders, call('=', column(orders, 'id'), literal(3))))).toBeCloseTo(5);
   });

@@ -1,5 +1,5 @@
 /** Rows and column statistics of every plan node, from the leaves up. */
-import type { TableStatistics } from '../../connectors/connector.ts';
+import type { ColumnStatistics, TableStatistics } from '../../connectors/connector.ts';
 import type { Column, ColumnId, Expression } from '../../src/plan/expressions.ts';
 import type { Join, RelationalNode, Scan, SetOperation } from '../../src/plan/nodes.ts';
 import { conjuncts } from '../../src/plan/traverse.ts';
@@ -14,6 +14,7 @@ import {
 } from './estimate.ts';
 import type { Feedback } from './feedback.ts';
 import { innerJoin, joinCondition, matchFraction } from './joins.ts';
+import { onScale } from './scale.ts';
 import { selectivity } from './selectivity.ts';
 import { signature, tableKey } from './signature.ts';
 
@@ -153,12 +154,22 @@ function ofScan(scan: Scan, statistics: TableStatistics | undefined): RelationEs
     const estimate: ColumnEstimate = {
       ...fallback,
       ...reported,
-      distinct: Math.max(1, Math.min(reported?.distinct ?? fallback.distinct, Math.max(rows, 1))),
+      distinct: Math.max(1, Math.min(reported?.distinct ?? inRange(reported, column) ?? fallback.distinct, rows)),
       origin: `${tableKey(scan)}.${name}`,
     };
     return [column.id, estimate];
   });
   return { rows, columns: new Map(columns) };
+}
+
+/** Whole numbers and days between two bounds: files know bounds, but seldom how many values lie between. */
+function inRange(reported: ColumnStatistics | undefined, { type }: Column): number | undefined {
+  if (reported?.min === undefined || reported.max === undefined) return undefined;
+  const whole = type.kind === 'smallint' || type.kind === 'integer' || type.kind === 'bigint';
+  if (!whole && type.kind !== 'date') return undefined;
+  const [from, to] = [onScale(reported.min, type), onScale(reported.max, type)];
+  if (from === undefined || to === undefined) return undefined;
+  return (to - from) / (whole ? 1 : 86_400_000) + 1;
 }
 
 const flat = (columns: readonly Column[], rows: number): RelationEstimate => ({

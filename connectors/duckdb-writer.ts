@@ -12,7 +12,7 @@ import { type Data, type RecordBatch, Type } from 'apache-arrow';
 import { CausewayError, SQLSTATE } from '../src/plan/errors.ts';
 
 /** DuckDB's vectors hold this many rows. */
-export const CHUNK_ROWS = 2048;
+const CHUNK_ROWS = 2048;
 
 /** Appends batches to one table. The appender's column types are those the Arrow columns are bit-equal to. */
 export class BatchWriter {

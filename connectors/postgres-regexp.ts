@@ -12,7 +12,7 @@ const CLASSES: Readonly<Record<string, string>> = {
 };
 
 /** A regular expression; flags `i` and `n`/`m`/`s` as in PostgreSQL (the dot matches newlines unless `n` is given). */
-export function postgresRegExp(pattern: string, flags: string): RegExp {
+function postgresRegExp(pattern: string, flags: string): RegExp {
   const body = pattern
     .replace(/\[:(\w+):\]/g, (whole, name: string) => CLASSES[name] ?? whole)
     .replace(/\\m/g, '\\b(?=\\w)')

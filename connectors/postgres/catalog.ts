@@ -101,12 +101,7 @@ const columnInfo = (row: ColumnRow): ColumnInfo => ({
 });
 
 /** The columns of a statement, which is planned but not run. */
-export async function describeStatement(
-  client: ClientBase,
-  schema: string,
-  text: string,
-): Promise<readonly ColumnInfo[]> {
-  await client.query(`SET search_path = ${client.escapeIdentifier(schema)}`);
+export async function describeStatement(client: ClientBase, text: string): Promise<readonly ColumnInfo[]> {
   const { fields } = await client.query(`SELECT * FROM (${text}\n) AS t LIMIT 0`);
   const names = await client.query<{ oid: string; type: string }>(
     `SELECT t.oid::text AS oid, b.typname AS type FROM pg_type t

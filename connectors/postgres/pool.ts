@@ -3,6 +3,7 @@ import { connect as connectSocket } from 'node:net';
 import pg from 'pg';
 import { CausewayError, canceled, messageOf, SQLSTATE, throwIfAborted } from '../../src/plan/errors.ts';
 import type { SiloOptions } from '../connector.ts';
+import { quoteIdentifier } from '../quoting.ts';
 
 const CONNECT_TIMEOUT_MS = 10_000;
 const DEFAULT_CONNECTIONS = 8;
@@ -48,12 +49,13 @@ export async function openPool(options: SiloOptions, signal: AbortSignal): Promi
   const probe = new pg.Client(config);
   const address = `${probe.host}:${probe.port}/${probe.database}`;
   const role = probe.user;
+  const session = `${SESSION}; SET search_path = ${quoteIdentifier(options.schema ?? 'public')}`;
   const opened: PostgresPool = {
     address,
     context: `postgres:${address}:${role}`,
     take: async (abort) => {
       throwIfAborted(abort);
-      const client = await connectClient(pool, address, String(role));
+      const client = await connectClient(pool, session, address, String(role));
       const cancel = () => void cancelQuery(client);
       abort.addEventListener('abort', cancel);
       let released = false;
@@ -108,7 +110,7 @@ function clientConfig(options: SiloOptions): pg.ClientConfig {
 
 const prepared = new WeakSet<pg.PoolClient>();
 
-async function connectClient(pool: pg.Pool, address: string, role: string): Promise<pg.PoolClient> {
+async function connectClient(pool: pg.Pool, session: string, address: string, role: string): Promise<pg.PoolClient> {
   let client: pg.PoolClient;
   try {
     client = await pool.connect();
@@ -118,7 +120,7 @@ async function connectClient(pool: pg.Pool, address: string, role: string): Prom
   if (!prepared.has(client)) {
     // A broken connection is reported by the query that runs on it.
     client.on('error', () => undefined);
-    await client.query(SESSION);
+    await client.query(session);
     prepared.add(client);
   }
   return client;

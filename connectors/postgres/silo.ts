@@ -1,5 +1,6 @@
 /** An open PostgreSQL database: fragments run as one binary COPY each. */
 import type { RecordBatch } from 'apache-arrow';
+import pg from 'pg';
 import { CausewayError, canceled, SQLSTATE, throwIfAborted } from '../../src/plan/errors.ts';
 import type {
   ColumnInfo,
@@ -52,7 +53,6 @@ export class PostgresSilo implements Silo {
     const { client, release } = await this.#pool.take(signal);
     let broken = true;
     try {
-      await client.query(`SET search_path = ${client.escapeIdentifier(this.#schema)}`);
       const decoder = new CopyDecoder(fragment.columns);
       for await (const messages of copyOut(client, copyText(fragment))) {
         throwIfAborted(signal);
@@ -62,6 +62,8 @@ export class PostgresSilo implements Silo {
       broken = false;
       if (last !== undefined) yield last;
     } catch (thrown) {
+      // After an error of the statement itself the connection is ready for the next one.
+      broken = !(thrown instanceof pg.DatabaseError);
       throw signal.aborted ? canceled(thrown) : postgresError(thrown, this.#pool.address);
     } finally {
       // A COPY that was left halfway cannot be skipped: its connection is closed.
@@ -74,14 +76,19 @@ export class PostgresSilo implements Silo {
   }
 
   async execute(text: string, signal: AbortSignal): Promise<void> {
-    await this.#pool.use(signal, async (client) => {
-      await client.query(`SET search_path = ${client.escapeIdentifier(this.#schema)}`);
+    const { client, release } = await this.#pool.take(signal);
+    try {
       await client.query(text);
-    });
+    } catch (thrown) {
+      throw signal.aborted ? canceled(thrown) : postgresError(thrown, this.#pool.address);
+    } finally {
+      // A setting that the text changed, or a transaction it left open, must not meet the connection's next user.
+      release(/\b(set|reset|begin|start|discard)\b/i.test(text));
+    }
   }
 
   describe(text: string, signal: AbortSignal): Promise<readonly ColumnInfo[]> {
-    return this.#pool.use(signal, (client) => describeStatement(client, this.#schema, text));
+    return this.#pool.use(signal, (client) => describeStatement(client, text));
   }
 
   [Symbol.asyncDispose](): Promise<void> {

@@ -13,6 +13,8 @@ export interface EgressEntry {
 export interface EgressStore {
   list(): (EgressEntry & { readonly at: string })[];
   record(entries: readonly EgressEntry[]): void;
+  /** Bytes so far, by silo and kind. */
+  totals(): { readonly silo: string; readonly kind: EgressKind; readonly bytes: number }[];
 }
 
 export function egressStore(db: DatabaseSync): EgressStore {
@@ -21,6 +23,12 @@ export function egressStore(db: DatabaseSync): EgressStore {
       db.prepare('SELECT silo, statement, kind, bytes, at FROM egress ORDER BY id').all() as unknown as (EgressEntry & {
         at: string;
       })[],
+    totals: () =>
+      db.prepare('SELECT silo, kind, sum(bytes) AS bytes FROM egress GROUP BY silo, kind').all() as {
+        silo: string;
+        kind: EgressKind;
+        bytes: number;
+      }[],
     record(entries) {
       const insert = db.prepare('INSERT INTO egress (silo, statement, kind, bytes, at) VALUES (?, ?, ?, ?, ?)');
       const at = new Date().toISOString();

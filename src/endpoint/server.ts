@@ -7,6 +7,7 @@ import { LoginThrottle } from './auth/throttle.ts';
 import { NO_USERS, type Users } from './auth/users.ts';
 import type { EndpointBackend } from './backend.ts';
 import { Connection } from './connection.ts';
+import type { Observe } from './observer.ts';
 import { CatalogOracle } from './oracle/catalog-oracle.ts';
 import { Oracle } from './oracle/oracle.ts';
 import { PlanCache } from './session/plan-cache.ts';
@@ -45,6 +46,8 @@ export interface EndpointOptions {
   readonly limits?: Partial<EndpointLimits>;
   /** Milliseconds a catalog query may take. */
   readonly catalogTimeout?: number;
+  /** Told of every statement. */
+  readonly observe?: Observe;
   /** Told of errors that only a defect explains. */
   readonly onDefect?: (error: CausewayError) => void;
 }
@@ -58,6 +61,7 @@ export interface EndpointContext {
   readonly tls: { readonly key: string; readonly certificate: string; readonly binding: Buffer } | undefined;
   readonly limits: EndpointLimits;
   readonly throttle: LoginThrottle;
+  readonly observe: Observe;
   /** Of this run: salts of users who do not exist are made of it. */
   readonly secret: Buffer;
   readonly onDefect: (error: CausewayError) => void;
@@ -105,6 +109,7 @@ export class Endpoint implements AsyncDisposable {
         tls: tls === undefined ? undefined : { ...tls, binding: endPointHash(tls.certificate) },
         limits: { ...DEFAULT_LIMITS, ...options.limits },
         throttle: new LoginThrottle(),
+        observe: options.observe ?? (() => {}),
         secret: randomBytes(32),
         onDefect: options.onDefect ?? (() => {}),
       },
@@ -135,6 +140,11 @@ export class Endpoint implements AsyncDisposable {
 
   get sessions(): SessionRegistry {
     return this.#context.sessions;
+  }
+
+  /** Resolves once the catalog answers. @throws CausewayError when it does not */
+  async ready(): Promise<void> {
+    await this.#context.oracle.refresh();
   }
 
   #accept(socket: Socket): void {

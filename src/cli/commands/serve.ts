@@ -1,8 +1,14 @@
 /** `causeway serve`: the coordinator as a server — a PostgreSQL endpoint, and HTTP beside it. */
+import { randomBytes } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { type Command, InvalidArgumentError } from 'commander';
+import pino from 'pino';
 import { catalogUsers } from '../../endpoint/auth/catalog-users.ts';
 import { EngineBackend } from '../../endpoint/engine-backend.ts';
+import { listenHttp } from '../../endpoint/http/listen.ts';
+import { createMetrics } from '../../endpoint/http/metrics.ts';
+import { Tokens } from '../../endpoint/http/tokens.ts';
+import { type Observe, withoutSecrets } from '../../endpoint/observer.ts';
 import { Endpoint } from '../../endpoint/server.ts';
 import { interruptSignal } from '../interrupt.ts';
 import { openEngine } from '../open-engine.ts';
@@ -12,6 +18,7 @@ interface ServeOptions {
   readonly dir: string;
   readonly host: string;
   readonly port: number;
+  readonly httpPort?: number;
   readonly tlsCert?: string;
   readonly tlsKey?: string;
   readonly maxConnections?: number;
@@ -27,6 +34,7 @@ export function serveCommand(program: Command): void {
     .option('--dir <dir>', 'the catalog directory', '.causeway')
     .option('--host <address>', 'where to listen; beyond this machine users and TLS are required', '127.0.0.1')
     .option('--port <port>', 'the port of the PostgreSQL protocol', port, 5433)
+    .option('--http-port <port>', 'the port of health, metrics and HTTP queries; none without it', port)
     .option('--tls-cert <file>', 'certificate chain, PEM')
     .option('--tls-key <file>', 'its private key, PEM')
     .option('--max-connections <n>', 'connections at once', wholeNumber)
@@ -54,17 +62,40 @@ async function run(options: ServeOptions): Promise<void> {
     const limits = memoryLimit === undefined ? {} : { memoryLimit };
     await using open = await openEngine({ directory: dir, ...limits }, agentPort, agentHost);
     const { agents, engine } = open;
-    await using endpoint = await Endpoint.listen({
-      backend: new EngineBackend(engine),
-      users: catalogUsers(engine.catalog.roles),
+    const tls =
+      tlsCert === undefined || tlsKey === undefined
+        ? undefined
+        : { certificate: readFileSync(tlsCert, 'utf8'), key: readFileSync(tlsKey, 'utf8') };
+    const backend = new EngineBackend(engine);
+    const users = catalogUsers(engine.catalog.roles);
+    const log = pino({ level: process.env.CAUSEWAY_LOG ?? 'info' }, pino.destination(2));
+    const metrics = createMetrics({
+      sessions: () => endpoint.sessions.size,
+      egress: () => engine.catalog.egress.totals(),
+      trainingRounds: () => engine.catalog.jobs.rounds().length,
+    });
+    const observe: Observe = (record) => {
+      metrics.observe(record);
+      log.info({ ...record, text: withoutSecrets(record.text) }, 'statement');
+    };
+    await using endpoint: Endpoint = await Endpoint.listen({
+      backend,
+      users,
+      observe,
       host,
       port: options.port,
-      ...(tlsCert === undefined || tlsKey === undefined
-        ? {}
-        : { tls: { certificate: readFileSync(tlsCert, 'utf8'), key: readFileSync(tlsKey, 'utf8') } }),
+      ...(tls === undefined ? {} : { tls }),
       limits: maxConnections === undefined ? {} : { connections: maxConnections },
-      onDefect: (error) => process.stderr.write(`${describeError(error)}\n`),
+      onDefect: (error) => log.error({ sqlstate: error.sqlstate, error: error.cause }, error.message),
     });
+    await using http =
+      options.httpPort === undefined
+        ? undefined
+        : await listenHttp(
+            { backend, users, metrics, observe, tokens: new Tokens(randomBytes(32)), ready: () => endpoint.ready() },
+            { host, port: options.httpPort, ...(tls === undefined ? {} : { tls }) },
+          );
+    if (http !== undefined) process.stdout.write(`HTTP on ${host}:${http.port}\n`);
     process.stdout.write(
       `Listening on ${host}:${endpoint.port}, database "causeway": psql -h ${host} -p ${endpoint.port} causeway\n`,
     );

@@ -142,13 +142,16 @@ export async function execute(session: Session, { portal: name, maxRows }: Messa
   try {
     if (session.transaction.status === 'E') requireEnd(session, prepared.text);
     session.query = prepared.text;
-    await session.running(controller, async () => {
-      const source = await portal.source(() => openStatement(session, prepared, binding, controller.signal));
-      const ended = await source.send(session.sink, maxRows);
-      if (!ended) portalSuspended(writer);
-      else if (source.tag === '') emptyQueryResponse(writer);
-      else commandComplete(writer, source.tag);
-    });
+    await session.observed(prepared.text, () =>
+      session.running(controller, async () => {
+        const source = await portal.source(() => openStatement(session, prepared, binding, controller.signal));
+        const ended = await source.send(session.sink, maxRows);
+        if (!ended) portalSuspended(writer);
+        else if (source.tag === '') emptyQueryResponse(writer);
+        else commandComplete(writer, source.tag);
+        return source.sent;
+      }),
+    );
   } catch (error) {
     throw new FailedStatement(error, prepared.text, 0);
   }

@@ -4,6 +4,7 @@ import type { Notice } from '../../engine/result.ts';
 import { CausewayError, SQLSTATE } from '../../plan/errors.ts';
 import { scalar } from '../../plan/types.ts';
 import type { EndpointBackend, EndpointSession } from '../backend.ts';
+import type { Observe } from '../observer.ts';
 import { CONTROL_NOTICE } from '../oracle/bootstrap.ts';
 import type { CatalogAnswer, CatalogOracle } from '../oracle/catalog-oracle.ts';
 import { rowsOf, throwFirstError } from '../oracle/catalog-oracle.ts';
@@ -15,6 +16,7 @@ import { noticeResponse, parameterStatus } from '../wire/backend.ts';
 import type { Format } from '../wire/frontend.ts';
 import { classify } from './classifier.ts';
 import { EngineRows } from './engine-rows.ts';
+import { asCausewayError } from './failed-statement.ts';
 import { OracleRows } from './oracle-rows.ts';
 import type { Portal } from './portal.ts';
 import { describeColumns, type Prepared } from './prepared.ts';
@@ -29,6 +31,7 @@ export interface EndpointServices {
   readonly backend: EndpointBackend;
   readonly oracle: CatalogOracle;
   readonly sessions: SessionRegistry;
+  readonly observe: Observe;
 }
 
 /** Values for a statement's parameters, and the formats of its results. */
@@ -135,6 +138,26 @@ export class Session implements AsyncDisposable {
     } finally {
       clearTimeout(timer);
       this.#running = undefined;
+    }
+  }
+
+  /** Tells the observer how a statement went; `work` answers with the rows it sent. */
+  async observed(text: string, work: () => Promise<number>): Promise<void> {
+    const began = performance.now();
+    const tell = (rows: number, sqlstate?: string) =>
+      this.#services.observe({
+        user: this.user,
+        pid: this.pid,
+        text,
+        milliseconds: performance.now() - began,
+        rows,
+        ...(sqlstate === undefined ? {} : { sqlstate }),
+      });
+    try {
+      tell(await work());
+    } catch (thrown) {
+      tell(0, asCausewayError(thrown).sqlstate);
+      throw thrown;
     }
   }
 

@@ -11,17 +11,17 @@ export async function simpleQuery(session: Session, script: string): Promise<voi
   if (statements.length === 0) emptyQueryResponse(session.sink.writer);
   for (const { text, position } of statements) {
     try {
-      await runStatement(session, text);
+      await session.observed(text, () => runStatement(session, text));
     } catch (error) {
       throw new FailedStatement(error, script, position.offset);
     }
   }
 }
 
-async function runStatement(session: Session, text: string): Promise<void> {
+async function runStatement(session: Session, text: string): Promise<number> {
   const controller = new AbortController();
   const { signal } = controller;
-  await session.running(controller, async () => {
+  return session.running(controller, async () => {
     if (session.transaction.status === 'E') requireEnd(session, text);
     const prepared = await session.prepare(text, [], signal);
     await using source = await openStatement(session, prepared, UNBOUND, signal);
@@ -30,6 +30,7 @@ async function runStatement(session: Session, text: string): Promise<void> {
     await source.send(session.sink, 0);
     if (source.tag === '') emptyQueryResponse(writer);
     else commandComplete(writer, source.tag);
+    return source.sent;
   });
 }
 

@@ -56,11 +56,14 @@ export async function relation(
   }
   const fields = columns.filter((c) => c.source.kind === 'field');
   const positions = local.filter(({ file }) => file.deletes?.positions !== undefined);
+  const partitions = columns.filter((c) => c.source.kind === 'partition');
+  const byFile = partitions.length + positions.length + scanning.equality.length > 0;
   const from =
     text === undefined
       ? parquetSource(
           local.map((l) => l.path),
           fields.map((c) => ({ ...c, name: `c${columns.indexOf(c)}` })),
+          byFile,
         )
       : textRelation(
           text,
@@ -68,7 +71,6 @@ export async function relation(
           FILE,
         );
   const parts = [`SELECT ${list} FROM ${from} AS f`];
-  const partitions = columns.filter((c) => c.source.kind === 'partition');
   if (partitions.length > 0) parts.push(`JOIN ${partitionValues(partitions, columns, local)} ON f.${FILE} = p.${FILE}`);
   if (positions.length > 0) {
     const path = await writePositions(scanning.cache, positions, scanning.signal);
@@ -99,14 +101,15 @@ async function notDeleted(
   const deleted = parquetSource(
     [entry.path],
     columns.map((column, i) => ({ ...column, name: `e${i}` })),
+    false,
   );
   const same = columns.map((column, i) => `e.e${i} IS NOT DISTINCT FROM ${nameOf(column)}`).join(' AND ');
   const files = applies.map(({ path }) => quoteLiteral(path)).join(', ');
   return `NOT (f.${FILE} IN (${files}) AND EXISTS (SELECT 1 FROM ${deleted} AS e WHERE ${same}))`;
 }
 
-/** The FROM item that reads `fields` of Parquet files under their `name`, and the file's path as {@link FILE}. */
-function parquetSource(paths: readonly string[], fields: readonly LakeColumn[]): string {
+/** The FROM item that reads `fields` of Parquet files under their `name`, and `byFile` the path as {@link FILE}. */
+function parquetSource(paths: readonly string[], fields: readonly LakeColumn[], byFile: boolean): string {
   const schema = fields.flatMap(({ name, duckType, source }) => {
     if (source.kind !== 'field') return [];
     const id = typeof source.id === 'number' ? String(source.id) : quoteLiteral(source.id);
@@ -115,7 +118,7 @@ function parquetSource(paths: readonly string[], fields: readonly LakeColumn[]):
   const parts = [
     `[${paths.map(quoteLiteral).join(', ')}]`,
     ...(schema.length === 0 ? ['hive_partitioning = false'] : [`schema = MAP {${schema.join(', ')}}`]),
-    `filename = ${quoteLiteral(FILE)}`,
+    ...(byFile ? [`filename = ${quoteLiteral(FILE)}`] : []),
   ];
   return `read_parquet(${parts.join(', ')})`;
 }

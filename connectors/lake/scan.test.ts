@@ -186,6 +186,30 @@ describe('a lake in a bucket', () => {
     });
   });
 
+  test('answers the same while every third request fails in one way or another', async () => {
+    const faults = [
+      { status: 503, code: 'SlowDown' },
+      'reset',
+      { truncate: 7 },
+      { status: 500, code: 'InternalError' },
+      { delay: 20 },
+    ] as const;
+    let requests = 0;
+    server.fault = () => (requests++ % 3 === 0 ? faults[((requests / 3) % faults.length) | 0] : undefined);
+    await using lake = await open();
+    const filters = [where('day', '>=', '2024-01-10'), where('kind', '=', 3)];
+    const rows = await rowsOf(lake, scanOf('big', ['id', 'name'], filters), duck);
+    const expected = await duck.runAndReadAll("SELECT id, name FROM source WHERE day >= '2024-01-10' AND kind = 3");
+    expect(rows.map((row) => JSON.stringify(row))).toEqual(
+      expected
+        .getRowsJson()
+        .map((row) => JSON.stringify(row))
+        .sort(),
+    );
+    expect(await rowsOf(lake, scanOf('hive', ['id', 'year']), duck)).toHaveLength(60);
+    expect(requests).toBeGreaterThan(10);
+  });
+
   test('tells rows and bounds from footers', async () => {
     await using lake = await open();
     const statistics = await lake.statistics({ table: 'big' }, signal);

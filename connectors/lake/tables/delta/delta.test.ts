@@ -193,6 +193,36 @@ describe('what cannot be read is refused', () => {
     await expect(rowsOf(bad, scanOf('t', ['a']), duck)).rejects.toThrow(message);
   });
 
+  test('checkpoints that are none, or name what is not there', async () => {
+    const put = (folder: string, body: Buffer): void => {
+      server.put(`lake/${folder}/t/_delta_log/${'1'.padStart(20, '0')}.checkpoint.parquet`, body);
+      server.put(`lake/${folder}/t/${log(2)}`, JSON.stringify({ commitInfo: {} }));
+    };
+    put('cp1', await copyTo(duck, 'SELECT 1 AS a'));
+    put('cp2', Buffer.from('PAR1 this is no Parquet PAR1'));
+    const schemaString = metaData.metaData.schemaString.replaceAll("'", "''");
+    put(
+      'cp3',
+      await copyTo(
+        duck,
+        `SELECT {minReaderVersion: 1, minWriterVersion: 2} AS protocol, NULL AS "metaData", NULL AS add
+         UNION ALL SELECT NULL, {id: 'x', schemaString: '${schemaString}', partitionColumns: []::VARCHAR[]}, NULL
+         UNION ALL SELECT NULL, NULL, {path: 'gone.parquet', partitionValues: MAP{}::MAP(VARCHAR, VARCHAR), size: 99}`,
+      ),
+    );
+    for (const [folder, message] of [
+      ['cp1', /no Delta checkpoint/],
+      ['cp2', /cannot be read/],
+      ['cp3', /gone.parquet is not there/],
+    ] as const) {
+      await using bad = await s3.connect(
+        s3Options(server, `s3://lake/${folder}`, { tables: 't: {path: t, format: delta}' }),
+        signal,
+      );
+      await expect(rowsOf(bad, scanOf('t', ['a']), duck), folder).rejects.toThrow(message);
+    }
+  });
+
   test('versions and times that are not in the log', async () => {
     await expect(lake.run(scanOf('v2@77', ['id']), signal)).rejects.toThrow(/has no version 77/);
     await expect(lake.run(scanOf('v2@1999-01-01', ['id']), signal)).rejects.toThrow(/no version as old as 1999/);

@@ -70,6 +70,8 @@ export class Hub implements Disposable {
   readonly #links = new Map<string, Link>();
   readonly #pending = new Map<string, Pending>();
   readonly #stores = new Map<string, PayloadStore>();
+  /** Digests of bytes that go to many agents, taken once. */
+  readonly #refs = new WeakMap<Uint8Array, PayloadRef>();
   readonly #outgoing = new Map<string, Outgoing>();
   readonly #clock: NodeJS.Timeout;
 
@@ -300,7 +302,8 @@ export class Hub implements Disposable {
 
   /** The same bytes for many agents are kept once. */
   #offer(bytes: Uint8Array): PayloadRef {
-    const ref = refOf(bytes);
+    const ref = this.#refs.get(bytes) ?? refOf(bytes);
+    this.#refs.set(bytes, ref);
     const known = this.#outgoing.get(ref.digest);
     if (known === undefined) this.#outgoing.set(ref.digest, { bytes, users: 1 });
     else known.users++;

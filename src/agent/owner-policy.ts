@@ -40,13 +40,19 @@ export class OwnerPolicy {
           { position, hint: `Write ON ${silo}.${table.value}.` },
         );
       }
+      if (where !== undefined) {
+        throw new CausewayError(
+          SQLSTATE.featureNotSupported,
+          `policy "${name.value}" has a WHERE, which agents do not judge yet`,
+          { position, hint: 'Make a view of those rows in the silo, and a policy about the view.' },
+        );
+      }
       const policy: Policy = {
         name: name.value,
         silo,
         table: table.value,
         allow,
         to,
-        ...(where === undefined ? {} : { where: where.value }),
         ...(role === undefined ? {} : { role: role.value }),
       };
       validatePolicy(policy, allow.kind === 'rows' ? allow.columns : [], policies);

@@ -65,8 +65,14 @@ export interface OpenAnswer {
 }
 export type RoundAnswer = Omit<TrainResult, 'weights'>;
 
-export const bytesOfWeights = (weights: Float32Array): Uint8Array =>
-  new Uint8Array(weights.buffer, weights.byteOffset, weights.byteLength);
+/** The same object for the same weights, so that what goes to many silos is digested once. */
+export function bytesOfWeights(weights: Float32Array): Uint8Array {
+  const bytes = views.get(weights) ?? new Uint8Array(weights.buffer, weights.byteOffset, weights.byteLength);
+  views.set(weights, bytes);
+  return bytes;
+}
+
+const views = new WeakMap<Float32Array, Uint8Array>();
 
 /** @throws CausewayError XX001 when the bytes are no whole number of weights. */
 export function weightsOfBytes(bytes: Uint8Array | undefined): Float32Array {

@@ -42,6 +42,8 @@ export async function runAgent(config: AgentConfig, options: RunAgentOptions, si
   // A silo that does not answer is the owner's first concern, before anybody asks for it.
   await engine.silos.open(silo);
   const db = openState(agentState(directory));
+  // Forgetting a cohort would reveal an update: no power cut may take it.
+  const secrets = openState(join(directory, 'cohorts.db'), true);
   try {
     const ledger = new EgressLedger(db);
     const gate = new EgressGate(silo, ledger);
@@ -61,7 +63,7 @@ export async function runAgent(config: AgentConfig, options: RunAgentOptions, si
       needsApproval: approval === 'ask',
       signingKey: identity.signingKey,
       identity: identity.key,
-      cohorts: cohortLedger(db),
+      cohorts: cohortLedger(secrets),
       log,
     });
     const payloads = new PayloadStore(join(directory, 'payloads'));
@@ -79,6 +81,7 @@ export async function runAgent(config: AgentConfig, options: RunAgentOptions, si
     await agent.run(signal);
   } finally {
     db.close();
+    secrets.close();
   }
 }
 

@@ -1,0 +1,174 @@
+/**
+ * What federation costs beside training: `npm run bench:federation [rounds=20] [most agents=200]`.
+ *
+ * - a round over 8 agent processes and over 200 simulated agents (25 in each process), 0.8 MB each way, no training
+ * - secure aggregation of 200,000 weights over 16 and 200 silos: the slowest silo's work, and the coordinator's
+ *
+ * All on this machine over loopback, with certificates, ledgers and payloads on disk as in production.
+ */
+import { type ChildProcess, spawn } from 'node:child_process';
+import { generateKeyPairSync } from 'node:crypto';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { availableParallelism, cpus, tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
+import { aggregate } from '../../operators/aggregate/aggregate.ts';
+import { resolveOptions } from '../../operators/aggregate/options.ts';
+import { RoundJournal } from '../../operators/aggregate/rounds/journal.ts';
+import { cohortLedger } from '../../operators/aggregate/secure/cohort-ledger.ts';
+import { secureSum } from '../../operators/aggregate/secure/coordinator.ts';
+import { rawPublic } from '../../operators/aggregate/secure/keys.ts';
+import { encode } from '../../operators/aggregate/secure/ring.ts';
+import { SecureSilo } from '../../operators/aggregate/secure/silo.ts';
+import { strategyNamed } from '../../operators/aggregate/strategies.ts';
+import { AgentCoordinator } from '../../src/agent/coordinator.ts';
+import { bytesOfWeights, weightsOfBytes } from '../../src/agent/remote-trainer.ts';
+
+const WEIGHTS = 200_000;
+const rounds = Number(process.argv[2] ?? 20);
+const mostAgents = Number(process.argv[3] ?? 200);
+const signal = new AbortController().signal;
+
+const quantile = (values: readonly number[], q: number): number =>
+  [...values].sort((a, b) => a - b)[Math.min(values.length - 1, Math.floor(q * values.length))]!;
+const ms = (value: number): string => `${value.toFixed(0)} ms`;
+
+/** Milliseconds per round: weights out, updates back, journalled, aggregated. And the most memory above the start. */
+async function overhead(silos: number, processes: number): Promise<{ times: number[]; memory: number }> {
+  const directory = mkdtempSync(join(tmpdir(), 'bench-federation-'));
+  const children: ChildProcess[] = [];
+  try {
+    await using coordinator = await AgentCoordinator.open({ directory, host: '127.0.0.1', port: 0 });
+    const { hub, office } = coordinator;
+    const names = Array.from({ length: silos }, (_, k) => `silo${String(k).padStart(3, '0')}`);
+    for (let p = 0; p < processes; p++) {
+      const mine = names
+        .filter((_, k) => k % processes === p)
+        .map((name) => `${name}=${office.registry.newCode(name)}`);
+      const args = [join(import.meta.dirname, 'agent-process.ts'), join(directory, 'agents-of-bench')];
+      const address = `127.0.0.1:${coordinator.port}`;
+      children.push(spawn(process.execPath, [...args, address, ...mine], { stdio: ['ignore', 'ignore', 'inherit'] }));
+    }
+    while (hub.connected.length < silos) await new Promise((done) => setTimeout(done, 20));
+    const db = new DatabaseSync(join(directory, 'rounds.db'));
+    db.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL');
+    const journal = new RoundJournal(db);
+    const strategy = strategyNamed('fedavg');
+    const options = resolveOptions(strategy, {});
+    let { weights } = journal.position('bench', new Float32Array(WEIGHTS).fill(0.01));
+    const times: number[] = [];
+    global.gc?.();
+    const before = process.memoryUsage().rss;
+    let most = 0;
+    for (let round = 1; round <= rounds; round++) {
+      const began = performance.now();
+      journal.open('bench', round);
+      const payloads = [bytesOfWeights(weights)];
+      await Promise.all(
+        names.map(async (silo) => {
+          const answer = await hub.call(
+            silo,
+            { id: `${silo}/${round}`, method: 'round', body: round, payloads },
+            signal,
+          );
+          const delta = weightsOfBytes(answer.payloads[0]).map((value, i) => value - weights[i]!);
+          journal.result('bench', round, silo, { delta, count: 1, loss: 1, seconds: 0, staleness: 0 });
+          most = Math.max(most, process.memoryUsage().rss - before);
+        }),
+      );
+      journal.seal('bench', round, names);
+      const updates = [...journal.results('bench', round)].map(([silo, result]) => ({ silo, ...result }));
+      const merged = aggregate({ strategy, options, global: weights, updates, state: {}, population: silos });
+      weights = merged.weights;
+      journal.aggregated('bench', round, weights, merged.state, {
+        loss: 1,
+        silos: names,
+        missing: {},
+        trainingSeconds: 0,
+      });
+      journal.publish('bench', round, {});
+      times.push(performance.now() - began);
+    }
+    db.close();
+    return { times: times.slice(2), memory: most };
+  } finally {
+    await Promise.all(
+      children.map((child) => {
+        const ended = new Promise((done) => child.once('exit', done));
+        child.kill();
+        return ended;
+      }),
+    );
+    rmSync(directory, { recursive: true, force: true });
+  }
+}
+
+/** Milliseconds of the slowest silo over all its steps, and of the coordinator; silos work in parallel in production. */
+function secure(silos: number): { silo: number; coordinator: number } {
+  const session = { run: 'bench', round: 1, attempt: 1 };
+  const names = Array.from({ length: silos }, (_, k) => `silo${String(k).padStart(3, '0')}`);
+  const pairs = new Map(names.map((name) => [name, generateKeyPairSync('ed25519')]));
+  const identities = new Map(names.map((name) => [name, rawPublic(pairs.get(name)!.publicKey)]));
+  const spent = new Map<string, number>();
+  const timed = <T>(silo: string, work: () => T): T => {
+    const began = performance.now();
+    const value = work();
+    spent.set(silo, (spent.get(silo) ?? 0) + performance.now() - began);
+    return value;
+  };
+  const ledger = cohortLedger(new DatabaseSync(':memory:'));
+  const parties = names.map((silo) => {
+    const identity = pairs.get(silo)!.privateKey;
+    return [silo, timed(silo, () => new SecureSilo({ silo, session, identity, ledger }))] as const;
+  });
+  const roster = parties.map(([name, party]) => timed(name, () => party.advertise()));
+  const shares = parties.flatMap(([name, party]) => timed(name, () => party.share(roster, identities)));
+  const update = new Float32Array(WEIGHTS).fill(0.01);
+  const received = Map.groupBy(shares, ({ to }) => to);
+  const masked = new Map(
+    parties.map(([name, party]) => [
+      name,
+      timed(name, () => party.mask(encode(update, 1 / silos, 8), received.get(name) ?? [])),
+    ]),
+  );
+  const confirmations = parties.map(([name, party]) => timed(name, () => party.confirm(names)));
+  const revealed = parties.flatMap(([name, party]) => timed(name, () => party.unmask(names, confirmations)));
+  const began = performance.now();
+  secureSum({ session, roster, identities, shared: new Set(names), masked, revealed });
+  return { silo: quantile([...spent.values()], 0.5), coordinator: performance.now() - began };
+}
+
+process.stdout.write(`${cpus()[0]?.model}, ${availableParallelism()} cores, Node ${process.versions.node}\n\n`);
+process.stdout.write('| what | target | p50 | p95 | memory / (model × silos) |\n|---|---|---|---|---|\n');
+for (const [silos, processes, target] of [
+  [8, 8, '≤ 100 ms'],
+  [200, 8, '≤ 2 s'],
+] as const) {
+  if (silos > mostAgents) continue;
+  const { memory, times } = await overhead(silos, processes);
+  const what = `a round, ${silos} agents in ${processes} processes, 0.8 MB each way`;
+  const share = (memory / (4 * WEIGHTS * silos)).toFixed(2);
+  process.stdout.write(
+    `| ${what} | ${target} | ${ms(quantile(times, 0.5))} | ${ms(quantile(times, 0.95))} | ${share} |\n`,
+  );
+}
+process.stdout.write(
+  '\n| secure aggregation, 200,000 weights | target | a silo (median) | coordinator | together |\n|---|---|---|---|---|\n',
+);
+for (const [silos, target] of [
+  [16, '≤ 250 ms'],
+  [200, '≤ 5 s'],
+] as const) {
+  const runs = Array.from({ length: silos > 100 ? 3 : 7 }, () => secure(silos));
+  const silo = quantile(
+    runs.map((run) => run.silo),
+    0.5,
+  );
+  const coordinator = quantile(
+    runs.map((run) => run.coordinator),
+    0.5,
+  );
+  process.stdout.write(
+    `| ${silos} silos | ${target} | ${ms(silo)} | ${ms(coordinator)} | ${ms(silo + coordinator)} |\n`,
+  );
+}

@@ -59,6 +59,7 @@ const calls: Record<string, Template> = {
   ),
   'cast(numeric):numeric': '$1',
   ...castToText(['numeric'], 'pg_numeric_text($1)'),
+  ...castToText(['char'], "rtrim($1, ' ')"),
   ...castToText(['double'], 'pg_double_text($1)'),
   ...castToText(['real'], 'pg_real_text($1)'),
   ...castToText(['interval'], 'pg_interval_text($1)'),

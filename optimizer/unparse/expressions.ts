@@ -96,7 +96,7 @@ function chain(operator: string, binding: number, associative: boolean, args: re
 }
 
 /** Text is compared by code point whatever the silo's own collation is. */
-const byCodePoint = (piece: Piece, of: Expression, dialect: Dialect): Piece =>
+export const byCodePoint = (piece: Piece, of: Expression, dialect: Dialect): Piece =>
   dialect.codePointOrder !== undefined && isText(of.type) && of.kind !== 'literal'
     ? fill(dialect.codePointOrder, [piece])
     : piece;

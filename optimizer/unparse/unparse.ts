@@ -8,7 +8,7 @@ import type { Dialect } from '../../connectors/dialect.ts';
 import type { ColumnId, Expression } from '../../src/plan/expressions.ts';
 import type { Aggregate, Limit, Project, RelationalNode, SetOperation, Window, With } from '../../src/plan/nodes.ts';
 import { columnsOf, conjuncts, expressionsOf } from '../../src/plan/traverse.ts';
-import { aggregateText, expressionText, isConstantText, orderBy, windowText } from './expressions.ts';
+import { aggregateText, byCodePoint, expressionText, isConstantText, orderBy, windowText } from './expressions.ts';
 import { joinText } from './joins.ts';
 import { functionText, scanText, valuesText } from './leaves.ts';
 import { identifier, typeText } from './literals.ts';
@@ -64,7 +64,8 @@ function build(node: RelationalNode, outer: Outer, to: Writer): Select {
       }
       const input = to.upTo(to.select(node.input, outer), STAGE.order, node.on);
       const naming = to.naming(input.scope, outer);
-      const keys = node.on.map((key) => expressionText(key, naming).text).join(', ');
+      // Spelled as ORDER BY spells them, which must begin with the same keys.
+      const keys = node.on.map((key) => byCodePoint(expressionText(key, naming), key, to.dialect).text).join(', ');
       return { ...input, stage: STAGE.order, distinct: `DISTINCT ON (${keys})` };
     }
     case 'sort': {

@@ -65,6 +65,10 @@ export function resolveCall(
   const position = level.locate(location);
   const converted = args.map((arg, i) => {
     const type = resolved.parameters[i];
+    // As an argument char(n) is text without its padding; comparisons ignore the padding by themselves.
+    if (arg.type.kind === 'char' && type?.kind === 'text' && (entry.class !== 'operator' || entry.name === '||')) {
+      return Object.freeze({ kind: 'cast' as const, operand: arg, type });
+    }
     if (entry.name === '||' && resolved.result.kind === 'text')
       return convert(level.statement, arg, scalar('text'), position);
     if (type === undefined) return settle(level.statement, arg);

@@ -209,8 +209,13 @@ function subquery({ subLinkType, testexpr, operName, subselect, location }: SubL
       bindExpression,
     );
   }
-  const { plan, columns } = level.bindQuery(subselect.SelectStmt, level);
-  if (subLinkType === 'EXISTS_SUBLINK') {
+  const select = subselect.SelectStmt;
+  const isExists = subLinkType === 'EXISTS_SUBLINK';
+  // EXISTS (SELECT FROM t) is PostgreSQL's alone: few engines have a SELECT of nothing.
+  const listless = isExists && select.fromClause !== undefined && select.targetList === undefined;
+  const one: Node = { ResTarget: { val: { A_Const: { ival: { ival: 1 } } } } };
+  const { plan, columns } = level.bindQuery(listless ? { ...select, targetList: [one] } : select, level);
+  if (isExists) {
     return Object.freeze({ kind: 'subquery', form: 'exists', operands: [], plan, type: scalar('boolean') });
   }
   if (columns.length !== 1) {

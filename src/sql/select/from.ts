@@ -3,6 +3,7 @@ import type { Alias, JoinExpr, Node, RangeFunction, RangeSubselect, RangeVar } f
 import type { Column, Expression } from '../../plan/expressions.ts';
 import { type JoinType, node, type RelationalNode } from '../../plan/nodes.ts';
 import { conjunction, outerColumns } from '../../plan/traverse.ts';
+import { scalar } from '../../plan/types.ts';
 import { operator } from './calls.ts';
 import {
   EMPTY,
@@ -20,6 +21,7 @@ import {
 import { bindCondition, locationOf } from './expression.ts';
 import { tableFunction } from './from-function.ts';
 import { usingColumns } from './join-using.ts';
+import { literal } from './literals.ts';
 import { relationPlan } from './relation.ts';
 
 /** What a FROM item gives. */
@@ -141,7 +143,9 @@ function join(written: JoinExpr, level: Level, before: Namespace): FromItem {
   } else if (quals !== undefined) {
     on = bindCondition(quals, within(level, { namespace, clause: 'JOIN conditions' }), 'JOIN/ON');
   }
-  const joined = combine(left, right, type === 'inner' && on === undefined ? 'cross' : type, on, namespace);
+  // NATURAL without a common column joins every row with every other, and still keeps the rows of an empty side's partner.
+  if (on === undefined && type !== 'inner') on = literal(true, scalar('boolean'));
+  const joined = combine(left, right, on === undefined ? 'cross' : type, on, namespace);
   return alias === undefined ? joined : aliased(joined, alias, level);
 }
 
@@ -157,7 +161,7 @@ function combine(
   const columns: Column[] = [...left.plan.columns, ...right.plan.columns];
   const plan = node({
     kind: 'join',
-    type: type === 'cross' || on !== undefined ? type : 'cross',
+    type,
     left: left.plan,
     right: right.plan,
     ...(on === undefined ? {} : { on }),

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { numeric, type SqlType, scalar } from '../../plan/types.ts';
+import { arrayOf, numeric, type SqlType, scalar } from '../../plan/types.ts';
+import { arrayElements } from './array-literal.ts';
 import { readLiteral } from './literals.ts';
 
 const value = (text: string, type: SqlType) => {
@@ -41,5 +42,25 @@ describe('readLiteral', () => {
   it('leaves to a cast what only an engine can read', () => {
     expect(readLiteral('Jan 5 2024', scalar('date'))).toBeUndefined();
     expect(readLiteral('infinity', scalar('double'))).toBeUndefined();
+  });
+});
+
+describe('arrays', () => {
+  it.each([
+    ['{1,2,NULL}', ['1', '2', null]],
+    [' { a b , "c,\\"d" } ', ['a b', 'c,"d']],
+    ['{"NULL",null}', ['NULL', null]],
+    ['{}', []],
+    ['{{1},{2}}', undefined],
+    ['{1,}', undefined],
+    ['1,2', undefined],
+  ])('%s', (text, elements) => {
+    expect(arrayElements(text)).toEqual(elements);
+  });
+
+  it('are read element by element', () => {
+    expect(() => readLiteral('{1,x}', arrayOf(scalar('integer')))).toThrow(
+      'invalid input syntax for type integer: "x"',
+    );
   });
 });

@@ -3,6 +3,7 @@ import { literalNumeric, plainDecimal } from '../../plan/decimals.ts';
 import { CausewayError, type Position, SQLSTATE } from '../../plan/errors.ts';
 import type { Expression, Literal, LiteralValue } from '../../plan/expressions.ts';
 import { type SqlType, scalar, typeName } from '../../plan/types.ts';
+import { arrayElements } from './array-literal.ts';
 
 export const literal = (value: LiteralValue, type: SqlType): Literal => Object.freeze({ kind: 'literal', value, type });
 
@@ -95,9 +96,24 @@ export function readLiteral(text: string, type: SqlType, position?: Position): E
     case 'json':
     case 'jsonb':
       return literal(text, type);
+    case 'array':
+      return readArray(trimmed, type, position);
     default:
       return undefined;
   }
+}
+
+/** `{1,2}` as ARRAY[1, 2], which every engine understands. */
+function readArray(
+  text: string,
+  type: Extract<SqlType, { kind: 'array' }>,
+  position: Position | undefined,
+): Expression | undefined {
+  const args = arrayElements(text)?.map((element) =>
+    element === null ? literal(null, type.element) : readLiteral(element, type.element, position),
+  );
+  if (args === undefined || args.length === 0 || !args.every((arg) => arg !== undefined)) return undefined;
+  return Object.freeze({ kind: 'call', name: 'array', args: Object.freeze(args), type });
 }
 
 /** Exact digits; a declared scale rounds, a declared precision must hold the value. */

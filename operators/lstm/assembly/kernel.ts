@@ -1,5 +1,6 @@
 /**
  * The packed kernels in AssemblyScript with 128-bit SIMD. Layouts: ../packed/layout.ts; field numbers: ../packed/descriptor.ts.
+ * One file on purpose: an AssemblyScript module is compiled whole, and tiles belong beside their loops.
  * Accumulators are single variables, tiles are 2 × 4 vectors and loops are not unrolled: V8 keeps exactly that in registers.
  */
 

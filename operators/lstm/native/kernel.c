@@ -1,7 +1,8 @@
 /*
  * The packed kernels in C with vector extensions. Compiled with -DLANES=16, 8 or 4 and -DKERNELS=<name of the table>.
  * Layouts: ../packed/layout.ts; descriptor words: ../packed/descriptor.ts. Tiles keep their sums in registers from the first column
- * to the last, and the gates are applied to the sums before anything is stored.
+ * to the last, and the gates are applied to the sums before anything is stored. One file on purpose: a tile is only as fast as the
+ * loop it is inlined into, and both are compiled once per instruction set.
  */
 #include "kernels.h"
 

@@ -9,7 +9,7 @@ import type { ModelSpec } from '../../../src/plan/training.ts';
 import { gateCount, layerInputs, weightCount, weightLayout } from '../model.ts';
 
 /** One layer's shape after padding, in floats. */
-export interface PackedLayer {
+interface PackedLayer {
   readonly inputs: number;
   /** Columns of ones: one per bias vector. */
   readonly ones: number;
@@ -41,7 +41,7 @@ const roundUp = (n: number, multiple: number): number => Math.ceil(n / multiple)
 const strideOf = (columns: number): number => roundUp(columns, 16) + (roundUp(columns, 16) % 64 === 0 ? 16 : 0);
 
 /** Two vectors of units go through the backward product together. */
-export const paddedHidden = (spec: ModelSpec, lanes: number): number => roundUp(spec.hidden, 2 * lanes);
+const paddedHidden = (spec: ModelSpec, lanes: number): number => roundUp(spec.hidden, 2 * lanes);
 
 export function packedLayout(spec: ModelSpec, lanes: number): PackedLayout {
   const hidden = paddedHidden(spec, lanes);

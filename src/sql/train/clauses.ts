@@ -19,7 +19,7 @@ export const USING = {
     kind: 'word',
     default: 'constant',
     words: ['constant', 'cosine', 'step'],
-    description: 'how the learning rate falls within a round',
+    description: 'how the learning rate falls over the rounds',
   },
   momentum: { kind: 'number', min: 0, max: 1, description: 'momentum of sgd' },
   weight_decay: { kind: 'number', default: 0, min: 0, max: 1, description: 'L2 (adam) or decoupled (adamw) decay' },

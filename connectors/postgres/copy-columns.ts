@@ -20,7 +20,7 @@ export interface ColumnBuilder {
     rows: number,
     at: number,
   ): void;
-  /** The first `rows` elements; the builder is empty afterwards. */
+  /** The first `rows` elements; the builder is not used again. */
   finish(rows: number): Data;
   /** Bytes of text held. */
   textBytes(): number;
@@ -28,34 +28,32 @@ export interface ColumnBuilder {
 
 export function columnBuilder(column: ResultColumn, capacity: number): ColumnBuilder {
   const arrow = arrowType(column.type);
-  const fixed = (allocate: () => FixedArray, size: number | undefined, readField: ReadField) =>
-    fixedWidth(column, arrow, capacity, allocate, size, readField);
+  const fixed = (values: FixedArray, size: number | undefined, readField: ReadField) =>
+    fixedWidth(column, arrow, capacity, values, size, readField);
   switch (column.type.kind) {
     case 'boolean':
-      return fixed(() => new Uint8Array(capacity >> 3), 1, readBit);
+      return fixed(new Uint8Array(capacity >> 3), 1, readBit);
     case 'smallint':
-      return fixed(() => new Int16Array(capacity), 2, readInt16);
+      return fixed(new Int16Array(capacity), 2, readInt16);
     case 'integer':
-      return fixed(() => new Int32Array(capacity), 4, readWord);
+      return fixed(new Int32Array(capacity), 4, readWord);
     case 'real':
-      return fixed(() => new Float32Array(capacity), 4, readWord);
+      return fixed(new Float32Array(capacity), 4, readWord);
     case 'date':
-      return fixed(() => new Int32Array(capacity), 4, readDate);
+      return fixed(new Int32Array(capacity), 4, readDate);
     case 'bigint':
     case 'time':
-      return fixed(() => new BigInt64Array(capacity), 8, readTwoWords);
+      return fixed(new BigInt64Array(capacity), 8, readTwoWords);
     case 'double':
-      return fixed(() => new Float64Array(capacity), 8, readTwoWords);
+      return fixed(new Float64Array(capacity), 8, readTwoWords);
     case 'timestamp':
     case 'timestamptz':
-      return fixed(() => new BigInt64Array(capacity), 8, readTimestamp);
+      return fixed(new BigInt64Array(capacity), 8, readTimestamp);
     case 'numeric':
       if (arrow.typeId === Type.Decimal) {
         const scale = column.type.scale ?? 0;
-        return fixed(
-          () => new Uint32Array(capacity * 4),
-          undefined,
-          (words, buffer, from, row) => readNumeric(buffer, from, scale, words, row * 4, column.name),
+        return fixed(new Uint32Array(capacity * 4), undefined, (words, buffer, from, row) =>
+          readNumeric(buffer, from, scale, words, row * 4, column.name),
         );
       }
       return new TextBuilder(arrow, capacity);
@@ -138,10 +136,7 @@ class Validity {
   }
 
   finish(): { nullCount: number; nullBitmap?: Uint8Array } {
-    const done = this.#bits === undefined ? { nullCount: 0 } : { nullCount: this.#nulls, nullBitmap: this.#bits };
-    this.#bits = undefined;
-    this.#nulls = 0;
-    return done;
+    return this.#bits === undefined ? { nullCount: 0 } : { nullCount: this.#nulls, nullBitmap: this.#bits };
   }
 }
 
@@ -150,14 +145,13 @@ function fixedWidth(
   column: ResultColumn,
   arrow: DataType,
   capacity: number,
-  allocate: () => FixedArray,
+  values: FixedArray,
   size: number | undefined,
   readField: ReadField,
 ): ColumnBuilder {
   const validity = new Validity(capacity);
-  let values = allocate();
-  let words = new Int32Array(values.buffer, 0, values.byteLength >> 2);
-  let bytes = new Uint8Array(values.buffer);
+  const words = new Int32Array(values.buffer, 0, values.byteLength >> 2);
+  const bytes = new Uint8Array(values.buffer);
   return {
     read(buffer, starts, lengths, index, width, rows, at) {
       for (let row = 0, field = index; row < rows; row++, field += width) {
@@ -167,13 +161,7 @@ function fixedWidth(
         else readField(words, buffer, starts[field]!, at + row, bytes);
       }
     },
-    finish(rows) {
-      const data = makeData({ type: arrow, length: rows, ...validity.finish(), data: values } as never) as Data;
-      values = allocate();
-      words = new Int32Array(values.buffer, 0, values.byteLength >> 2);
-      bytes = new Uint8Array(values.buffer);
-      return data;
-    },
+    finish: (rows) => makeData({ type: arrow, length: rows, ...validity.finish(), data: values } as never) as Data,
     textBytes: () => 0,
   };
 }
@@ -188,8 +176,8 @@ const unexpectedLength = (column: { name: string; type: SqlType }, length: numbe
 class TextBuilder implements ColumnBuilder {
   readonly #arrow: DataType;
   readonly #validity: Validity;
-  #offsets: Int32Array;
-  #heap = Buffer.allocUnsafeSlow(1 << 16);
+  readonly #offsets: Int32Array;
+  #heap = Buffer.allocUnsafeSlow(1 << 12);
   #size = 0;
 
   constructor(arrow: DataType, capacity: number) {
@@ -230,17 +218,13 @@ class TextBuilder implements ColumnBuilder {
   }
 
   finish(rows: number): Data {
-    const data = makeData({
+    return makeData({
       type: this.#arrow,
       length: rows,
       ...this.#validity.finish(),
       valueOffsets: this.#offsets,
       data: this.#heap.subarray(0, this.#size),
     } as never) as Data;
-    this.#offsets = new Int32Array(this.#offsets.length);
-    this.#heap = Buffer.allocUnsafeSlow(Math.max(1 << 16, this.#size));
-    this.#size = 0;
-    return data;
   }
 
   textBytes(): number {

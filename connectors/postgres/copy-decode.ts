@@ -10,7 +10,9 @@ import { arrowSchema } from '../arrow.ts';
 import type { ResultColumn } from '../connector.ts';
 import { type ColumnBuilder, columnBuilder } from './copy-columns.ts';
 
-/** A batch is given on when it holds this many rows, or this many bytes of text. */
+/** The first batch is small: most results end in it, and the others show their first rows early. */
+const FIRST_BATCH_ROWS = 1024;
+/** A later batch is given on when it holds this many rows, or this many bytes of text. */
 const BATCH_ROWS = 32_768;
 const BATCH_TEXT_BYTES = 16 * 1024 * 1024;
 
@@ -24,7 +26,9 @@ const END_MARK = 0xffff;
 
 /** Turns the CopyData messages of one COPY … TO STDOUT (FORMAT binary) into batches. */
 export class CopyDecoder {
-  readonly #columns: readonly ColumnBuilder[];
+  readonly #columns: readonly ResultColumn[];
+  /** Of the batch that is being filled; none between two batches. */
+  #builders: readonly ColumnBuilder[] | undefined;
   readonly #schema: Schema;
   /** Field starts and lengths (-1: NULL) of the rows found in the current buffer, row by row. */
   #starts = new Int32Array(0);
@@ -32,9 +36,10 @@ export class CopyDecoder {
   #headerRead = false;
   #ended = false;
   #rows = 0;
+  #capacity = FIRST_BATCH_ROWS;
 
   constructor(columns: readonly ResultColumn[]) {
-    this.#columns = columns.map((column) => columnBuilder(column, BATCH_ROWS));
+    this.#columns = columns;
     this.#schema = arrowSchema(columns);
   }
 
@@ -42,14 +47,16 @@ export class CopyDecoder {
   *push(messages: Buffer): Generator<RecordBatch, void, undefined> {
     let at = 0;
     while (at < messages.length && !this.#ended) {
-      const found = this.#findRows(messages, at, BATCH_ROWS - this.#rows);
-      const width = this.#columns.length;
+      this.#builders ??= this.#columns.map((column) => columnBuilder(column, this.#capacity));
+      const builders = this.#builders;
+      const found = this.#findRows(messages, at, this.#capacity - this.#rows);
+      const width = builders.length;
       for (let index = 0; index < width && found.rows > 0; index++) {
-        this.#columns[index]!.read(messages, this.#starts, this.#lengths, index, width, found.rows, this.#rows);
+        builders[index]!.read(messages, this.#starts, this.#lengths, index, width, found.rows, this.#rows);
       }
       this.#rows += found.rows;
       at = found.next;
-      const full = this.#rows === BATCH_ROWS || this.#columns.some((column) => column.textBytes() > BATCH_TEXT_BYTES);
+      const full = this.#rows === this.#capacity || builders.some((column) => column.textBytes() > BATCH_TEXT_BYTES);
       if (full) yield this.#flush();
     }
   }
@@ -118,7 +125,9 @@ export class CopyDecoder {
 
   #flush(): RecordBatch {
     const rows = this.#rows;
-    const children: Data[] = this.#columns.map((column) => column.finish(rows));
+    const children: Data[] = (this.#builders ?? []).map((column) => column.finish(rows));
+    this.#builders = undefined;
+    this.#capacity = BATCH_ROWS;
     this.#rows = 0;
     const type = new Struct(this.#schema.fields);
     return new RecordBatch(this.#schema, makeData({ type, length: rows, nullCount: 0, children }));

@@ -11,6 +11,8 @@ export interface Job {
   readonly message: string | null;
   readonly started_at: string;
   readonly ended_at: string | null;
+  /** The process that runs it, or ran it. */
+  readonly pid: number | null;
 }
 
 export interface Round {
@@ -25,6 +27,10 @@ export interface JobStore {
   list(): Job[];
   rounds(): Round[];
   start(model: string, query: string): number;
+  /** A job that ended before its last round goes on. */
+  restart(id: number): void;
+  /** Marks jobs as failed that are said to run in a process that is gone. */
+  endOrphans(isAlive: (pid: number) => boolean): void;
   round(round: Round): void;
   end(id: number, state: Exclude<JobState, 'running'>, message?: string): void;
 }
@@ -35,9 +41,25 @@ export function jobStore(db: DatabaseSync): JobStore {
     rounds: () => db.prepare('SELECT * FROM rounds ORDER BY job, round').all() as unknown as Round[],
     start(model, query) {
       const { lastInsertRowid } = db
-        .prepare("INSERT INTO jobs (model, query, state, started_at) VALUES (?, ?, 'running', ?)")
-        .run(model, query, new Date().toISOString());
+        .prepare("INSERT INTO jobs (model, query, state, started_at, pid) VALUES (?, ?, 'running', ?, ?)")
+        .run(model, query, new Date().toISOString(), process.pid);
       return Number(lastInsertRowid);
+    },
+    restart(id) {
+      const again = "UPDATE jobs SET state = 'running', message = NULL, ended_at = NULL, pid = ? WHERE id = ?";
+      db.prepare(again).run(process.pid, id);
+    },
+    endOrphans(isAlive) {
+      const running = db.prepare("SELECT id, pid FROM jobs WHERE state = 'running'").all() as unknown as Job[];
+      const message = 'the process that ran it is gone; RESUME TRAIN goes on where it stopped';
+      for (const { id, pid } of running) {
+        if (pid !== null && isAlive(pid)) continue;
+        db.prepare("UPDATE jobs SET state = 'failed', message = ?, ended_at = ? WHERE id = ?").run(
+          message,
+          new Date().toISOString(),
+          id,
+        );
+      }
     },
     round({ job, round, loss, validation_loss, seconds }) {
       db.prepare('INSERT OR REPLACE INTO rounds VALUES (?, ?, ?, ?, ?)').run(

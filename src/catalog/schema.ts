@@ -90,6 +90,8 @@ const MIGRATIONS: readonly string[] = [
      member TEXT NOT NULL REFERENCES roles (name) ON DELETE CASCADE,
      PRIMARY KEY (role, member)
    ) STRICT;`,
+  // The process that runs a job: a job whose process is gone was interrupted.
+  `ALTER TABLE jobs ADD COLUMN pid INTEGER`,
 ];
 
 /** Brings `db` to this program's version, in one transaction. */

@@ -31,6 +31,16 @@ const MEDIATOR_STATEMENTS = 8;
 
 export type StoredModel = ModelVersion<ModelSignature, ModelMetrics>;
 
+/** Signal 0 asks whether a process is there; one of another user's is, too. */
+function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (thrown) {
+    return (thrown as NodeJS.ErrnoException).code === 'EPERM';
+  }
+}
+
 export class Engine implements AsyncDisposable {
   readonly catalog: Catalog<ModelSignature, ModelMetrics>;
   readonly silos: SiloPool;
@@ -49,6 +59,7 @@ export class Engine implements AsyncDisposable {
   readonly #training = new Set<string>();
   #mediator: Promise<Mediator> | undefined;
   #version = 0;
+  #closed = false;
 
   private constructor(catalog: Catalog<ModelSignature, ModelMetrics>, options: EngineOptions) {
     this.catalog = catalog;
@@ -64,7 +75,9 @@ export class Engine implements AsyncDisposable {
   }
 
   static async open(options: EngineOptions): Promise<Engine> {
-    return new Engine(Catalog.open(options.directory), options);
+    const engine = new Engine(Catalog.open(options.directory), options);
+    engine.catalog.jobs.endOrphans(isAlive);
+    return engine;
   }
 
   /** @param user whose privileges hold; undefined: the owner of the catalog directory, who may do everything */
@@ -108,7 +121,10 @@ export class Engine implements AsyncDisposable {
     });
   }
 
+  /** Cancels what runs, and closes everything. Closing again does nothing. */
   async [Symbol.asyncDispose](): Promise<void> {
+    if (this.#closed) return;
+    this.#closed = true;
     await Promise.all([...this.#sessions].map((session) => session[Symbol.asyncDispose]()));
     await this.silos[Symbol.asyncDispose]();
     const mediator = await this.#mediator?.catch(() => undefined);

@@ -22,7 +22,7 @@ import { changeMembership, changePrivileges, changeRole, dropRole } from './stat
 import { runSelect } from './statements/select.ts';
 import { createSilo, dropSilo, showSilos } from './statements/silos.ts';
 import { showTables } from './statements/tables.ts';
-import { trainModel } from './statements/train.ts';
+import { resumeTrain, trainModel } from './statements/train.ts';
 import { createView, dropView } from './statements/views.ts';
 import { createTableAs, insertInto } from './statements/write.ts';
 
@@ -137,6 +137,8 @@ async function run(statement: Statement, context: StatementContext): Promise<Sta
       return exportModelTo(statement, context);
     case 'import-model':
       return importModelFrom(statement, context);
+    case 'resume-train':
+      return resumeTrain(statement, context);
     case 'alter-model':
       return activateVersion(engine, statement.name.value, statement.activate.value);
     case 'drop':

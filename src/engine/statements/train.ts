@@ -1,9 +1,13 @@
-/** TRAIN MODEL. */
+/** TRAIN MODEL, and RESUME TRAIN. */
 import type { BackendChoice } from '../../../operators/lstm/choose-backend.ts';
 import { siloPlans } from '../../../optimizer/fragments/silo-plans.ts';
 import { requireTrainingAllowed } from '../../../optimizer/policy/training.ts';
+import { CausewayError, type Position, SQLSTATE } from '../../plan/errors.ts';
+import { didYouMean } from '../../plan/nearest.ts';
 import type { Train } from '../../plan/training.ts';
-import type { TrainModel } from '../../sql/statements/statement.ts';
+import { positionAt } from '../../sql/lexer.ts';
+import { parseStatement } from '../../sql/statements/parse.ts';
+import type { ResumeTrain, TrainModel } from '../../sql/statements/statement.ts';
 import { bindTrain } from '../../sql/train/bind-train.ts';
 import { bindQuery, streamRows } from '../bind.ts';
 import type { StatementResult } from '../result.ts';
@@ -21,7 +25,46 @@ export async function bindTrainModel(statement: TrainModel, context: StatementCo
 }
 
 /** Answers one row per silo: what it trained on, and how good the model is on its test part. */
-export async function trainModel(statement: TrainModel, context: StatementContext): Promise<StatementResult> {
+export const trainModel = (statement: TrainModel, context: StatementContext): Promise<StatementResult> =>
+  runTraining(statement, context);
+
+/**
+ * Goes on with the model's last job where it stopped: crash, lost silos, Ctrl-C. The silos' rows being what they were,
+ * the weights become the same, bit for bit, as if it had not stopped.
+ * @throws CausewayError 42704 without such a job, 55006 while it runs
+ */
+export async function resumeTrain({ name }: ResumeTrain, context: StatementContext): Promise<StatementResult> {
+  const { engine, locate } = context;
+  const jobs = engine.catalog.jobs.list();
+  const job = jobs.findLast(({ model }) => model === name.value);
+  const position = locate(name.offset);
+  if (job === undefined || job.state === 'done') {
+    const stopped = jobs.filter(({ state }) => state === 'failed' || state === 'cancelled').map(({ model }) => model);
+    const hint = didYouMean(name.value, [...new Set(stopped)]) ?? 'No job waits to be resumed.';
+    const what = job === undefined ? 'has no job' : 'has ended its last job';
+    throw new CausewayError(SQLSTATE.undefinedObject, `model "${name.value}" ${what}`, { position, hint });
+  }
+  if (job.state === 'running') {
+    throw new CausewayError(SQLSTATE.objectInUse, `job ${job.id} of model "${name.value}" is running`, { position });
+  }
+  const statement = parseStatement(job.query);
+  if (statement.kind !== 'train-model') {
+    throw new CausewayError(SQLSTATE.dataCorrupted, `job ${job.id} is no TRAIN`, { position });
+  }
+  return runTraining(
+    statement,
+    { ...context, text: job.query, base: START, locate: (at) => positionAt(job.query, at) },
+    job.id,
+  );
+}
+
+const START: Position = { offset: 0, line: 1, column: 1 };
+
+async function runTraining(
+  statement: TrainModel,
+  context: StatementContext,
+  resume?: number,
+): Promise<StatementResult> {
   const { engine, signal, onNotice } = context;
   const plan = await bindTrainModel(statement, context);
   requireTrainingAllowed(siloPlans(plan.source), plan.privacy, await engine.planner.policies(signal));
@@ -31,6 +74,7 @@ export async function trainModel(statement: TrainModel, context: StatementContex
     stream: streamRows(context),
     backend: context.settings.own('causeway.training_backend') as BackendChoice,
     query: statement.query.text,
+    ...(resume === undefined ? {} : { resume }),
   });
   const columns = columnsOf({
     silo: 'text',

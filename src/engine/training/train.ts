@@ -28,6 +28,8 @@ export interface TrainOptions {
   readonly backend: BackendChoice;
   /** The feature query's text, stored with the model. */
   readonly query: string;
+  /** The job to go on with; absent: a new one. */
+  readonly resume?: number;
 }
 
 /**
@@ -42,11 +44,14 @@ export async function train(engine: Engine, plan: Train, options: TrainOptions):
     });
   }
   const { jobs } = engine.catalog;
-  const job = jobs.start(plan.model, plan.text);
+  const job = options.resume ?? jobs.start(plan.model, plan.text);
+  if (options.resume !== undefined) jobs.restart(job);
   const meter = new EgressMeter();
   try {
     const stored = await runJob(engine, plan, options, job, meter);
     jobs.end(job, 'done');
+    // Nobody resumes what a newer version has overtaken.
+    for (const { id, model } of jobs.list()) if (model === plan.model && id <= job) engine.journal.forget(runName(id));
     engine.changed();
     return stored;
   } catch (thrown) {
@@ -57,7 +62,6 @@ export async function train(engine: Engine, plan: Train, options: TrainOptions):
     throw error;
   } finally {
     engine.catalog.egress.record(meter.entries(plan.text));
-    engine.journal.forget(`job-${job}`);
   }
 }
 
@@ -72,11 +76,11 @@ async function runJob(
   const began = performance.now();
   await using trainers = await openAll(plan, meter.metered(whereRowsAre(engine, plan, stream, backend)), signal);
   const statistics = standardise(trainers, onNotice);
-  const rounds: RoundMetrics[] = [];
+  const rounds = roundsDone(engine, job);
   const speeds = new Map<string, number>();
   const { parties, plan: privacy } = privateRun(plan, trainers, engine.cohorts);
   const driver = runRounds(
-    { ...runPlan(`job-${job}`, plan, trainers), ...privacy },
+    { ...runPlan(runName(job), plan, trainers), ...privacy },
     participants(plan, trainers, (silo, rowsPerSecond) => speeds.set(silo, rowsPerSecond), parties),
     engine.journal,
     signal,
@@ -106,6 +110,16 @@ async function runJob(
   noticeDefeats(metrics, onNotice);
   return stored;
 }
+
+/** A job's run in the journal. */
+const runName = (job: number): string => `job-${job}`;
+
+/** Rounds that the job had done before it was interrupted. */
+const roundsDone = ({ catalog }: Engine, job: number): RoundMetrics[] =>
+  catalog.jobs
+    .rounds()
+    .filter((round) => round.job === job)
+    .map(({ round, loss, validation_loss, seconds }) => ({ round, loss, validationLoss: validation_loss, seconds }));
 
 /** Behind an agent training runs there; other silos' rows are trained on in this process. */
 function whereRowsAre(

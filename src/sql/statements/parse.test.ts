@@ -101,6 +101,7 @@ describe('parseStatement', () => {
     ['reset all', { kind: 'set', name: { value: 'all' } }],
     ['explain (analyze, format json) select 1', { kind: 'explain', analyze: true, format: 'json' }],
     ['explain train model m predict y as select 1', { kind: 'explain', statement: { kind: 'train-model' } }],
+    ['resume train m', { kind: 'resume-train', name: { value: 'm' } }],
     ['alter model m activate version 3', { kind: 'alter-model', activate: { value: 3 } }],
     ['(select 1) union select 2', { kind: 'query' }],
     ['with a as (select 1) select * from a', { kind: 'query' }],

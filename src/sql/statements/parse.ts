@@ -52,6 +52,11 @@ function parse(cursor: Cursor): Statement {
     cursor.expect('version');
     return { kind: 'alter-model', name, activate: cursor.wholeNumber('a version number') };
   }
+  if (cursor.accept('resume')) {
+    cursor.expect('train');
+    cursor.accept('model');
+    return { kind: 'resume-train', name: cursor.name('a model') };
+  }
   if (cursor.accept('export')) {
     cursor.expect('model');
     const name = cursor.name('a model');
@@ -81,6 +86,7 @@ const STARTS = [
   'DESCRIBE',
   'EXPLAIN',
   'ALTER',
+  'RESUME',
   'EXPORT',
   'IMPORT',
   'GRANT',

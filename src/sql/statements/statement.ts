@@ -87,6 +87,12 @@ export interface Describe {
   readonly name: readonly Located<string>[];
 }
 
+/** `RESUME TRAIN [MODEL] m`. */
+export interface ResumeTrain {
+  readonly kind: 'resume-train';
+  readonly name: Located<string>;
+}
+
 export interface AlterModel {
   readonly kind: 'alter-model';
   readonly name: Located<string>;
@@ -202,6 +208,7 @@ export type Statement =
   | TrainModel
   | Show
   | Describe
+  | ResumeTrain
   | AlterModel
   | ExportModel
   | ImportModel

@@ -25,15 +25,15 @@ export type ProtectedTable = Pick<Scan, 'silo' | 'schema' | 'table'>;
 /** The mediator's name as a recipient; silos go by their own. */
 export const TO_MEDIATOR = 'mediator';
 
-/** The policies for one role. */
+/** The policies for the roles of one user. */
 export class PolicyBook {
   readonly #bySilo = new Map<string, BoundPolicy[]>();
 
-  constructor(policies: readonly BoundPolicy[], role?: string) {
+  constructor(policies: readonly BoundPolicy[], roles: ReadonlySet<string> = new Set()) {
     for (const policy of policies) {
       // A policy for another role allows this one nothing, but it does make its silo a guarded one.
       const list = this.#bySilo.get(policy.silo) ?? [];
-      if (policy.role === undefined || policy.role === role) list.push(policy);
+      if (policy.role === undefined || roles.has(policy.role)) list.push(policy);
       this.#bySilo.set(policy.silo, list);
     }
   }

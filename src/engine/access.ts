@@ -30,6 +30,11 @@ export class Access {
     throw new CausewayError(SQLSTATE.insufficientPrivilege, 'permission denied: only a superuser may do this');
   }
 
+  /** The user and the roles it belongs to; none for the owner of the catalog directory. */
+  get roles(): ReadonlySet<string> {
+    return this.#user === undefined ? new Set() : rolesOf(this.#roles, this.#user);
+  }
+
   #mayDoAll(): boolean {
     if (this.#user === undefined) return true;
     const known = this.#roles.list();

@@ -48,7 +48,19 @@ export async function bindQuery(
   };
   const { parameters } = context;
   const plan = parameters.length === 0 ? bound.plan : withParameters(bound.plan, parameters);
-  return { ...bound, plan, run: { engine, settings, signal, memory, text: context.text, onNotice: context.onNotice } };
+  return {
+    ...bound,
+    plan,
+    run: {
+      engine,
+      settings,
+      signal,
+      memory,
+      text: context.text,
+      onNotice: context.onNotice,
+      roles: context.access.roles,
+    },
+  };
 }
 
 /** A silo's rows for training: they stay on the silo's side, so no egress of rows is recorded. */
@@ -59,9 +71,10 @@ export function streamRows({ engine, settings }: StatementContext): StreamRows {
 }
 
 /** A silo's rows for scoring: they leave it with their predictions, as the rows of a SELECT do. */
-function leavingRows({ engine, settings, text, onNotice }: StatementContext): StreamRows {
+function leavingRows({ engine, settings, text, onNotice, access }: StatementContext): StreamRows {
   return async function* (_silo, plan, signal) {
-    yield* (await runPlan(plan, { engine, settings, signal, memory: noMemory, text, onNotice })).batches;
+    yield* (await runPlan(plan, { engine, settings, signal, memory: noMemory, text, onNotice, roles: access.roles }))
+      .batches;
   };
 }
 

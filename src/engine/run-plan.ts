@@ -25,6 +25,8 @@ export interface RunContext {
   readonly text?: string;
   readonly onFragment?: (report: FragmentReport) => void;
   readonly onNotice?: (notice: Notice) => void;
+  /** Of the session's user: policies may be for some roles only. */
+  readonly roles?: ReadonlySet<string>;
 }
 
 export interface Rows {
@@ -55,7 +57,7 @@ export async function planRows(
   context: RunContext,
   explain = false,
 ): Promise<{ readonly planned: Planned; readonly facts: OptimizerContext }> {
-  const { engine, settings, signal, text } = context;
+  const { engine, settings, signal, text, roles } = context;
   const facts = await optimizerContext(engine, settings, plan);
   const planned = await engine.planner.plan({
     plan,
@@ -63,6 +65,7 @@ export async function planRows(
     objective: settings.own('causeway.optimize_for') as Objective,
     signal,
     leaves: text !== undefined,
+    ...(roles === undefined ? {} : { roles }),
     explain,
   });
   return { planned, facts };

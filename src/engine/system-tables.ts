@@ -1,5 +1,6 @@
 /** The `causeway` schema: what the catalog knows, as tables, so that a BI tool can chart a training run. */
 import type { ResultColumn } from '../../connectors/connector.ts';
+import { allowanceText, recipientText } from '../plan/policy.ts';
 import { typeName } from '../plan/types.ts';
 import type { Engine } from './engine.ts';
 import { type Cell, columnsOf } from './rows.ts';
@@ -39,6 +40,29 @@ export const SYSTEM_TABLES: Readonly<Record<string, SystemTable>> = {
       const federated = engine.catalog.federatedTables.list();
       return [...perSilo.flat(), ...federated.map(({ name }) => [null, name, 'federated table', null])];
     },
+  },
+  policies: {
+    columns: columnsOf({
+      name: 'text',
+      silo: 'text',
+      table: 'text',
+      allows: 'text',
+      to: 'text',
+      where: 'text',
+      role: 'text',
+    }),
+    rows: (engine) =>
+      engine.catalog.policies
+        .list()
+        .map(({ name, silo, table, allow, to, where, role }) => [
+          name,
+          silo,
+          table,
+          allowanceText(allow),
+          recipientText(to),
+          where ?? null,
+          role ?? null,
+        ]),
   },
   columns: {
     columns: columnsOf({

@@ -75,6 +75,23 @@ describe('policies', () => {
     expect((await refusal('SELECT max(load) FROM berlin.readings')).hint).toContain('max reveals single values');
   });
 
+  it('stand in a table', async () => {
+    expect(await query(`SELECT name, allows, "to" FROM causeway.policies ORDER BY name`)).toEqual([
+      ['open_columns', 'ROWS (ts, meter)', 'mediator'],
+      ['sums', 'AGGREGATES (min_group => 150)', 'mediator'],
+    ]);
+  });
+
+  it('may be for one role', async () => {
+    await query(
+      'CREATE POLICY for_analysts ON berlin.readings ALLOW ROWS (ts, meter, load) TO mediator FOR ROLE analyst',
+    );
+    expect((await refusal('SELECT load FROM berlin.readings')).sqlstate).toBe('CW001');
+    await using session = federation.engine.openSession('analyst');
+    expect(await run(session, 'SELECT load FROM berlin.readings')).toHaveLength(400);
+    await query('DROP POLICY for_analysts');
+  });
+
   it('cut rows to a WHERE', async () => {
     await query(`CREATE POLICY first_meter ON berlin.readings ALLOW ROWS (ts, load) TO mediator WHERE meter = 1`);
     expect(await query('SELECT load FROM berlin.readings')).toHaveLength(200);

@@ -23,7 +23,8 @@ export interface PlanRequest {
   readonly signal: AbortSignal;
   /** False for rows that stay on their silo's side: policies are about what leaves. */
   readonly leaves: boolean;
-  readonly role?: string;
+  /** Of the session's user. */
+  readonly roles?: ReadonlySet<string>;
   /** Also price the alternatives. */
   readonly explain?: boolean;
 }
@@ -58,10 +59,10 @@ export class Planner {
    * Plans a bound statement.
    * @throws CausewayError CW001 when policies leave no plan
    */
-  async plan({ plan, context, objective, signal, leaves, role, explain }: PlanRequest): Promise<Planned> {
+  async plan({ plan, context, objective, signal, leaves, roles, explain }: PlanRequest): Promise<Planned> {
     const scans = [...nodesOf(plan)].filter((each) => each.kind === 'scan');
     const loaded: LoadedStatistics = await this.statistics.load(scans, signal);
-    const policies = leaves ? await this.policies(signal, role) : new PolicyBook([]);
+    const policies = leaves ? await this.policies(signal, roles) : new PolicyBook([]);
     const estimation: EstimationInput = { statistics: loaded.of, feedback: this.#feedback };
     const planned = planStatement(plan, { context, estimation, model: this.model, objective, policies }, explain);
     return {
@@ -72,12 +73,12 @@ export class Planner {
     };
   }
 
-  /** All policies in force for a role. */
-  async policies(signal: AbortSignal, role?: string): Promise<PolicyBook> {
+  /** All policies in force for a user of these roles. */
+  async policies(signal: AbortSignal, roles?: ReadonlySet<string>): Promise<PolicyBook> {
     const stored = this.#catalog.policies.list();
     return stored.length === 0
       ? new PolicyBook([])
-      : new PolicyBook(await boundPolicies(stored, this.#silos, signal), role);
+      : new PolicyBook(await boundPolicies(stored, this.#silos, signal), roles);
   }
 
   /** Learns the true rows and the speed from a fragment that ran to its end. */

@@ -80,7 +80,7 @@ async function explainTrain(
   const plan = await bindTrainModel(statement, context);
   const strategy = strategyNamed(plan.federation.strategy);
   resolveOptions(strategy, plan.federation.options);
-  const policies = await planner.policies(signal);
+  const policies = await planner.policies(signal, context.access.roles);
   const parts = siloPlans(plan.source);
   requireTrainingAllowed(parts, plan.privacy, policies);
   const network = { weights: weightCount(plan.spec), flopsPerWindow: flopsPerWindow(plan.spec, plan.sequence) };

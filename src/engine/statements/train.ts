@@ -67,7 +67,11 @@ async function runTraining(
 ): Promise<StatementResult> {
   const { engine, signal, onNotice } = context;
   const plan = await bindTrainModel(statement, context);
-  requireTrainingAllowed(siloPlans(plan.source), plan.privacy, await engine.planner.policies(signal));
+  requireTrainingAllowed(
+    siloPlans(plan.source),
+    plan.privacy,
+    await engine.planner.policies(signal, context.access.roles),
+  );
   const stored = await train(engine, plan, {
     signal,
     onNotice,

@@ -2,6 +2,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { RecordBatch } from 'apache-arrow';
 import type { Fragment, FragmentResult, Silo } from '../../connectors/connector.ts';
+import { batchBytes } from '../../src/engine/execution/report.ts';
 
 export interface Link {
   readonly name: string;
@@ -13,24 +14,24 @@ export interface Link {
 /** All statements of the silo share the link, in both directions. */
 export function throttled(silo: Silo, link: Link): Silo {
   let free = 0;
-  const carry = async (bytes: number): Promise<void> => {
+  const carry = async (bytes: number, signal: AbortSignal): Promise<void> => {
     const now = performance.now();
     free = Math.max(now, free) + (bytes / link.bytesPerSecond) * 1000;
-    if (free > now + 1) await sleep(free - now);
+    if (free > now + 1) await sleep(free - now, undefined, { signal });
   };
   return {
     context: silo.context,
     tables: (signal) => silo.tables(signal),
     statistics: (table, signal) => silo.statistics(table, signal),
     async run(fragment: Fragment, signal: AbortSignal): Promise<FragmentResult> {
-      await sleep(link.latency * 1000);
-      await carry(fragment.kind === 'sql' ? fragment.text.length : 100);
+      await sleep(link.latency * 1000, undefined, { signal });
+      await carry(fragment.kind === 'sql' ? fragment.text.length : 100, signal);
       const result = await silo.run(fragment, signal);
       if (result.kind !== 'batches') throw new Error('the benchmark throttles silos that send rows');
       const { batches } = result;
       const slowed = async function* (): AsyncGenerator<RecordBatch> {
         for await (const batch of batches) {
-          await carry(batch.data.byteLength);
+          await carry(batchBytes(batch), signal);
           yield batch;
         }
       };

@@ -36,8 +36,8 @@ export interface World extends AsyncDisposable {
   statistics(plan: RelationalNode): ReturnType<StatisticsCache['load']>;
   /** Speeds as CALIBRATE measures them through the links. */
   calibrated(links: Readonly<Record<string, Link>>): Promise<CostModel>;
-  /** Milliseconds until the last row. */
-  run(plan: PhysicalPlan, links: Readonly<Record<string, Link>>): Promise<number>;
+  /** Milliseconds until the last row; infinitely many when they are more than `patience`. */
+  run(plan: PhysicalPlan, links: Readonly<Record<string, Link>>, patience?: number): Promise<number>;
 }
 
 export async function openWorld(): Promise<World> {
@@ -76,7 +76,11 @@ export async function openWorld(): Promise<World> {
     pushdown: 'on',
   };
 
-  const drain = async (plan: PhysicalPlan, links: Readonly<Record<string, Link>>): Promise<FragmentReport[]> => {
+  const drain = async (
+    plan: PhysicalPlan,
+    links: Readonly<Record<string, Link>>,
+    stop = signal,
+  ): Promise<FragmentReport[]> => {
     const slow = new Map([...silos].map(([name, silo]) => [name, throttled(silo, links[name]!)]));
     const reports: FragmentReport[] = [];
     const { batches } = execute(
@@ -88,7 +92,7 @@ export async function openWorld(): Promise<World> {
         optimizer: context,
         onFragment: (report) => reports.push(report),
       },
-      signal,
+      stop,
     );
     for await (const _ of batches);
     return reports;
@@ -129,9 +133,15 @@ export async function openWorld(): Promise<World> {
       }
       return model;
     },
-    async run(plan, links) {
+    async run(plan, links, patience) {
+      const stop = patience === undefined ? signal : AbortSignal.timeout(Math.ceil(patience));
       const started = performance.now();
-      await drain(plan, links);
+      try {
+        await drain(plan, links, stop);
+      } catch (thrown) {
+        if (stop.aborted) return Number.POSITIVE_INFINITY;
+        throw thrown;
+      }
       return performance.now() - started;
     },
     async [Symbol.asyncDispose]() {

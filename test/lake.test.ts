@@ -63,4 +63,36 @@ describe('a lake in SQL', () => {
       ['2024-01-30', '100', String((2900 + 2999) * 25)],
     ]);
   });
+
+  test('creates a Delta table and appends to it', async () => {
+    const keys = `endpoint '${server.endpoint}', region 'eu-test-1', access_key 'test-access', secret_key 'test-secret'`;
+    server.put('lake/made/.keep', '');
+    await rows(`CREATE SILO made USING s3 OPTIONS (url 's3://lake/made', write_format 'delta', ${keys})`);
+    await rows(
+      "CREATE TABLE made.daily AS SELECT day, sum(mw) AS mw FROM files.readings WHERE day < DATE '2024-01-04' GROUP BY day",
+    );
+    await rows(
+      "INSERT INTO made.daily SELECT day, sum(mw) AS mw FROM files.readings WHERE day = DATE '2024-01-04' GROUP BY day",
+    );
+    expect(await rows('SELECT day, mw FROM made.daily ORDER BY day DESC LIMIT 2')).toEqual([
+      ['2024-01-04', String((300 + 399) * 25)],
+      ['2024-01-03', String((200 + 299) * 25)],
+    ]);
+    expect([...server.objects.keys()].filter((key) => key.startsWith('lake/made/daily/_delta_log/'))).toHaveLength(2);
+  });
+
+  test('trains on a lake, reading the columns of the features once', async () => {
+    const before = server.log.filter(({ range }) => range !== undefined).length;
+    await rows(`CREATE TABLE made.series AS SELECT id, TIMESTAMP '2024-01-01' + id * INTERVAL '1 hour' AS ts, 1 AS meter, sin(id / 4.0) AS load, mw
+      FROM files.readings WHERE id < 400`);
+    await rows(`TRAIN MODEL waves PREDICT load FORECAST BY ts PER meter WINDOW 12 HORIZON 1
+      USING lstm (hidden => 4, epochs => 3, batch => 32, seed => 7) AS SELECT ts, meter, load FROM made.series`);
+    const series = server.log
+      .slice(before)
+      .filter(({ path, range }) => range !== undefined && path.startsWith('lake/made/series/part'));
+    const asked = series.map(({ path, range }) => `${path} ${range}`);
+    expect(asked.length).toBeGreaterThan(0);
+    expect(new Set(asked).size).toBe(asked.length);
+    expect(await rows("SELECT count(*) FROM ml.evaluate('waves')")).not.toEqual([['0']]);
+  });
 });

@@ -294,6 +294,9 @@ describe('functions in FROM', () => {
     expect(await plan("SELECT predicted_mw FROM ml.predict('m', (SELECT mw FROM readings), horizon => 24)")).toContain(
       'predict',
     );
+    expect(
+      await plan('SELECT predicted_mw FROM ml.predict(MODEL m, (SELECT mw FROM readings), horizon => 24)'),
+    ).toContain('predict');
     expect(await plan('SELECT g, m.id FROM meters m, generate_series(1, m.id) g')).toContain('Join cross lateral');
     await expect(bindSelect("SELECT * FROM rome.query('x')", wide)).rejects.toMatchObject({ sqlstate: '42704' });
   });

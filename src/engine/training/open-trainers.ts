@@ -50,10 +50,11 @@ export const openTrainers = (
   backend: BackendChoice,
 ): Promise<Trainers<LocalTrainer>> => openAll(source, openLocally(stream, backend), signal);
 
+/** One thread each: silos that train side by side in this process keep its cores busy without helpers. */
 export const openLocally =
   (stream: StreamRows, backend: BackendChoice): OpenTrainer<LocalTrainer> =>
   (silo, query, spec, signal) =>
-    LocalTrainer.open({ ...spec, backend }, stream(silo, query, signal), signal);
+    LocalTrainer.open({ ...spec, backend, threads: 1 }, stream(silo, query, signal), signal);
 
 /**
  * @throws CausewayError 0A000 when the feature query mixes rows of different silos; whatever a silo answers, with its

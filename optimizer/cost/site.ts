@@ -79,12 +79,22 @@ const UNKNOWN = profile({
   produced: 1e-6,
 });
 
+/**
+ * Local files and databases that the mediator reads by itself: nothing is asked of anybody, no byte moves, and its optimizer
+ * sees through the border.
+ */
+const IN_PROCESS: SiteProfile = {
+  ...DEFAULTS.duckdb!,
+  seconds: { ...DEFAULTS.duckdb!.seconds, startup: 0, bytes: 1e-12, produced: 1e-10 },
+};
+
 /** Warehouses answer late and fast. */
 const WAREHOUSE: SiteProfile = { ...DEFAULTS.duckdb!, seconds: { ...DEFAULTS.duckdb!.seconds, startup: 0.5 } };
 
 /** The profile that `kind` of silo starts with. */
 export function defaultProfile(kind: string): SiteProfile {
-  if (kind === 'files' || kind === 's3' || kind === 'azure' || kind === 'sqlite') return DEFAULTS.duckdb!;
+  if (kind === 'files' || kind === 'duckdb') return IN_PROCESS;
+  if (kind === 's3' || kind === 'azure' || kind === 'sqlite') return DEFAULTS.duckdb!;
   if (kind === 'snowflake' || kind === 'bigquery' || kind === 'databricks') return WAREHOUSE;
   return DEFAULTS[kind] ?? UNKNOWN;
 }

@@ -99,7 +99,9 @@ async function* mediated(
   const held: (() => Promise<void>)[] = [];
   try {
     await using session = await context.mediator.session();
-    await gather(plan, root, { session, held, context, signal, stop });
+    const keys = plan.fragments.flatMap(({ inputs }) => inputs.filter((input) => input.kind === 'keys'));
+    const keySources = new Set(keys.map(({ from }) => from));
+    await gather(plan, root, { session, held, keySources, context, signal, stop });
     const started = performance.now();
     const { batches, total } = measure(session.query(textOf(root), plan.columns, signal));
     for await (const batch of batches) {
@@ -119,6 +121,8 @@ interface Gathering {
   readonly session: ExecutionSession;
   /** What silos keep for us until the statement is over. */
   readonly held: (() => Promise<void>)[];
+  /** Fragments whose keys others wait for. */
+  readonly keySources: ReadonlySet<FragmentId>;
   readonly context: ExecutionContext;
   readonly signal: AbortSignal;
   readonly stop: AbortController;
@@ -149,7 +153,7 @@ function throwIfStopped(signal: AbortSignal, settled: readonly PromiseSettledRes
   throw signal.aborted ? signal.reason : first?.reason;
 }
 
-async function bring(fragment: Fragment, { session, held, context, signal }: Gathering): Promise<void> {
+async function bring(fragment: Fragment, { session, held, keySources, context, signal }: Gathering): Promise<void> {
   throwIfAborted(signal);
   const started = performance.now();
   const name = exchangeName(fragment.id);
@@ -167,11 +171,14 @@ async function bring(fragment: Fragment, { session, held, context, signal }: Gat
   const result = await answers(silo, fragment, requests, signal);
   if (result.kind === 'relation' && result.release !== undefined) held.push(result.release);
   const measured = result.kind === 'batches' ? measure(result.batches) : undefined;
-  const rows = await session.ingest(
-    name,
-    measured === undefined ? result : { ...result, kind: 'batches', batches: measured.batches },
-    signal,
-  );
+  let rows: number | undefined;
+  if (result.kind === 'relation' && keySources.has(fragment.id)) {
+    // It is read for its keys and again for its rows: a view would read the files twice.
+    await session.materialize(name, result.select, fragment.columns, signal);
+  } else {
+    const batches = measured?.batches;
+    rows = await session.ingest(name, batches === undefined ? result : { ...result, kind: 'batches', batches }, signal);
+  }
   context.onFragment?.({
     fragment: fragment.id,
     site: fragment.site,

@@ -2,6 +2,8 @@
 import { type KeyObject, randomUUID } from 'node:crypto';
 import { type RecordBatch, RecordBatchStreamWriter } from 'apache-arrow';
 import type { TableName } from '../../connectors/connector.ts';
+import { noiseFor } from '../../operators/aggregate/privacy/accountant.ts';
+import type { PrivacyLedger } from '../../operators/aggregate/privacy/ledger.ts';
 import { LocalParty } from '../../operators/aggregate/rounds/secure-party.ts';
 import type { CohortLedger } from '../../operators/aggregate/secure/cohort-ledger.ts';
 import { LocalTrainer } from '../../operators/lstm/local-trainer.ts';
@@ -57,8 +59,12 @@ export interface AgentServices {
   /** The agent's own key, for secure aggregation. */
   readonly identity: KeyObject;
   readonly cohorts: CohortLedger;
+  readonly privacyLedger: PrivacyLedger;
   readonly log: (event: string, details?: Record<string, unknown>) => void;
 }
+
+/** The δ at which budgets are kept, whatever a statement's own δ is: PRIVACY's default. */
+const LEDGER_DELTA = 1e-6;
 
 /** A job that is open here: its rows are read, and scaled once the federation's statistics are known. */
 interface OpenJob {
@@ -187,14 +193,24 @@ export class AgentMethods implements AsyncDisposable {
     const known = this.#open.get(job.id);
     if (known !== undefined) return known;
     requireOwnPlan(job.query, silo);
-    policy.requireUpdates(job.query, job.run.privacy);
+    const budgets = policy.requireUpdates(job.query, job.run.privacy);
     jobs.admit(job, needsApproval);
+    for (const budget of budgets) this.#charge(job, budget);
     gate.allow(job.id, job.manifest);
     log('job accepted', { job: job.id, statement: job.run.statement });
     const open: OpenJob = { job, trainer: this.#read(job), standardised: false, seconds: 0 };
     this.#open.set(job.id, open);
     open.trainer.catch(() => this.#open.delete(job.id));
     return open;
+  }
+
+  /** Takes the whole run's loss off the table's budget before the first round. */
+  #charge({ id, run }: Job, { epsilon, table }: { table: string; epsilon: number }): void {
+    const { privacyLedger } = this.#services;
+    const { delta = LEDGER_DELTA, epsilon: asked = epsilon, unit = 'silo' } = run.privacy ?? {};
+    const z = noiseFor(asked, delta, 1, run.rounds);
+    privacyLedger.allow({ table, unit, epsilon, delta: LEDGER_DELTA });
+    privacyLedger.charge({ run: id, table, unit, q: 1, z, steps: run.rounds });
   }
 
   async #read({ query, spec }: Job): Promise<LocalTrainer> {

@@ -66,10 +66,21 @@ export class OwnerPolicy {
     assertLawful(plan, TO_MEDIATOR, this.#book);
   }
 
-  /** @throws CausewayError CW001 naming the table when updates trained on it may not leave. */
-  requireUpdates(plan: RelationalNode, privacy: PrivacySpec | undefined): void {
+  /**
+   * The privacy budgets of the tables that the plan trains on.
+   * @throws CausewayError CW001 naming the table when updates trained on it may not leave.
+   */
+  requireUpdates(plan: RelationalNode, privacy: PrivacySpec | undefined): { table: string; epsilon: number }[] {
+    const budgets: { table: string; epsilon: number }[] = [];
     for (const scan of this.#scans(plan)) {
-      if (!this.#book.guards(this.#silo) || this.#book.updates(scan, privacy) !== undefined) continue;
+      if (!this.#book.guards(this.#silo)) continue;
+      const allow = this.#book.updates(scan, privacy)?.allow;
+      if (allow?.kind === 'updates') {
+        if (allow.maxEpsilon !== undefined) {
+          budgets.push({ table: `${this.#silo}.${scan.table}`, epsilon: allow.maxEpsilon });
+        }
+        continue;
+      }
       throw new CausewayError(
         SQLSTATE.policyViolation,
         `silo ${this.#silo}: no policy lets updates of a model trained on ${scan.table} leave`,
@@ -79,6 +90,7 @@ export class OwnerPolicy {
         },
       );
     }
+    return budgets;
   }
 
   *#scans(plan: RelationalNode): Generator<Scan> {

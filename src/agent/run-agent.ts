@@ -1,5 +1,6 @@
 /** An agent from its configuration: identity, engine with one silo, owner's policy, ledger, link. */
 import { join } from 'node:path';
+import { privacyLedger } from '../../operators/aggregate/privacy/ledger.ts';
 import { cohortLedger } from '../../operators/aggregate/secure/cohort-ledger.ts';
 import { Engine } from '../engine/engine.ts';
 import { CausewayError, SQLSTATE } from '../plan/errors.ts';
@@ -42,8 +43,8 @@ export async function runAgent(config: AgentConfig, options: RunAgentOptions, si
   // A silo that does not answer is the owner's first concern, before anybody asks for it.
   await engine.silos.open(silo);
   const db = openState(agentState(directory));
-  // Forgetting a cohort would reveal an update: no power cut may take it.
-  const secrets = openState(join(directory, 'cohorts.db'), true);
+  // A forgotten cohort would reveal an update, a forgotten charge spend privacy twice: no power cut may take them.
+  const secrets = openState(join(directory, 'secrets.db'), true);
   try {
     const ledger = new EgressLedger(db);
     const gate = new EgressGate(silo, ledger);
@@ -64,6 +65,7 @@ export async function runAgent(config: AgentConfig, options: RunAgentOptions, si
       signingKey: identity.signingKey,
       identity: identity.key,
       cohorts: cohortLedger(secrets),
+      privacyLedger: privacyLedger(secrets),
       log,
     });
     const payloads = new PayloadStore(join(directory, 'payloads'));

@@ -194,6 +194,20 @@ describe('the owner', () => {
     await restart('paris');
   });
 
+  test('gives a table a privacy budget that all trainings share', async () => {
+    const file = policy(
+      'CREATE POLICY p ON paris.readings ALLOW UPDATES (secure => false, max_epsilon => 4) TO mediator',
+    );
+    await restart('paris', { policy: file });
+    expect(await refusal(TRAIN)).toMatchObject({ sqlstate: 'CW001' });
+    const noisy = TRAIN.replace(' AS SELECT', ' PRIVACY (epsilon => 3) AS SELECT');
+    await sql(noisy);
+    expect((await refusal(noisy))?.message).toMatch(
+      /privacy budget of paris.readings per silo is ε = 4: 3\.0000 is spent, this would make it 4\.\d+/,
+    );
+    await restart('paris');
+  });
+
   test('allows rows of some columns only', async () => {
     const file = policy('CREATE POLICY p ON paris.readings ALLOW ROWS (ts, meter) TO mediator');
     await restart('paris', { policy: file });

@@ -39,6 +39,9 @@ export interface PrivacyLedger {
   list(): PrivacyBalance[];
 }
 
+/** A run that was given the whole budget may spend it, though the accountant rounds. */
+const ROUNDING = 1e-9;
+
 interface Row extends Mechanism {
   readonly run: string;
 }
@@ -74,7 +77,7 @@ export function privacyLedger(db: DatabaseSync): PrivacyLedger {
       const own = rows.find((row) => row.run === run && row.q === q && row.z === z);
       if (own !== undefined && own.steps >= steps) return balance(budget, rows);
       const after = balance(budget, [...rows.filter((row) => row !== own), { run, q, z, steps }]);
-      if (after.spent > budget.epsilon) throw overspent(after, balance(budget, rows).spent);
+      if (after.spent > budget.epsilon * (1 + ROUNDING)) throw overspent(after, balance(budget, rows).spent);
       db.prepare('INSERT OR REPLACE INTO privacy_charges VALUES (?, ?, ?, ?, ?, ?)').run(run, table, unit, q, z, steps);
       return after;
     },

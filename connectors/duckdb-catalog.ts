@@ -20,6 +20,7 @@ import type {
 } from './connector.ts';
 import { describeQuery, quoteIdentifier, quoteLiteral } from './duckdb-conform.ts';
 import { duckdbError } from './duckdb-errors.ts';
+import { interruptOn } from './duckdb-interrupt.ts';
 import { connectDuckDB } from './duckdb-process.ts';
 import { qualifyTables } from './duckdb-qualify.ts';
 import { streamQuery } from './duckdb-reader.ts';
@@ -156,15 +157,8 @@ export class DuckDBSilo implements Silo {
     this.#assertWritable();
     throwIfAborted(signal);
     await this.#connected(async (connection) => {
-      const interrupt = () => connection.interrupt();
-      signal.addEventListener('abort', interrupt);
-      try {
-        await connection.run(text);
-      } catch (thrown) {
-        throw duckdbError(thrown);
-      } finally {
-        signal.removeEventListener('abort', interrupt);
-      }
+      using _ = interruptOn(signal, connection);
+      await connection.run(text);
     });
   }
 

@@ -14,6 +14,7 @@ import { arrowSchema, arrowType } from './arrow.ts';
 import type { ResultColumn } from './connector.ts';
 import { conform } from './duckdb-conform.ts';
 import { duckdbError } from './duckdb-errors.ts';
+import { interrupting, interruptOn } from './duckdb-interrupt.ts';
 import { explainMemory } from './duckdb-memory.ts';
 import { valueText } from './duckdb-values.ts';
 
@@ -28,8 +29,7 @@ export async function* streamQuery(
   signal: AbortSignal,
 ): AsyncGenerator<RecordBatch, void, undefined> {
   throwIfAborted(signal);
-  const interrupt = () => connection.interrupt();
-  signal.addEventListener('abort', interrupt);
+  const interrupts = interruptOn(signal, connection);
   let next: Promise<DuckDBDataChunk | null> | undefined;
   try {
     const conformed = await conform(connection, sql, columns, 'read');
@@ -55,9 +55,9 @@ export async function* streamQuery(
   } catch (thrown) {
     throw signal.aborted ? canceled(thrown) : await explainMemory(connection, sql, duckdbError(thrown));
   } finally {
-    signal.removeEventListener('abort', interrupt);
+    interrupts[Symbol.dispose]();
     // A consumer that stops early leaves a fetch under way: the connection is free only after it.
-    connection.interrupt();
+    using _ = interrupting(connection);
     await next?.catch(() => undefined);
   }
 }

@@ -9,6 +9,7 @@ import type { RecordBatch } from 'apache-arrow';
 import type { ColumnInfo, FragmentResult, ResultColumn } from '../../connectors/connector.ts';
 import { conform, describeQuery, quoteIdentifier, quoteLiteral } from '../../connectors/duckdb-conform.ts';
 import { duckdbError } from '../../connectors/duckdb-errors.ts';
+import { interruptOn } from '../../connectors/duckdb-interrupt.ts';
 import { connectDuckDB, type DuckDBSettings, processDuckDB } from '../../connectors/duckdb-process.ts';
 import { streamQuery } from '../../connectors/duckdb-reader.ts';
 import { placeText, storeBatches } from '../../connectors/duckdb-storage.ts';
@@ -77,8 +78,8 @@ export class Mediator implements AsyncDisposable {
 export class MediatorSession implements AsyncDisposable {
   readonly #schema: string;
   readonly #onDispose: (connection: DuckDBConnection) => Promise<void>;
-  /** Connections at work; disposal stops them. */
-  readonly #connections = new Set<DuckDBConnection>();
+  /** Aborted by disposal, which ends what the session runs. */
+  readonly #closing = new AbortController();
   #disposed = false;
 
   constructor(schema: string, onDispose: (connection: DuckDBConnection) => Promise<void>) {
@@ -119,9 +120,9 @@ export class MediatorSession implements AsyncDisposable {
   ): AsyncGenerator<RecordBatch, void, undefined> {
     const connection = await this.#connect();
     try {
-      yield* streamQuery(connection, sql, columns, signal);
+      yield* streamQuery(connection, sql, columns, this.#until(signal));
     } finally {
-      this.#close(connection);
+      connection.closeSync();
     }
   }
 
@@ -133,7 +134,7 @@ export class MediatorSession implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     if (this.#disposed) return;
     this.#disposed = true;
-    for (const connection of this.#connections) connection.interrupt();
+    this.#closing.abort(canceled());
     const connection = await connectDuckDB();
     try {
       await connection.run(`DROP SCHEMA IF EXISTS ${DATABASE}.${this.#schema} CASCADE`);
@@ -146,29 +147,27 @@ export class MediatorSession implements AsyncDisposable {
   async #connect(): Promise<DuckDBConnection> {
     if (this.#disposed) throw new CausewayError(SQLSTATE.objectNotInPrerequisiteState, 'the session is closed');
     const connection = await connectDuckDB();
-    this.#connections.add(connection);
     const path = `${DATABASE}.${quoteIdentifier(this.#schema)},${DATABASE}.main`;
     await connection.run(`SET search_path = ${quoteLiteral(path)}`);
     return connection;
   }
 
-  #close(connection: DuckDBConnection): void {
-    this.#connections.delete(connection);
-    connection.closeSync();
+  #until(signal: AbortSignal): AbortSignal {
+    return AbortSignal.any([signal, this.#closing.signal]);
   }
 
   async #with<T>(signal: AbortSignal, action: (connection: DuckDBConnection) => Promise<T>): Promise<T> {
     throwIfAborted(signal);
     const connection = await this.#connect();
-    const interrupt = () => connection.interrupt();
-    signal.addEventListener('abort', interrupt);
+    const until = this.#until(signal);
+    const interrupts = interruptOn(until, connection);
     try {
       return await action(connection);
     } catch (thrown) {
-      throw signal.aborted ? canceled(thrown) : duckdbError(thrown);
+      throw until.aborted ? canceled(thrown) : duckdbError(thrown);
     } finally {
-      signal.removeEventListener('abort', interrupt);
-      this.#close(connection);
+      interrupts[Symbol.dispose]();
+      connection.closeSync();
     }
   }
 }

@@ -129,6 +129,22 @@ describe('a lake in a bucket', () => {
     expect(server.log.some((r) => r.path.includes('year=20') && r.range !== undefined)).toBe(false);
   });
 
+  test('takes a column that the files and the path both have from the path', async () => {
+    for (const [format, extension] of [
+      ['FORMAT parquet', 'parquet'],
+      ['FORMAT csv, HEADER', 'csv'],
+    ] as const) {
+      server.put(
+        `lake/both/${extension}/year=2024/0.${extension}`,
+        await copyTo(duck, 'SELECT 1 AS id, 1999 AS year, 5 AS v', format),
+      );
+      await using lake = await s3.connect(s3Options(server, 's3://lake/both'), signal);
+      expect(await rowsOf(lake, scanOf(extension, ['year', 'v'], [where('year', '=', 2024)]), duck)).toEqual([
+        ['2024', format.endsWith('parquet') ? 5 : '5'],
+      ]);
+    }
+  });
+
   test('reads compressed CSV, TSV and nested JSON', async () => {
     await using lake = await open();
     expect(

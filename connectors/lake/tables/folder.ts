@@ -54,7 +54,12 @@ export function folderTable(options: FolderOptions, store: ObjectStore, context:
     signal: AbortSignal,
   ): Promise<NonNullable<typeof known>> {
     const partitions = partitionColumns(files);
-    if (format === 'parquet') return { columns: [...(await parquetColumns(files, signal)), ...partitions] };
+    // A column that stands in the files and in the path is the path's, as in Hive.
+    const beside = (fields: readonly LakeColumn[]): LakeColumn[] => [
+      ...fields.filter(({ name }) => !partitions.some((partition) => partition.name === name)),
+      ...partitions,
+    ];
+    if (format === 'parquet') return { columns: beside(await parquetColumns(files, signal)) };
     if (format === 'arrow') {
       throw new CausewayError(SQLSTATE.featureNotSupported, `the table "${options.name}" is made of Arrow files`, {
         hint: 'Convert them to Parquet.',
@@ -63,10 +68,7 @@ export function folderTable(options: FolderOptions, store: ObjectStore, context:
     const first = context.cache.pin(files[0]!.object);
     try {
       const text = await inferText(format, first, options, context.cache, signal);
-      return {
-        text,
-        columns: [...text.columns.map(fieldColumn), ...partitions],
-      };
+      return { text, columns: beside(text.columns.map(fieldColumn)) };
     } finally {
       await context.cache.release([first]);
     }

@@ -10,12 +10,12 @@ import { type CohortLedger, cohortLedger } from '../../operators/aggregate/secur
 import { Mediator } from '../../operators/mediator/mediator.ts';
 import { Catalog } from '../catalog/catalog.ts';
 import type { ModelVersion } from '../catalog/models.ts';
-import { CausewayError, SQLSTATE } from '../plan/errors.ts';
 import { Admission } from './execution/admission.ts';
 import { Planner } from './planning/planner.ts';
 import { Session } from './session.ts';
 import { type LoadConnector, SiloPool } from './silo-pool.ts';
 import type { ModelMetrics } from './training/metrics.ts';
+import { RunningJobs } from './training/running-jobs.ts';
 import type { ModelSignature } from './training/signature.ts';
 
 export interface EngineOptions {
@@ -56,7 +56,8 @@ export class Engine implements AsyncDisposable {
   readonly #journalFile: DatabaseSync;
   readonly #options: EngineOptions;
   readonly #sessions = new Set<Session>();
-  readonly #training = new Set<string>();
+  /** The training jobs that run in this process. */
+  readonly training = new RunningJobs();
   #mediator: Promise<Mediator> | undefined;
   #version = 0;
   #closed = false;
@@ -103,28 +104,11 @@ export class Engine implements AsyncDisposable {
     this.#version++;
   }
 
-  /**
-   * Marks a model as being trained until the result is disposed of.
-   * @throws CausewayError 55006 when it is being trained already
-   */
-  startTraining(model: string): Disposable {
-    this.requireNotTraining(model);
-    this.#training.add(model);
-    return { [Symbol.dispose]: () => this.#training.delete(model) };
-  }
-
-  /** @throws CausewayError 55006 while the model is being trained */
-  requireNotTraining(model: string): void {
-    if (!this.#training.has(model)) return;
-    throw new CausewayError(SQLSTATE.objectInUse, `model "${model}" is being trained`, {
-      hint: 'Wait for the job to end, or cancel it.',
-    });
-  }
-
   /** Cancels what runs, and closes everything. Closing again does nothing. */
   async [Symbol.asyncDispose](): Promise<void> {
     if (this.#closed) return;
     this.#closed = true;
+    await this.training[Symbol.asyncDispose]();
     await Promise.all([...this.#sessions].map((session) => session[Symbol.asyncDispose]()));
     await this.silos[Symbol.asyncDispose]();
     const mediator = await this.#mediator?.catch(() => undefined);

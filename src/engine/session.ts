@@ -10,6 +10,7 @@ import type { Engine } from './engine.ts';
 import type { ExecuteOptions, Notice, StatementResult } from './result.ts';
 import { columnsOf, done, rowsResult } from './rows.ts';
 import { Settings } from './settings.ts';
+import { cancelJob } from './statements/cancel-job.ts';
 import { type Description, describeStatement } from './statements/describe-statement.ts';
 import { describeTable } from './statements/describe-table.ts';
 import { explain } from './statements/explain.ts';
@@ -139,6 +140,8 @@ async function run(statement: Statement, context: StatementContext): Promise<Sta
       return importModelFrom(statement, context);
     case 'resume-train':
       return resumeTrain(statement, context);
+    case 'cancel-job':
+      return cancelJob(statement, context);
     case 'alter-model':
       return activateVersion(engine, statement.name.value, statement.activate.value);
     case 'drop':

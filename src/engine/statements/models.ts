@@ -70,7 +70,7 @@ export function describeModel(engine: Engine, name: string): StatementResult {
 
 export function dropModel(engine: Engine, name: string, ifExists: boolean): StatementResult {
   if (!ifExists) requireModel(engine, name);
-  engine.requireNotTraining(name);
+  engine.training.requireIdle(name);
   engine.catalog.models.remove(name);
   engine.changed();
   return done('DROP MODEL');

@@ -13,7 +13,7 @@ import { bindQuery, streamRows } from '../bind.ts';
 import type { StatementResult } from '../result.ts';
 import { columnsOf, rowsResult } from '../rows.ts';
 import type { StatementContext } from '../session.ts';
-import { train } from '../training/train.ts';
+import { startTraining } from '../training/train.ts';
 
 /** The bound statement: every name found, every option checked, nothing run. */
 export async function bindTrainModel(statement: TrainModel, context: StatementContext): Promise<Train> {
@@ -72,14 +72,21 @@ async function runTraining(
     plan.privacy,
     await engine.planner.policies(signal, context.access.roles),
   );
-  const stored = await train(engine, plan, {
-    signal,
+  const { job, result } = startTraining(engine, plan, {
+    // A job in the background outlives the statement: CANCEL JOB stops it.
+    signal: statement.async ? new AbortController().signal : signal,
     onNotice,
     stream: streamRows(context),
     backend: context.settings.own('causeway.training_backend') as BackendChoice,
     query: statement.query.text,
     ...(resume === undefined ? {} : { resume }),
   });
+  if (statement.async) {
+    // Its end is in causeway.jobs; nobody waits for it here.
+    result.catch(() => undefined);
+    return rowsResult('TRAIN MODEL', columnsOf({ job: 'bigint' }), [[BigInt(job)]]);
+  }
+  const stored = await result;
   const columns = columnsOf({
     silo: 'text',
     rows: 'integer',

@@ -32,12 +32,19 @@ export interface TrainOptions {
   readonly resume?: number;
 }
 
+/** A job that has begun: its number, and what it will have made. */
+export interface StartedTraining {
+  readonly job: number;
+  readonly result: Promise<StoredModel>;
+}
+
 /**
- * @throws CausewayError 42710 when the model exists and OR REPLACE was not said, 55006 while it is being trained,
- * CW002 when training cannot go on
+ * Begins a TRAIN, or goes on with one. `result` rejects with CW002 when training cannot go on, with 57014 when it was
+ * cancelled.
+ * @throws CausewayError 42710 when the model exists and OR REPLACE was not said, 55006 while it is being trained
  */
-export async function train(engine: Engine, plan: Train, options: TrainOptions): Promise<StoredModel> {
-  using _ = engine.startTraining(plan.model);
+export function startTraining(engine: Engine, plan: Train, options: TrainOptions): StartedTraining {
+  engine.training.requireIdle(plan.model);
   if (!plan.replace && engine.catalog.models.get(plan.model) !== undefined) {
     throw new CausewayError(SQLSTATE.duplicateObject, `there is a model "${plan.model}" already`, {
       hint: `Say TRAIN OR REPLACE MODEL ${plan.model} to make a new version of it.`,
@@ -46,6 +53,13 @@ export async function train(engine: Engine, plan: Train, options: TrainOptions):
   const { jobs } = engine.catalog;
   const job = options.resume ?? jobs.start(plan.model, plan.text);
   if (options.resume !== undefined) jobs.restart(job);
+  const work = (signal: AbortSignal) => wholeJob(engine, plan, { ...options, signal }, job);
+  return { job, result: engine.training.run(job, plan.model, options.signal, work) };
+}
+
+/** The job to its end, which is written down whatever it is. */
+async function wholeJob(engine: Engine, plan: Train, options: TrainOptions, job: number): Promise<StoredModel> {
+  const { jobs } = engine.catalog;
   const meter = new EgressMeter();
   try {
     const stored = await runJob(engine, plan, options, job, meter);

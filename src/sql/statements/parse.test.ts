@@ -101,6 +101,8 @@ describe('parseStatement', () => {
     ['reset all', { kind: 'set', name: { value: 'all' } }],
     ['explain (analyze, format json) select 1', { kind: 'explain', analyze: true, format: 'json' }],
     ['explain train model m predict y as select 1', { kind: 'explain', statement: { kind: 'train-model' } }],
+    ['cancel job 17', { kind: 'cancel-job', job: { value: 17 } }],
+    ['train model m predict y async as select 1', { kind: 'train-model', async: true }],
     ['resume train m', { kind: 'resume-train', name: { value: 'm' } }],
     ['alter model m activate version 3', { kind: 'alter-model', activate: { value: 3 } }],
     ['(select 1) union select 2', { kind: 'query' }],

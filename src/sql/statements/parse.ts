@@ -57,6 +57,10 @@ function parse(cursor: Cursor): Statement {
     cursor.accept('model');
     return { kind: 'resume-train', name: cursor.name('a model') };
   }
+  if (cursor.accept('cancel')) {
+    cursor.expect('job');
+    return { kind: 'cancel-job', job: cursor.wholeNumber("a job's number") };
+  }
   if (cursor.accept('export')) {
     cursor.expect('model');
     const name = cursor.name('a model');
@@ -87,6 +91,7 @@ const STARTS = [
   'EXPLAIN',
   'ALTER',
   'RESUME',
+  'CANCEL',
   'EXPORT',
   'IMPORT',
   'GRANT',

@@ -54,6 +54,8 @@ export interface CreateView {
 
 export interface TrainModel {
   readonly kind: 'train-model';
+  /** The job's number is answered at once; the job goes on in the background. */
+  readonly async: boolean;
   readonly orReplace: boolean;
   readonly name: Located<string>;
   readonly targets: readonly Located<string>[];
@@ -85,6 +87,12 @@ export interface Describe {
   readonly kind: 'describe';
   readonly object: 'model' | 'table';
   readonly name: readonly Located<string>[];
+}
+
+/** `CANCEL JOB 17`. */
+export interface CancelJob {
+  readonly kind: 'cancel-job';
+  readonly job: Located<number>;
 }
 
 /** `RESUME TRAIN [MODEL] m`. */
@@ -209,6 +217,7 @@ export type Statement =
   | Show
   | Describe
   | ResumeTrain
+  | CancelJob
   | AlterModel
   | ExportModel
   | ImportModel

@@ -2,7 +2,7 @@
  * TRAIN (docs/design.md §5):
  *
  *     TRAIN [OR REPLACE] MODEL m PREDICT y, … [FORECAST BY t [PER k] WINDOW n [HORIZON n]] [USING algorithm [(…)]]
- *       [FEDERATE strategy [(…)]] [PRIVACY (…)] [SPLIT (…) | SPLIT AT t1, t2] AS SELECT …
+ *       [FEDERATE strategy [(…)]] [PRIVACY (…)] [SPLIT (…) | SPLIT AT t1, t2] [ASYNC] AS SELECT …
  *
  * The clauses between PREDICT and AS come in any order, each at most once. `CREATE [OR REPLACE] MODEL m OPTIONS (…) AS`
  * is another spelling: its options of BigQuery ML's names stand for the clauses.
@@ -15,12 +15,12 @@ type Clauses = {
   -readonly [K in keyof Omit<TrainModel, 'kind' | 'orReplace' | 'name' | 'query' | 'text'>]: TrainModel[K];
 };
 
-const CLAUSES = ['predict', 'forecast', 'using', 'options', 'federate', 'privacy', 'split'] as const;
+const CLAUSES = ['predict', 'forecast', 'using', 'options', 'federate', 'privacy', 'split', 'async'] as const;
 
 /** The statement from its name on: `TRAIN [OR REPLACE] MODEL` has been read. */
 export function trainModel(cursor: Cursor, orReplace: boolean): TrainModel {
   const name = cursor.name('a model name');
-  const clauses: Clauses = { targets: [], options: [], federation: [] };
+  const clauses: Clauses = { async: false, targets: [], options: [], federation: [] };
   const seen = new Set<string>();
   while (!cursor.at('as')) {
     const { start } = cursor.token;
@@ -70,6 +70,9 @@ function readClause(cursor: Cursor, clause: (typeof CLAUSES)[number], into: Clau
     case 'federate':
       into.strategy = cursor.name('a strategy');
       if (cursor.at('(')) into.federation = cursor.options();
+      return;
+    case 'async':
+      into.async = true;
       return;
     case 'privacy':
       into.privacy = cursor.options();

@@ -7,6 +7,7 @@ import { quoteIdentifier } from '../quoting.ts';
 
 const CONNECT_TIMEOUT_MS = 10_000;
 const DEFAULT_CONNECTIONS = 8;
+const CANCEL_AGAIN_MS = 250;
 
 /** Settings that make text output the same whatever the server's defaults are. */
 const SESSION = `SET TimeZone = 'UTC'; SET DateStyle = 'ISO, YMD'; SET IntervalStyle = 'postgres';
@@ -56,13 +57,19 @@ export async function openPool(options: SiloOptions, signal: AbortSignal): Promi
     take: async (abort) => {
       throwIfAborted(abort);
       const client = await connectClient(pool, session, address, String(role));
-      const cancel = () => void cancelQuery(client);
+      let again: NodeJS.Timeout | undefined;
+      // A request that comes before the statement has begun does nothing: so it is made until the connection is given back.
+      const cancel = () => {
+        void cancelQuery(client);
+        again ??= setInterval(() => void cancelQuery(client), CANCEL_AGAIN_MS);
+      };
       abort.addEventListener('abort', cancel);
       let released = false;
       const release = (broken = false) => {
         if (released) return;
         released = true;
         abort.removeEventListener('abort', cancel);
+        clearInterval(again);
         // After an abort the cancel request may still be under way and would hit the next user of the connection.
         client.release(broken || abort.aborted);
       };

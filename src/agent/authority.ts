@@ -149,7 +149,7 @@ export class Authority {
 }
 
 /** The raw 32 bytes of an Ed25519 public key. */
-export const rawEd25519 = (key: KeyObject): Uint8Array =>
+const rawEd25519 = (key: KeyObject): Uint8Array =>
   new Uint8Array(key.export({ format: 'der', type: 'spki' }).subarray(-32));
 
 /** The private key in `path` (PKCS#8, PEM), made there when it is not. */

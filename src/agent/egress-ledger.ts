@@ -35,7 +35,7 @@ export interface LedgerLine extends Sent {
 const GENESIS = '0'.repeat(64);
 
 /** SHA-256 over everything the line says, and the line before. */
-export const lineHash = (line: Omit<LedgerLine, 'hash' | 'receipt'>): string =>
+const lineHash = (line: Omit<LedgerLine, 'hash' | 'receipt'>): string =>
   createHash('sha256')
     .update(
       JSON.stringify([

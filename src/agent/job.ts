@@ -47,7 +47,7 @@ const KEY_BYTES = 128 << 10;
  * All that may leave a silo: an update per round, statistics of every feature, an evaluation per round and some at the
  * end. The agent computes it too, so that a coordinator cannot ask for more.
  */
-export function manifestOf(spec: LocalTrainerSpec, { privacy, rounds }: TrainingRun): Manifest {
+function manifestOf(spec: LocalTrainerSpec, { privacy, rounds }: TrainingRun): Manifest {
   const evaluations = (rounds + 4) * BODY_BYTES * (1 + spec.targets.length);
   return {
     updates: rounds * (4 * weightCount(spec.model) + BODY_BYTES),
@@ -87,7 +87,7 @@ export function verifyJob({ text, signature }: SignedJob, silo: string, signingK
 }
 
 /** What an owner approves: everything but the job's id and its time. */
-export function planHash({ expires: _, id: __, ...plan }: Job): string {
+function planHash({ expires: _, id: __, ...plan }: Job): string {
   return createHash('sha256').update(toJson(plan)).digest('hex');
 }
 

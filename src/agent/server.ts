@@ -185,7 +185,7 @@ function asConnectError<T>(work: () => T): T {
 }
 
 /** The agent sees the message and the hint; the code says whether trying again can help. */
-export function connectError(thrown: unknown): ConnectError {
+function connectError(thrown: unknown): ConnectError {
   if (thrown instanceof ConnectError) return thrown;
   if (!(thrown instanceof CausewayError)) return new ConnectError(messageOf(thrown), Code.Internal);
   const text = thrown.hint === undefined ? thrown.message : `${thrown.message}. ${thrown.hint}`;

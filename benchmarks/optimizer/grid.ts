@@ -58,14 +58,21 @@ export async function grid(world: World, repeats: number): Promise<void> {
         const chosen = planStatement(bound, planning).physical;
         const all = everyPlan(bound, world.context, { estimate: estimator(estimation), model });
         // A plan that takes longer than the best so far is not the best: it need not be run to its end.
-        let [ours, least] = [Number.POSITIVE_INFINITY, Number.POSITIVE_INFINITY];
+        let least = await world.run(chosen, links);
+        let rival = chosen;
+        for (const plan of all) {
+          const time = await world.run(plan, links, least);
+          if (time >= least) continue;
+          least = time;
+          rival = plan;
+        }
+        // The luckiest of many runs is no measure: the two are run again, in turns.
+        let [ours, theirs] = [Number.POSITIVE_INFINITY, Number.POSITIVE_INFINITY];
         for (let repeat = 0; repeat < repeats; repeat++) {
           ours = Math.min(ours, await world.run(chosen, links));
-          least = Math.min(least, ours);
-          for (const plan of all) least = Math.min(least, await world.run(plan, links, least));
-          ours = Math.min(ours, await world.run(chosen, links));
+          if (rival !== chosen) theirs = Math.min(theirs, await world.run(rival, links));
         }
-        const ratio = ours <= least + NOISE_MS ? 1 : ours / least;
+        const ratio = ours <= theirs + NOISE_MS ? 1 : ours / theirs;
         ratios.push(ratio);
         plans += all.length;
         worst = Math.max(worst, ratio);
@@ -77,7 +84,7 @@ export async function grid(world: World, repeats: number): Promise<void> {
     }
   }
   printTable(
-    `Placement: ${ratios.length} cases over simulated links, the chosen plan against every plan (best of ${repeats}; ${NOISE_MS} ms or 5 % count as equal)`,
+    `Placement: ${ratios.length} cases over simulated links, the chosen plan against every plan (the fastest of them again in turns, best of ${repeats}; ${NOISE_MS} ms or 5 % count as equal)`,
     ['links', 'query', 'plans run', 'fastest', 'worst ratio'],
     rows,
   );

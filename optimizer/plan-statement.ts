@@ -105,7 +105,7 @@ export function planStatement(bound: RelationalNode, input: PlanningInput, expla
  * Judges every exchange of a plan by the policies, from the plan as it would run.
  * @throws CausewayError CW001 naming what would leave
  */
-export function assertLawfulExchanges(physical: PhysicalPlan, policies: PolicyBook): void {
+function assertLawfulExchanges(physical: PhysicalPlan, policies: PolicyBook): void {
   if (policies.empty) return;
   const byName = new Map(physical.fragments.map((fragment) => [exchangeName(fragment.id), fragment.plan]));
   const resolve = (leaf: RelationalNode) => (leaf.kind === 'memory-table' ? byName.get(leaf.name) : undefined);

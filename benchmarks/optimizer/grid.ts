@@ -30,7 +30,7 @@ const FAST: Link = { name: 'fast', latency: 0.0005, bytesPerSecond: 100e6 };
 const SLOW: Link = { name: 'slow', latency: 0.01, bytesPerSecond: 5e6 };
 const FAR: Link = { name: 'far', latency: 0.04, bytesPerSecond: 1e6 };
 
-export const NETWORKS: Readonly<Record<string, Readonly<Record<string, Link>>>> = {
+const NETWORKS: Readonly<Record<string, Readonly<Record<string, Link>>>> = {
   'all fast': { a: FAST, b: FAST, c: FAST },
   'all slow': { a: SLOW, b: SLOW, c: SLOW },
   'a far, b slow': { a: FAR, b: SLOW, c: FAST },

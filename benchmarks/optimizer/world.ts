@@ -18,7 +18,7 @@ import { nodesOf } from '../../src/plan/traverse.ts';
 import { bindSelect } from '../../src/sql/select/bind.ts';
 import { type Link, throttled } from './throttled-silo.ts';
 
-export const SILOS = ['a', 'b', 'c'] as const;
+const SILOS = ['a', 'b', 'c'] as const;
 
 export type Placement = Readonly<Record<'orders' | 'customers' | 'cities', (typeof SILOS)[number]>>;
 

@@ -11,9 +11,7 @@ export interface Cost {
 export const FREE: Cost = Object.freeze({ seconds: 0, bytes: 0, money: 0 });
 
 /** `SET causeway.optimize_for`. */
-export const OBJECTIVES = ['time', 'egress', 'money'] as const;
-
-export type Objective = (typeof OBJECTIVES)[number];
+export type Objective = 'time' | 'egress' | 'money';
 
 /** What has to be least first, second and third. */
 const RANKING: Readonly<Record<Objective, readonly (keyof Cost)[]>> = {
@@ -37,13 +35,6 @@ export function compareCosts(a: Cost, b: Cost, objective: Objective): number {
 /** One after the other. */
 export const inSequence = (a: Cost, b: Cost): Cost => ({
   seconds: a.seconds + b.seconds,
-  bytes: a.bytes + b.bytes,
-  money: a.money + b.money,
-});
-
-/** Side by side at different sites. */
-export const sideBySide = (a: Cost, b: Cost): Cost => ({
-  seconds: Math.max(a.seconds, b.seconds),
   bytes: a.bytes + b.bytes,
   money: a.money + b.money,
 });

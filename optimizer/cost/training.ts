@@ -8,7 +8,7 @@ export const updateBytes = (weights: number, compression: Compression = 'none'):
 const BYTES_PER_PARAMETER: Readonly<Record<Compression, number>> = { none: 4, float16: 2, int8: 1 };
 
 /** The way one silo takes part. */
-export type TrainingSite = 'engine' | 'agent' | 'mediator';
+type TrainingSite = 'engine' | 'agent' | 'mediator';
 
 export interface SiloTraining {
   readonly silo: string;

@@ -21,7 +21,7 @@ export interface ExplainedFragment {
   readonly qError?: number;
 }
 
-export interface Phase {
+interface Phase {
   readonly name: string;
   readonly milliseconds: number;
 }

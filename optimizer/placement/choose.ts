@@ -111,7 +111,7 @@ function freshIds(plan: RelationalNode): () => ColumnId {
 }
 
 /** The subtrees that silos send, with the site of each. */
-export function* sentSubtrees(plan: RelationalNode, siteOf: (each: RelationalNode) => Site): Generator<RelationalNode> {
+function* sentSubtrees(plan: RelationalNode, siteOf: (each: RelationalNode) => Site): Generator<RelationalNode> {
   const site = siteOf(plan);
   if (site !== MEDIATOR && site !== ANYWHERE) yield plan;
   else for (const input of inputsOf(plan)) yield* sentSubtrees(input, siteOf);

@@ -2,7 +2,7 @@
 import { type Cost, leading, type Objective } from '../cost/objective.ts';
 import type { RelationSet } from './sets.ts';
 
-export type Step =
+type Step =
   | { readonly kind: 'read'; readonly relation: number }
   | { readonly kind: 'join'; readonly left: Entry; readonly right: Entry }
   /** `by` is present for a semi-join: its keys go to `input`'s site first. */

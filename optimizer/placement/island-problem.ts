@@ -33,7 +33,7 @@ export interface IslandSurroundings {
 }
 
 /** The equality whose keys reduce one side of a join by the other. */
-export interface KeyPair {
+interface KeyPair {
   readonly by: Column;
   readonly reduced: Column;
 }

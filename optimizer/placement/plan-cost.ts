@@ -7,7 +7,7 @@ import { addWork, type PerUnit, secondsFor, work } from '../cost/work.ts';
 import { exchangeName, type Fragment, type FragmentId, MEDIATOR, type PhysicalPlan } from '../physical.ts';
 import { type EstimationInput, estimator } from '../statistics/cardinality.ts';
 
-export interface FragmentCost {
+interface FragmentCost {
   readonly fragment: FragmentId;
   readonly rows: number;
   /** Bytes that leave the site; the mediator's result leaves no silo. */

@@ -11,7 +11,7 @@ export const SHAPES = ['chain', 'star', 'snowflake', 'cycle', 'clique'] as const
 export type Shape = (typeof SHAPES)[number];
 
 /** A linear congruential generator: the same numbers everywhere. */
-export function seeded(seed: number): () => number {
+function seeded(seed: number): () => number {
   let state = (seed * 2654435761 + 12345) % 2147483648;
   return () => {
     state = (state * 1103515245 + 12345) % 2147483648;
@@ -19,7 +19,7 @@ export function seeded(seed: number): () => number {
   };
 }
 
-export function edgesOf(shape: Shape, relations: number): [number, number][] {
+function edgesOf(shape: Shape, relations: number): [number, number][] {
   const chain = Array.from({ length: relations - 1 }, (_, i): [number, number] => [i, i + 1]);
   switch (shape) {
     case 'chain':

@@ -27,7 +27,7 @@ export function unsafeCall(call: AggregateCall, input: RelationalNode): string |
 }
 
 /** The expression in terms of the table's own columns. */
-export function overTable(expression: Expression, input: RelationalNode): Expression {
+function overTable(expression: Expression, input: RelationalNode): Expression {
   switch (input.kind) {
     case 'filter':
     case 'sort':

@@ -21,7 +21,7 @@ export interface StoredStatistics {
 }
 
 /** Where statistics outlive the process; the catalog implements it. */
-export interface StatisticsStore {
+interface StatisticsStore {
   load(): Iterable<readonly [key: string, stored: StoredStatistics]>;
   save(key: string, stored: StoredStatistics): void;
   /** Drops every key that begins with `prefix`. */

@@ -76,7 +76,7 @@ export function rowWidth(estimate: RelationEstimate, ids?: Iterable<ColumnId>): 
  * Distinct values left when a fraction of the rows is drawn at random: Cardenas' formula d(1 − (1 − f)^(n/d)),
  * CACM 18(5), 1975.
  */
-export function distinctAfter(distinct: number, rows: number, fraction: number): number {
+function distinctAfter(distinct: number, rows: number, fraction: number): number {
   if (fraction >= 1 || rows <= 0) return distinct;
   const left = distinct * (1 - (1 - Math.max(0, fraction)) ** Math.max(1, rows / distinct));
   return Math.max(1, Math.min(left, distinct, rows * fraction));

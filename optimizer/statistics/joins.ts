@@ -109,7 +109,7 @@ export function matchFraction(
 }
 
 /** The columns of both sides side by side, a join key's distinct count the smaller of the two. */
-export function joinedColumns(
+function joinedColumns(
   left: RelationEstimate,
   right: RelationEstimate,
   equalities: readonly Equality[],

@@ -184,7 +184,7 @@ function againstLiteral(operator: string, column: ColumnEstimate, literal: Liter
 }
 
 /** The fraction of rows that hold exactly `value`. */
-export function equalTo(column: ColumnEstimate, value: LiteralValue, type: SqlType): number {
+function equalTo(column: ColumnEstimate, value: LiteralValue, type: SqlType): number {
   const common = column.mostCommon ?? [];
   const place = onScale(value, type);
   let frequent = 0;
@@ -203,7 +203,7 @@ export function equalTo(column: ColumnEstimate, value: LiteralValue, type: SqlTy
 }
 
 /** The fraction of rows with a value less than `value`; undefined without bounds to interpolate between. */
-export function fractionBelow(column: ColumnEstimate, value: LiteralValue, type: SqlType): number | undefined {
+function fractionBelow(column: ColumnEstimate, value: LiteralValue, type: SqlType): number | undefined {
   const place = onScale(value, type);
   if (place === undefined) return undefined;
   let common = 0;

@@ -107,11 +107,16 @@ async function query(
       ...(sqlstate === undefined ? {} : { sqlstate }),
     });
   const { signal } = c.req.raw;
+  const results = session.execute(sql, { signal, parameters })[Symbol.asyncIterator]();
+  /** A session waits for its statements when it closes: this one is told first that nobody reads on. */
+  const close = async () => {
+    await results.return?.(undefined);
+    await session[Symbol.asyncDispose]();
+  };
   let result: StatementResult | undefined;
   let first: IteratorResult<RecordBatch>;
   let batches: AsyncIterator<RecordBatch>;
   try {
-    const results = session.execute(sql, { signal, parameters })[Symbol.asyncIterator]();
     const started = await results.next();
     if (started.done) throw new CausewayError(SQLSTATE.syntaxError, 'there is no statement in "sql"');
     result = started.value;
@@ -119,7 +124,7 @@ async function query(
     // The first batch before the status line: what fails at once is a proper error.
     first = await batches.next();
   } catch (thrown) {
-    await session[Symbol.asyncDispose]();
+    await close();
     const error = asCausewayError(thrown);
     tell(0, error.sqlstate);
     return failed(c, error);
@@ -135,7 +140,7 @@ async function query(
   const arrow = c.req.header('accept')?.includes(ARROW) ?? false;
   c.header('content-type', arrow ? ARROW : NDJSON);
   return stream(c, async (body) => {
-    body.onAbort(() => void session[Symbol.asyncDispose]());
+    body.onAbort(() => void close());
     let sqlstate: string | undefined;
     try {
       const chunks = arrow
@@ -149,7 +154,7 @@ async function query(
       if (!arrow) await body.write(`${JSON.stringify({ error: { sqlstate, message: error.message } })}\n`);
     } finally {
       tell(rows, sqlstate);
-      await session[Symbol.asyncDispose]();
+      await close();
     }
   });
 }

@@ -42,7 +42,7 @@ export async function startServers(rows: number): Promise<Servers> {
   const serve = spawn(
     process.execPath,
     ['src/cli/main.ts', 'serve', '--dir', join(directory, 'catalog'), '--port', '0'],
-    { stdio: ['ignore', 'pipe', 'inherit'] },
+    { stdio: ['ignore', 'pipe', 'inherit'], env: { ...process.env, CAUSEWAY_LOG: 'warn' } },
   );
   process.once('exit', () => serve.kill());
   const port = await listening(serve);

@@ -68,7 +68,7 @@ async function run(options: ServeOptions): Promise<void> {
         : { certificate: readFileSync(tlsCert, 'utf8'), key: readFileSync(tlsKey, 'utf8') };
     const backend = new EngineBackend(engine);
     const users = catalogUsers(engine.catalog.roles);
-    const log = pino({ level: process.env.CAUSEWAY_LOG ?? 'info' }, pino.destination(2));
+    const log = pino({ level: process.env.CAUSEWAY_LOG ?? 'info', base: null }, pino.destination(2));
     const metrics = createMetrics({
       sessions: () => endpoint.sessions.size,
       egress: () => engine.catalog.egress.totals(),

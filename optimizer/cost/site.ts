@@ -26,8 +26,8 @@ const profile = (seconds: Partial<PerUnit>, flops = 4e9): SiteProfile => ({
 });
 
 /**
- * Starting points by kind of silo, until CALIBRATE or executed fragments know better: single-core speeds in the order
- * of what `npm run bench:optimizer -- --calibrate` measures for the engines on a desktop processor.
+ * Starting points by kind of silo, until CALIBRATE or executed fragments know better. They are plausible single-core
+ * speeds in the right order of each other, not measurements.
  */
 const DEFAULTS: Readonly<Record<string, SiteProfile>> = {
   postgres: profile({

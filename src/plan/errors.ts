@@ -27,6 +27,7 @@ export const SQLSTATE = {
   noData: '02000',
   objectInUse: '55006',
   objectNotInPrerequisiteState: '55000',
+  invalidObjectDefinition: '42P17',
   featureNotSupported: '0A000',
   insufficientPrivilege: '42501',
   invalidPassword: '28P01',

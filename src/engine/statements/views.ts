@@ -27,7 +27,16 @@ export async function createView(statement: CreateView, context: StatementContex
       position: context.locate(names[columns.length]!.offset),
     });
   }
+  const before = views.get(name);
   views.put({ name, query: names.length === 0 ? text : renamed(text, name, names) });
+  try {
+    // A view that now reads itself through others is found only once it is there.
+    await bindQuery(`SELECT * FROM ${quoteIdentifier(name)}`, undefined, context);
+  } catch (thrown) {
+    if (before === undefined) views.remove(name);
+    else views.put(before);
+    throw thrown;
+  }
   engine.changed();
   return done('CREATE VIEW');
 }

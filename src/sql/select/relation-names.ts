@@ -12,28 +12,21 @@ export const relationKey = ({ schema, name }: RelationName): string => JSON.stri
 /** The key of a native query's columns. */
 export const nativeKey = (silo: string, text: string): string => JSON.stringify(['query', silo, text]);
 
-/** Views may read views, to this depth. */
-const MAX_DEPTH = 32;
-
 /**
  * Looks up every relation that a statement names.
- * @throws CausewayError 42P01 with the nearest name
+ * @param within the views whose texts stand around this one
+ * @throws CausewayError 42P01 with the nearest name, 42P17 when a view reads itself
  */
 export async function loadRelations(
   select: SelectStmt,
   locate: Locate,
   scope: BindScope,
   into = new Map<string, LoadedRelation>(),
-  depth = 0,
+  within: readonly string[] = [],
 ): Promise<Map<string, LoadedRelation>> {
-  if (depth > MAX_DEPTH) {
-    throw new CausewayError(SQLSTATE.invalidParameterValue, 'views refer to each other in a circle', {
-      hint: 'Drop one of them.',
-    });
-  }
   for (const found of rangesIn(select)) {
     if ('call' in found) await loadNative(found.call, scope, into);
-    else await load(found.range, locate, scope, into, depth);
+    else await load(found.range, locate, scope, into, within);
   }
   return into;
 }
@@ -43,10 +36,15 @@ async function load(
   locate: Locate,
   scope: BindScope,
   into: Map<string, LoadedRelation>,
-  depth: number,
+  within: readonly string[],
 ): Promise<void> {
   const name: RelationName = { name: relname, ...(schemaname === undefined ? {} : { schema: schemaname }) };
   const key = relationKey(name);
+  if (within.includes(key)) {
+    throw new CausewayError(SQLSTATE.invalidObjectDefinition, `infinite recursion: view "${relname}" reads itself`, {
+      hint: `Drop one of the views between: ${within.map((each) => (JSON.parse(each) as string[])[1]).join(', ')}.`,
+    });
+  }
   if (into.has(key)) return;
   const relation = await scope.relation(name);
   if (relation === undefined) {
@@ -67,7 +65,7 @@ async function load(
   const nowhere: Locate = () => undefined;
   const columns = relation.columns === undefined ? {} : { columns: relation.columns };
   into.set(key, { kind: 'view', select: parsed.select, locate: nowhere, ...columns });
-  await loadRelations(parsed.select, nowhere, scope, into, depth + 1);
+  await loadRelations(parsed.select, nowhere, scope, into, [...within, key]);
 }
 
 /** `silo.query('native SQL')`: the silo says which columns it gives. */

@@ -5,7 +5,7 @@ export default defineConfig({
     include: ['{src,connectors,optimizer,operators,test}/**/*.test.ts'],
     // Suites that need more than Node and npm have their own commands (see package.json).
     exclude: ['test/{clients,engines,live,studio}/**', '**/node_modules/**'],
-    globalSetup: ['test/postgres.ts'],
+    globalSetup: ['test/servers/postgres.ts'],
     // Native modules (DuckDB) and worker_threads are used by the product itself: process isolation, two cores.
     pool: 'forks',
     maxWorkers: 2,

@@ -8,7 +8,7 @@ import { spawn } from 'node:child_process';
 import pg from 'pg';
 import { postgres } from '../connectors/postgres/connector.ts';
 import { Mediator } from '../operators/mediator/mediator.ts';
-import { startServer, testDatabase } from '../test/postgres.ts';
+import { startServer, testDatabase } from '../test/servers/postgres.ts';
 
 const rows = Number(process.argv[2] ?? 1_000_000);
 const repeats = Number(process.argv[3] ?? 5);

@@ -10,11 +10,11 @@ import { mkdtemp, readdir, readFile, rm, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { RelationResult, ScanFilter } from '../connectors/connector.ts';
-import { connectDuckDB } from '../connectors/duckdb-process.ts';
+import { connectDuckDB } from '../connectors/duckdb-engine/process.ts';
 import { s3 } from '../connectors/lake/kinds.ts';
 import type { LakeSilo } from '../connectors/lake/silo.ts';
-import { s3Options, scanOf } from '../test/lake.ts';
-import { startS3 } from '../test/s3-server.ts';
+import { startS3 } from '../test/servers/s3-server.ts';
+import { s3Options, scanOf } from '../test/support/lake.ts';
 
 const megabytes = Number(process.argv[2] ?? 1000);
 const deltaFiles = Number(process.argv[3] ?? 10_000);

@@ -7,9 +7,9 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type SqlType, scalar } from '../src/plan/types.ts';
 import { type ProbeTable, probeTables, typeTable } from './conformance-probes.ts';
 import type { Connector, Fragment, FragmentResult, ResultColumn, Silo, SiloOptions, TableInfo } from './connector.ts';
-import { conform } from './duckdb-conform.ts';
-import { connectDuckDB } from './duckdb-process.ts';
-import { streamQuery } from './duckdb-reader.ts';
+import { conform } from './duckdb-engine/conform.ts';
+import { connectDuckDB } from './duckdb-engine/process.ts';
+import { streamQuery } from './duckdb-engine/reader.ts';
 import { batchTexts } from './row-text.ts';
 
 export interface ConformancePlace extends AsyncDisposable {

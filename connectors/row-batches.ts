@@ -4,8 +4,8 @@ import { CausewayError, messageOf, SQLSTATE } from '../src/plan/errors.ts';
 import type { SqlType } from '../src/plan/types.ts';
 import { arrowSchema, arrowType } from './arrow.ts';
 import type { ResultColumn } from './connector.ts';
-import { parseDecimal, rescale } from './postgres-numeric.ts';
-import { DATE_INFINITY, TIMESTAMP_INFINITY } from './postgres-text.ts';
+import { parseDecimal, rescale } from './postgres-language/numeric.ts';
+import { DATE_INFINITY, TIMESTAMP_INFINITY } from './postgres-language/text.ts';
 
 /** A value in JavaScript's form or in PostgreSQL's text form, whichever the client library has. */
 export type RowValue = string | number | bigint | boolean | Date | Uint8Array | null | undefined;

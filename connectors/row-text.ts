@@ -2,7 +2,7 @@
 import type { Data, RecordBatch } from 'apache-arrow';
 import type { SqlType } from '../src/plan/types.ts';
 import type { ResultColumn } from './connector.ts';
-import * as text from './postgres-text.ts';
+import * as text from './postgres-language/text.ts';
 
 /** For each column a function from row number to text, null for NULL. */
 export function batchTexts(

@@ -4,7 +4,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest';
-import { type TestDatabase, testDatabase } from './postgres.ts';
+import { type TestDatabase, testDatabase } from './servers/postgres.ts';
 
 let database: TestDatabase;
 let directory: string;

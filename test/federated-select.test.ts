@@ -3,7 +3,7 @@
  * that has all of it: the three answers are the same.
  */
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
-import { type TestDatabase, testDatabase } from './postgres.ts';
+import { type TestDatabase, testDatabase } from './servers/postgres.ts';
 import { type Federation, openFederation, READINGS, run } from './support/federation.ts';
 
 const ROWS = 50;

@@ -5,9 +5,9 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { Engine } from '../src/engine/engine.ts';
-import { copyTo, putFolder, testDuck } from './lake.ts';
-import { type S3TestServer, startS3 } from './s3-server.ts';
+import { type S3TestServer, startS3 } from './servers/s3-server.ts';
 import { run } from './support/federation.ts';
+import { copyTo, putFolder, testDuck } from './support/lake.ts';
 
 const FIXTURES = fileURLToPath(new URL('fixtures/lake/', import.meta.url));
 

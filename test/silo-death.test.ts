@@ -1,6 +1,6 @@
 /** A silo that dies in the middle of a query names itself, and the next statement finds the engine in good order. */
 import { afterAll, beforeAll, expect, inject, it } from 'vitest';
-import { type TestDatabase, testDatabase } from './postgres.ts';
+import { type TestDatabase, testDatabase } from './servers/postgres.ts';
 import { type OpenSilos, openSilos } from './support/open-silos.ts';
 
 let north: TestDatabase;

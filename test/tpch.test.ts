@@ -1,6 +1,6 @@
 /** TPC-H: 22 of 22 right wherever the tables live. */
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
-import { type TestDatabase, testDatabase } from './postgres.ts';
+import { type TestDatabase, testDatabase } from './servers/postgres.ts';
 import { type OpenSilos, openSilos, type QueryOptions } from './support/open-silos.ts';
 import {
   differenceTo,

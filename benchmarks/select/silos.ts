@@ -8,7 +8,7 @@ import type pg from 'pg';
 import { from as copyFrom } from 'pg-copy-streams';
 import { Engine } from '../../src/engine/engine.ts';
 import type { Session } from '../../src/engine/session.ts';
-import { startServer, testDatabase } from '../../test/postgres.ts';
+import { startServer, testDatabase } from '../../test/servers/postgres.ts';
 import { createTables, TABLES, type Table } from './tpch-data.ts';
 
 export interface Silos extends AsyncDisposable {

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DuckDBInstance } from '@duckdb/node-api';
 import { conformance } from '../conformance.ts';
-import { storeBatches } from '../duckdb-storage.ts';
+import { storeBatches } from '../duckdb-engine/storage.ts';
 import { rowBatches } from '../row-batches.ts';
 import { duckdb } from './connector.ts';
 

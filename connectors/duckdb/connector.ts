@@ -5,11 +5,11 @@ import { basename, dirname, join, resolve } from 'node:path';
 import type { DuckDBConnection } from '@duckdb/node-api';
 import { CausewayError, SQLSTATE, throwIfAborted } from '../../src/plan/errors.ts';
 import type { Connector } from '../connector.ts';
-import { DuckDBSilo } from '../duckdb-catalog.ts';
-import { quoteIdentifier, quoteLiteral } from '../duckdb-conform.ts';
-import { duckdbCapabilities } from '../duckdb-dialect.ts';
-import { duckdbError } from '../duckdb-errors.ts';
-import { connectDuckDB } from '../duckdb-process.ts';
+import { DuckDBSilo } from '../duckdb-engine/catalog.ts';
+import { quoteIdentifier, quoteLiteral } from '../duckdb-engine/conform.ts';
+import { duckdbCapabilities } from '../duckdb-engine/dialect.ts';
+import { duckdbError } from '../duckdb-engine/errors.ts';
+import { connectDuckDB } from '../duckdb-engine/process.ts';
 import { checkOptions } from '../options.ts';
 
 /** Files attached to this process's DuckDB, by real path: a file is attached once, however many silos use it. */

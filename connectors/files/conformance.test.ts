@@ -3,8 +3,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DuckDBInstance } from '@duckdb/node-api';
 import { conformance } from '../conformance.ts';
-import { quoteIdentifier, quoteLiteral } from '../duckdb-conform.ts';
-import { storeBatches } from '../duckdb-storage.ts';
+import { quoteIdentifier, quoteLiteral } from '../duckdb-engine/conform.ts';
+import { storeBatches } from '../duckdb-engine/storage.ts';
 import { rowBatches } from '../row-batches.ts';
 import { files } from './connector.ts';
 

@@ -4,11 +4,11 @@ import { resolve } from 'node:path';
 import type { DuckDBConnection } from '@duckdb/node-api';
 import { throwIfAborted } from '../../src/plan/errors.ts';
 import type { Connector } from '../connector.ts';
-import { DuckDBSilo } from '../duckdb-catalog.ts';
-import { quoteIdentifier } from '../duckdb-conform.ts';
-import { duckdbCapabilities } from '../duckdb-dialect.ts';
-import { duckdbError } from '../duckdb-errors.ts';
-import { connectDuckDB } from '../duckdb-process.ts';
+import { DuckDBSilo } from '../duckdb-engine/catalog.ts';
+import { quoteIdentifier } from '../duckdb-engine/conform.ts';
+import { duckdbCapabilities } from '../duckdb-engine/dialect.ts';
+import { duckdbError } from '../duckdb-engine/errors.ts';
+import { connectDuckDB } from '../duckdb-engine/process.ts';
 import { checkOptions } from '../options.ts';
 import { type FileTable, fileTables } from './tables.ts';
 

@@ -5,7 +5,7 @@ import { z } from 'zod';
 import { CausewayError, SQLSTATE } from '../../src/plan/errors.ts';
 import { didYouMean } from '../../src/plan/nearest.ts';
 import type { SiloOptions } from '../connector.ts';
-import { quoteLiteral } from '../duckdb-conform.ts';
+import { quoteLiteral } from '../duckdb-engine/conform.ts';
 import { jsonOption } from '../options.ts';
 
 export interface FileTable {

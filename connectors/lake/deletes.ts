@@ -1,8 +1,8 @@
 /** Deleted row positions as a local Parquet file (`file`, `position`) that the scan's relation anti-joins. */
 import { join } from 'node:path';
 import { BIGINT, DuckDBDataChunk, VARCHAR } from '@duckdb/node-api';
-import { quoteLiteral } from '../duckdb-conform.ts';
-import { connectDuckDB } from '../duckdb-process.ts';
+import { quoteLiteral } from '../duckdb-engine/conform.ts';
+import { connectDuckDB } from '../duckdb-engine/process.ts';
 import type { ObjectCache } from './cache/cache.ts';
 import type { DataFile } from './tables/table.ts';
 

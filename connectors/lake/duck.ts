@@ -1,9 +1,9 @@
 /** What a lake asks DuckDB for: footers, schemas, and whether a file can be read at all. */
 import { CausewayError, canceled, messageOf, SQLSTATE } from '../../src/plan/errors.ts';
 import type { SqlType } from '../../src/plan/types.ts';
-import { quoteLiteral } from '../duckdb-conform.ts';
-import { connectDuckDB } from '../duckdb-process.ts';
-import { sqlTypeOf } from '../duckdb-types.ts';
+import { quoteLiteral } from '../duckdb-engine/conform.ts';
+import { connectDuckDB } from '../duckdb-engine/process.ts';
+import { sqlTypeOf } from '../duckdb-engine/types.ts';
 
 export type DuckRow = Readonly<Record<string, unknown>>;
 

@@ -5,10 +5,10 @@ import { dirname, join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { DuckDBConnection } from '@duckdb/node-api';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { ACCOUNT_KEY, startAzurite } from '../../test/azurite.ts';
-import { copyTo, rowsOf, s3Options, scanOf, testDuck, texts } from '../../test/lake.ts';
-import { startS3 } from '../../test/s3-server.ts';
-import { startWebHdfs } from '../../test/webhdfs-server.ts';
+import { ACCOUNT_KEY, startAzurite } from '../../test/servers/azurite.ts';
+import { startS3 } from '../../test/servers/s3-server.ts';
+import { startWebHdfs } from '../../test/servers/webhdfs-server.ts';
+import { copyTo, rowsOf, s3Options, scanOf, testDuck, texts } from '../../test/support/lake.ts';
 import type { Connector, ScanFilter, Silo, SiloOptions } from '../connector.ts';
 import { adls, folder, gcs, hdfs, s3 } from './kinds.ts';
 

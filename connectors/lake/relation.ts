@@ -1,7 +1,7 @@
 /** A scan in DuckDB's SQL, over the local files that were fetched for it. */
 import { isNumeric } from '../../src/plan/types.ts';
 import type { ScanFilter } from '../connector.ts';
-import { quoteIdentifier, quoteLiteral } from '../duckdb-conform.ts';
+import { quoteIdentifier, quoteLiteral } from '../duckdb-engine/conform.ts';
 import type { CachedObject } from './cache/object.ts';
 import type { ScanContext } from './context.ts';
 import { writePositions } from './deletes.ts';

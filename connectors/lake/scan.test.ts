@@ -1,8 +1,8 @@
 import type { DuckDBConnection } from '@duckdb/node-api';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { typeName } from '../../src/plan/types.ts';
-import { copyTo, rowsOf, s3Options, scanOf, testDuck } from '../../test/lake.ts';
-import { type S3TestServer, startS3 } from '../../test/s3-server.ts';
+import { type S3TestServer, startS3 } from '../../test/servers/s3-server.ts';
+import { copyTo, rowsOf, s3Options, scanOf, testDuck } from '../../test/support/lake.ts';
 import type { ScanFilter } from '../connector.ts';
 import { s3 } from './kinds.ts';
 import type { LakeSilo } from './silo.ts';

@@ -1,6 +1,6 @@
 import { inject } from 'vitest';
-import { cuttingProxy } from '../../test/cutting-proxy.ts';
-import { loadTables, testDatabase } from '../../test/postgres.ts';
+import { cuttingProxy } from '../../test/servers/cutting-proxy.ts';
+import { loadTables, testDatabase } from '../../test/servers/postgres.ts';
 import { conformance } from '../conformance.ts';
 import { postgres } from './connector.ts';
 

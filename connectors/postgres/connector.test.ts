@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest';
 import { numeric, scalar } from '../../src/plan/types.ts';
-import { type TestDatabase, testDatabase } from '../../test/postgres.ts';
+import { type TestDatabase, testDatabase } from '../../test/servers/postgres.ts';
 import type { ResultColumn, Silo } from '../connector.ts';
 import { batchTexts } from '../row-text.ts';
 import { postgres } from './connector.ts';

@@ -1,7 +1,7 @@
 /** Statistics from pg_class and pg_stats: what ANALYZE left, no rows are read. */
 import type { ClientBase } from 'pg';
 import type { ColumnStatistics, TableStatistics } from '../connector.ts';
-import { type ArrayElements, parseArrayText } from '../postgres-text.ts';
+import { type ArrayElements, parseArrayText } from '../postgres-language/text.ts';
 
 const TABLE = `
   SELECT c.reltuples::float8 AS rows, pg_table_size(c.oid)::float8 AS bytes

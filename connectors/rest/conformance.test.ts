@@ -1,6 +1,6 @@
 import { once } from 'node:events';
 import { createServer } from 'node:http';
-import { cuttingProxy } from '../../test/cutting-proxy.ts';
+import { cuttingProxy } from '../../test/servers/cutting-proxy.ts';
 import { conformance } from '../conformance.ts';
 import type { ProbeTable } from '../conformance-probes.ts';
 import { rest } from './connector.ts';

@@ -8,7 +8,7 @@ import { files } from '../../connectors/files/connector.ts';
 import { postgres } from '../../connectors/postgres/connector.ts';
 import { batchTexts } from '../../connectors/row-text.ts';
 import { arrayOf, numeric, scalar } from '../../src/plan/types.ts';
-import { type TestDatabase, testDatabase } from '../../test/postgres.ts';
+import { type TestDatabase, testDatabase } from '../../test/servers/postgres.ts';
 import { Mediator, type MediatorSession } from './mediator.ts';
 
 const signal = new AbortController().signal;

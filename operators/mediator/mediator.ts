@@ -7,12 +7,12 @@
 import type { DuckDBConnection } from '@duckdb/node-api';
 import type { RecordBatch } from 'apache-arrow';
 import type { ColumnInfo, FragmentResult, ResultColumn } from '../../connectors/connector.ts';
-import { conform, describeQuery, quoteIdentifier, quoteLiteral } from '../../connectors/duckdb-conform.ts';
-import { duckdbError } from '../../connectors/duckdb-errors.ts';
-import { interruptOn } from '../../connectors/duckdb-interrupt.ts';
-import { connectDuckDB, type DuckDBSettings, processDuckDB } from '../../connectors/duckdb-process.ts';
-import { streamQuery } from '../../connectors/duckdb-reader.ts';
-import { placeText, storeBatches } from '../../connectors/duckdb-storage.ts';
+import { conform, describeQuery, quoteIdentifier, quoteLiteral } from '../../connectors/duckdb-engine/conform.ts';
+import { duckdbError } from '../../connectors/duckdb-engine/errors.ts';
+import { interruptOn } from '../../connectors/duckdb-engine/interrupt.ts';
+import { connectDuckDB, type DuckDBSettings, processDuckDB } from '../../connectors/duckdb-engine/process.ts';
+import { streamQuery } from '../../connectors/duckdb-engine/reader.ts';
+import { placeText, storeBatches } from '../../connectors/duckdb-engine/storage.ts';
 import { CausewayError, canceled, SQLSTATE, throwIfAborted } from '../../src/plan/errors.ts';
 import { MemoryBudget, memoryBytes } from './memory-budget.ts';
 

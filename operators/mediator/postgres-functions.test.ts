@@ -3,7 +3,7 @@ import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest';
 import { typeFromCatalog } from '../../connectors/postgres/types.ts';
 import { batchTexts } from '../../connectors/row-text.ts';
 import type { SqlType } from '../../src/plan/types.ts';
-import { type TestDatabase, testDatabase } from '../../test/postgres.ts';
+import { type TestDatabase, testDatabase } from '../../test/servers/postgres.ts';
 import { Mediator, type MediatorSession } from './mediator.ts';
 
 const signal = new AbortController().signal;

@@ -14,9 +14,9 @@ import { folder as lake, s3 } from '../../connectors/lake/kinds.ts';
 import { RETRY } from '../../connectors/lake/stores/retry.ts';
 import { s3Store } from '../../connectors/lake/stores/s3.ts';
 import { webHdfsStore } from '../../connectors/lake/stores/webhdfs.ts';
-import { rowsOf, scanOf, testDuck } from '../lake.ts';
-import { sampleBatches, sampleColumns } from '../sample-rows.ts';
-import { describeStore } from '../store-contract.ts';
+import { rowsOf, scanOf, testDuck } from '../support/lake.ts';
+import { sampleBatches, sampleColumns } from '../support/sample-rows.ts';
+import { describeStore } from '../support/store-contract.ts';
 
 const { VERSITYGW, HDFS_JARS, DELTA_PYTHON } = process.env;
 const signal = new AbortController().signal;

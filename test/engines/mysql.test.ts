@@ -11,8 +11,8 @@ import type { ProbeTable } from '../../connectors/conformance-probes.ts';
 import { pushdownConformance } from '../../connectors/conformance-pushdown.ts';
 import { mysql } from '../../connectors/mysql/connector.ts';
 import { writtenType } from '../../connectors/mysql/types.ts';
-import { cuttingProxy } from '../cutting-proxy.ts';
 import { planRunner } from '../pushdown/runner.ts';
+import { cuttingProxy } from '../servers/cutting-proxy.ts';
 
 const installed = (() => {
   try {

@@ -5,7 +5,7 @@
 import fc from 'fast-check';
 import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
-import { type TestDatabase, testDatabase } from '../postgres.ts';
+import { type TestDatabase, testDatabase } from '../servers/postgres.ts';
 import { difference, type Row } from '../sqllogic/compare.ts';
 import { openPlacement, type Placement, type PlacementName } from '../sqllogic/placements.ts';
 import { dataStatements } from './random-data.ts';

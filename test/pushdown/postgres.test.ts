@@ -1,7 +1,7 @@
 import { inject } from 'vitest';
 import { pushdownConformance } from '../../connectors/conformance-pushdown.ts';
 import { postgres } from '../../connectors/postgres/connector.ts';
-import { loadTables, testDatabase } from '../postgres.ts';
+import { loadTables, testDatabase } from '../servers/postgres.ts';
 import { planRunner } from './runner.ts';
 
 pushdownConformance({

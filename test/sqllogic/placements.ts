@@ -19,7 +19,7 @@ import { execute } from '../../src/engine/execution/execute.ts';
 import { quoteIdentifier } from '../../src/sql/lexer.ts';
 import { bindSelect } from '../../src/sql/select/bind.ts';
 import type { BindScope, Relation } from '../../src/sql/select/scope.ts';
-import { type PostgresServer, testDatabase } from '../postgres.ts';
+import { type PostgresServer, testDatabase } from '../servers/postgres.ts';
 import type { Row } from './compare.ts';
 import type { Target } from './suite.ts';
 

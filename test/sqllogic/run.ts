@@ -5,7 +5,7 @@
  */
 import { existsSync, globSync, readFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
-import { startServer } from '../postgres.ts';
+import { startServer } from '../servers/postgres.ts';
 import { reasonFor } from './differences.ts';
 import { openPlacement, PLACEMENTS, type PlacementName } from './placements.ts';
 import { readRecords } from './records.ts';

@@ -7,7 +7,7 @@ import { resultRows } from '../../src/cli/cells.ts';
 import { Engine } from '../../src/engine/engine.ts';
 import type { ExecuteOptions } from '../../src/engine/result.ts';
 import type { Session } from '../../src/engine/session.ts';
-import { type PostgresServer, testDatabase } from '../postgres.ts';
+import { type PostgresServer, testDatabase } from '../servers/postgres.ts';
 
 export interface Federation extends AsyncDisposable {
   engine: Engine;

@@ -1,6 +1,6 @@
 /** What the footers of Parquet files say: columns, row groups, and where their chunks stand. DuckDB parses them. */
 import type { SqlType } from '../../../src/plan/types.ts';
-import { quoteLiteral } from '../../duckdb-conform.ts';
+import { quoteLiteral } from '../../duckdb-engine/conform.ts';
 import { type Bounds, keyOf } from '../bounds.ts';
 import type { CachedObject } from '../cache/object.ts';
 import { type DuckColumn, type DuckRow, duckColumns, duckRows } from '../duck.ts';

@@ -6,7 +6,7 @@ import { open } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { SqlType } from '../../../src/plan/types.ts';
 import type { ScanFilter } from '../../connector.ts';
-import { quoteLiteral } from '../../duckdb-conform.ts';
+import { quoteLiteral } from '../../duckdb-engine/conform.ts';
 import { mightMatch, sameKeys } from '../bounds.ts';
 import type { ObjectCache } from '../cache/cache.ts';
 import type { CachedObject } from '../cache/object.ts';

@@ -2,7 +2,7 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { CausewayError, SQLSTATE } from '../../../src/plan/errors.ts';
-import { quoteLiteral } from '../../duckdb-conform.ts';
+import { quoteLiteral } from '../../duckdb-engine/conform.ts';
 import type { ObjectCache } from '../cache/cache.ts';
 import type { CachedObject } from '../cache/object.ts';
 import { type DuckColumn, duckColumns, duckRows } from '../duck.ts';

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
-import { type S3TestServer, startS3 } from '../../../test/s3-server.ts';
+import { type S3TestServer, startS3 } from '../../../test/servers/s3-server.ts';
 import type { RetryPolicy } from './retry.ts';
 import { type S3Options, s3Store } from './s3.ts';
 import { collect, type ObjectInfo, type ObjectStore, type StoreError } from './store.ts';

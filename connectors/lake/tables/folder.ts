@@ -1,7 +1,7 @@
 /** A table that is just files: every object under a folder, or that a glob names, in one format. */
 import { CausewayError, SQLSTATE } from '../../../src/plan/errors.ts';
 import type { WriteRequest } from '../../connector.ts';
-import { quoteIdentifier } from '../../duckdb-conform.ts';
+import { quoteIdentifier } from '../../duckdb-engine/conform.ts';
 import type { ScanContext } from '../context.ts';
 import { type DuckColumn, duckColumns } from '../duck.ts';
 import type { Footer } from '../formats/footers.ts';

@@ -5,10 +5,10 @@ import { join } from 'node:path';
 import { CausewayError, SQLSTATE } from '../../../src/plan/errors.ts';
 import { type SqlType, sameType, typeName } from '../../../src/plan/types.ts';
 import type { ResultColumn, WriteRequest } from '../../connector.ts';
-import { quoteIdentifier, quoteLiteral } from '../../duckdb-conform.ts';
-import { duckdbError } from '../../duckdb-errors.ts';
-import { connectDuckDB } from '../../duckdb-process.ts';
-import { placeText, storeBatches } from '../../duckdb-storage.ts';
+import { quoteIdentifier, quoteLiteral } from '../../duckdb-engine/conform.ts';
+import { duckdbError } from '../../duckdb-engine/errors.ts';
+import { connectDuckDB } from '../../duckdb-engine/process.ts';
+import { placeText, storeBatches } from '../../duckdb-engine/storage.ts';
 
 /** The most bytes of one file: what every store takes in one conditional request. */
 const LARGEST_FILE = 2 ** 31 - 1;

@@ -1,9 +1,9 @@
 import type { DuckDBConnection } from '@duckdb/node-api';
 import type { RecordBatch } from 'apache-arrow';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { rowsOf, s3Options, scanOf, testDuck } from '../../../test/lake.ts';
-import { type S3TestServer, startS3 } from '../../../test/s3-server.ts';
-import { sampleBatches, sampleColumns } from '../../../test/sample-rows.ts';
+import { type S3TestServer, startS3 } from '../../../test/servers/s3-server.ts';
+import { rowsOf, s3Options, scanOf, testDuck } from '../../../test/support/lake.ts';
+import { sampleBatches, sampleColumns } from '../../../test/support/sample-rows.ts';
 import type { Silo, WriteRequest } from '../../connector.ts';
 import { s3 } from '../kinds.ts';
 

@@ -3,7 +3,7 @@ import { Int32, RecordBatch, Utf8, vectorFromArray } from 'apache-arrow';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Capabilities } from '../../../connectors/capabilities.ts';
 import type { Fragment, Silo } from '../../../connectors/connector.ts';
-import { duckdbCapabilities } from '../../../connectors/duckdb-dialect.ts';
+import { duckdbCapabilities } from '../../../connectors/duckdb-engine/dialect.ts';
 import { Mediator } from '../../../operators/mediator/mediator.ts';
 import { optimize } from '../../../optimizer/optimize.ts';
 import type { PhysicalPlan } from '../../../optimizer/physical.ts';

@@ -2,7 +2,7 @@
  * Delta's checkpoints: classic (one Parquet file), multi-part, and V2 (Parquet or JSON, with the files in sidecars).
  */
 import { CausewayError, SQLSTATE } from '../../../../src/plan/errors.ts';
-import { quoteLiteral } from '../../../duckdb-conform.ts';
+import { quoteLiteral } from '../../../duckdb-engine/conform.ts';
 import type { CachedObject } from '../../cache/object.ts';
 import type { ScanContext } from '../../context.ts';
 import { duckColumns, duckRows } from '../../duck.ts';

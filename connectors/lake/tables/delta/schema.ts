@@ -1,7 +1,7 @@
 /** Delta's schema (PROTOCOL.md, "Schema Serialization Format") as columns, with column mapping. */
 import { CausewayError, SQLSTATE } from '../../../../src/plan/errors.ts';
 import { numeric, type SqlType, scalar } from '../../../../src/plan/types.ts';
-import { quoteIdentifier } from '../../../duckdb-conform.ts';
+import { quoteIdentifier } from '../../../duckdb-engine/conform.ts';
 import type { LakeColumn } from '../table.ts';
 import type { Metadata } from './actions.ts';
 

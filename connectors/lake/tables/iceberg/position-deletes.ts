@@ -1,5 +1,5 @@
 /** Position deletes: Parquet files of (path, position), and the deletion vectors of format version 3. */
-import { quoteLiteral } from '../../../duckdb-conform.ts';
+import { quoteLiteral } from '../../../duckdb-engine/conform.ts';
 import type { ScanContext } from '../../context.ts';
 import { duckRows } from '../../duck.ts';
 import type { ObjectInfo, ObjectStore } from '../../stores/store.ts';

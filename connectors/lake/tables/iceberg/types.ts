@@ -1,7 +1,7 @@
 /** Iceberg's types as ours, and its single-value serialization (specification, Appendix D) as keys for data skipping. */
 import { CausewayError, SQLSTATE } from '../../../../src/plan/errors.ts';
 import { arrayOf, numeric, type SqlType, scalar } from '../../../../src/plan/types.ts';
-import { quoteIdentifier } from '../../../duckdb-conform.ts';
+import { quoteIdentifier } from '../../../duckdb-engine/conform.ts';
 import { type Key, keyOf } from '../../bounds.ts';
 import type { LakeColumn } from '../table.ts';
 import type { IcebergSchema, IcebergType } from './metadata.ts';

@@ -6,7 +6,7 @@
  */
 import type { DuckDBConnection } from '@duckdb/node-api';
 import type { RecordBatch } from 'apache-arrow';
-import { CausewayError, SQLSTATE, throwIfAborted } from '../src/plan/errors.ts';
+import { CausewayError, SQLSTATE, throwIfAborted } from '../../src/plan/errors.ts';
 import type {
   ColumnInfo,
   Fragment,
@@ -17,16 +17,16 @@ import type {
   TableName,
   TableStatistics,
   WriteRequest,
-} from './connector.ts';
-import { describeQuery, quoteIdentifier, quoteLiteral } from './duckdb-conform.ts';
-import { duckdbError } from './duckdb-errors.ts';
-import { interruptOn } from './duckdb-interrupt.ts';
-import { connectDuckDB } from './duckdb-process.ts';
-import { qualifyTables } from './duckdb-qualify.ts';
-import { streamQuery } from './duckdb-reader.ts';
-import { tableStatistics } from './duckdb-statistics.ts';
-import { placeText, storeBatches } from './duckdb-storage.ts';
-import { bindParameters } from './parameters.ts';
+} from '../connector.ts';
+import { bindParameters } from '../parameters.ts';
+import { describeQuery, quoteIdentifier, quoteLiteral } from './conform.ts';
+import { duckdbError } from './errors.ts';
+import { interruptOn } from './interrupt.ts';
+import { connectDuckDB } from './process.ts';
+import { qualifyTables } from './qualify.ts';
+import { streamQuery } from './reader.ts';
+import { tableStatistics } from './statistics.ts';
+import { placeText, storeBatches } from './storage.ts';
 
 export interface DuckDBDatabase {
   readonly context: string;

@@ -5,9 +5,9 @@
 import { randomUUID } from 'node:crypto';
 import pg from 'pg';
 import type { TestProject } from 'vitest/node';
-import type { ProbeTable } from '../connectors/conformance-probes.ts';
-import { startPostgres } from '../src/cli/demo/embedded-postgres.ts';
-import { typeName } from '../src/plan/types.ts';
+import type { ProbeTable } from '../../connectors/conformance-probes.ts';
+import { startPostgres } from '../../src/cli/demo/embedded-postgres.ts';
+import { typeName } from '../../src/plan/types.ts';
 
 export interface PostgresServer {
   readonly host: string;

@@ -3,7 +3,7 @@
  * can stand inside another statement. DuckDB's own parser tells where the table names are.
  */
 import type { DuckDBConnection } from '@duckdb/node-api';
-import { quoteIdentifier, quoteLiteral } from './duckdb-conform.ts';
+import { quoteIdentifier, quoteLiteral } from './conform.ts';
 
 /** What `json_serialize_sql` gives; only the parts that are read. */
 type Tree = null | string | number | boolean | readonly Tree[] | { readonly [key: string]: Tree };

@@ -1,5 +1,5 @@
 /** PostgreSQL's numeric division on decimal texts, digit for digit (src/backend/utils/adt/numeric.c). */
-import { CausewayError, SQLSTATE } from '../src/plan/errors.ts';
+import { CausewayError, SQLSTATE } from '../../src/plan/errors.ts';
 
 /** Decimal digits of one base-10000 digit, and the digits a quotient has at least. */
 const GROUP = 4;

@@ -2,9 +2,9 @@
  * DuckDB as this process runs it (duckdb-process.ts): how it is spelled so that it answers as PostgreSQL does. One table
  * for the mediator, for .duckdb files and for files that DuckDB reads; the `pg_…` names are of duckdb-functions.ts.
  */
-import { TYPE_KINDS } from '../src/plan/types.ts';
-import { type Capabilities, EVERY_OTHER } from './capabilities.ts';
-import type { Dialect, Template } from './dialect.ts';
+import { TYPE_KINDS } from '../../src/plan/types.ts';
+import { type Capabilities, EVERY_OTHER } from '../capabilities.ts';
+import type { Dialect, Template } from '../dialect.ts';
 
 const INTEGERS = ['smallint', 'integer', 'bigint'] as const;
 /** Decimals that hold every value of an integer type: DuckDB's own numeric has three decimals. */

@@ -1,9 +1,9 @@
 /** Rows of several types as Arrow batches, for tests that write. */
 import type { RecordBatch } from 'apache-arrow';
-import type { ResultColumn } from '../connectors/connector.ts';
-import { connectDuckDB } from '../connectors/duckdb-process.ts';
-import { streamQuery } from '../connectors/duckdb-reader.ts';
-import { numeric, scalar } from '../src/plan/types.ts';
+import type { ResultColumn } from '../../connectors/connector.ts';
+import { connectDuckDB } from '../../connectors/duckdb-engine/process.ts';
+import { streamQuery } from '../../connectors/duckdb-engine/reader.ts';
+import { numeric, scalar } from '../../src/plan/types.ts';
 
 export const sampleColumns: readonly ResultColumn[] = [
   { name: 'id', type: scalar('bigint') },

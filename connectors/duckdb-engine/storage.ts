@@ -4,14 +4,14 @@
  */
 import type { DuckDBConnection } from '@duckdb/node-api';
 import { type Data, makeData, RecordBatch, Struct, Utf8 } from 'apache-arrow';
-import { throwIfAborted } from '../src/plan/errors.ts';
-import type { SqlType } from '../src/plan/types.ts';
-import type { ResultColumn } from './connector.ts';
-import { quoteIdentifier } from './duckdb-conform.ts';
-import { duckdbError } from './duckdb-errors.ts';
-import { duckdbTypeName, MAX_DECIMAL_DIGITS } from './duckdb-types.ts';
-import { BatchWriter } from './duckdb-writer.ts';
-import { type ArrayElements, parseArrayText } from './postgres-text.ts';
+import { throwIfAborted } from '../../src/plan/errors.ts';
+import type { SqlType } from '../../src/plan/types.ts';
+import type { ResultColumn } from '../connector.ts';
+import { type ArrayElements, parseArrayText } from '../postgres-language/text.ts';
+import { quoteIdentifier } from './conform.ts';
+import { duckdbError } from './errors.ts';
+import { duckdbTypeName, MAX_DECIMAL_DIGITS } from './types.ts';
+import { BatchWriter } from './writer.ts';
 
 /** Where a table stands: `"db"."schema"."table"`. */
 export interface TablePlace {

@@ -11,7 +11,7 @@ import {
   DuckDBTimeValue,
   type DuckDBValue,
 } from '@duckdb/node-api';
-import * as text from './postgres-text.ts';
+import * as text from '../postgres-language/text.ts';
 
 export function valueText(value: DuckDBValue): string {
   if (value instanceof DuckDBIntervalValue) return text.intervalText(value.months, value.days, value.micros);

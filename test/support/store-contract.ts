@@ -1,6 +1,6 @@
 /** What every object store must do, whoever serves it. */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { collect, type ObjectStore, type StoreError } from '../connectors/lake/stores/store.ts';
+import { collect, type ObjectStore, type StoreError } from '../../connectors/lake/stores/store.ts';
 
 const signal = new AbortController().signal;
 

@@ -1,6 +1,6 @@
 /** PostgreSQL's to_char, to_timestamp and format (documentation, "Data Type Formatting Functions", "String Functions"). */
-import { CausewayError, SQLSTATE } from '../src/plan/errors.ts';
-import { parseDecimal, rescale } from './postgres-numeric.ts';
+import { CausewayError, SQLSTATE } from '../../src/plan/errors.ts';
+import { parseDecimal, rescale } from './numeric.ts';
 
 const MONTHS = [
   'January',

@@ -1,5 +1,5 @@
 /** DuckDB's errors as ours: the SQLSTATE PostgreSQL would give, and what to do next. */
-import { CausewayError, canceled, messageOf, SQLSTATE } from '../src/plan/errors.ts';
+import { CausewayError, canceled, messageOf, SQLSTATE } from '../../src/plan/errors.ts';
 
 /** DuckDB puts its class in front of the message: `Catalog Error: Table with name x does not exist!`. */
 const CLASSES: readonly (readonly [RegExp, string, string?])[] = [

@@ -8,8 +8,8 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { availableParallelism, tmpdir, totalmem } from 'node:os';
 import { join } from 'node:path';
 import { type DuckDBConnection, DuckDBInstance } from '@duckdb/node-api';
-import { POSTGRES_MACROS } from './duckdb-functions.ts';
-import { registerScalars } from './duckdb-scalars.ts';
+import { POSTGRES_MACROS } from './functions.ts';
+import { registerScalars } from './scalars.ts';
 
 /**
  * Settings without which DuckDB 1.5 answers wrongly, or reaches out of the machine.

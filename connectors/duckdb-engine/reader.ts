@@ -8,15 +8,15 @@
 import { type DuckDBConnection, type DuckDBDataChunk, DuckDBTypeId, type DuckDBValue } from '@duckdb/node-api';
 import duckdb from '@duckdb/node-bindings';
 import { type Data, makeData, RecordBatch, type Schema, Struct } from 'apache-arrow';
-import { CausewayError, canceled, SQLSTATE, throwIfAborted } from '../src/plan/errors.ts';
-import type { SqlType } from '../src/plan/types.ts';
-import { arrowSchema, arrowType } from './arrow.ts';
-import type { ResultColumn } from './connector.ts';
-import { conform } from './duckdb-conform.ts';
-import { duckdbError } from './duckdb-errors.ts';
-import { interrupting, interruptOn } from './duckdb-interrupt.ts';
-import { explainMemory } from './duckdb-memory.ts';
-import { valueText } from './duckdb-values.ts';
+import { CausewayError, canceled, SQLSTATE, throwIfAborted } from '../../src/plan/errors.ts';
+import type { SqlType } from '../../src/plan/types.ts';
+import { arrowSchema, arrowType } from '../arrow.ts';
+import type { ResultColumn } from '../connector.ts';
+import { conform } from './conform.ts';
+import { duckdbError } from './errors.ts';
+import { interrupting, interruptOn } from './interrupt.ts';
+import { explainMemory } from './memory.ts';
+import { valueText } from './values.ts';
 
 /**
  * Streams `sql` over `connection`, which may run nothing else until the last batch.

@@ -1,6 +1,6 @@
 /** DuckDB's types and ours, both ways. */
 import { type DuckDBType, DuckDBTypeId } from '@duckdb/node-api';
-import { arrayOf, numeric, type SqlType, scalar } from '../src/plan/types.ts';
+import { arrayOf, numeric, type SqlType, scalar } from '../../src/plan/types.ts';
 
 /** Decimal digits of DuckDB's widest exact number. */
 export const MAX_DECIMAL_DIGITS = 38;

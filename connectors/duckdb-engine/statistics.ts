@@ -1,8 +1,8 @@
 /** What DuckDB knows of a table or of the files behind a view, from its catalog and file footers alone. */
 import type { DuckDBConnection } from '@duckdb/node-api';
-import type { ColumnStatistics, TableStatistics } from './connector.ts';
-import { quoteIdentifier } from './duckdb-conform.ts';
-import { placeText, type TablePlace } from './duckdb-storage.ts';
+import type { ColumnStatistics, TableStatistics } from '../connector.ts';
+import { quoteIdentifier } from './conform.ts';
+import { placeText, type TablePlace } from './storage.ts';
 
 /** Rows and per-column bounds; never reads the rows themselves. */
 export async function tableStatistics(

@@ -3,15 +3,15 @@
  * of a column is another one than the type it is to travel as.
  */
 import { type DuckDBConnection, type DuckDBType, DuckDBTypeId } from '@duckdb/node-api';
-import { CausewayError, SQLSTATE } from '../src/plan/errors.ts';
-import type { SqlType } from '../src/plan/types.ts';
-import type { ColumnInfo, ResultColumn } from './connector.ts';
-import { duckdbError } from './duckdb-errors.ts';
-import { quoteIdentifier } from './quoting.ts';
+import { CausewayError, SQLSTATE } from '../../src/plan/errors.ts';
+import type { SqlType } from '../../src/plan/types.ts';
+import type { ColumnInfo, ResultColumn } from '../connector.ts';
+import { quoteIdentifier } from '../quoting.ts';
+import { duckdbError } from './errors.ts';
 
-export { quoteIdentifier, quoteLiteral } from './quoting.ts';
+export { quoteIdentifier, quoteLiteral } from '../quoting.ts';
 
-import { duckdbTypeName, QUOTIENT, sqlTypeOf } from './duckdb-types.ts';
+import { duckdbTypeName, QUOTIENT, sqlTypeOf } from './types.ts';
 
 /** Names and DuckDB types of a query's columns, without running it. */
 async function preparedColumns(

@@ -1,5 +1,5 @@
 /** jsonb's normal form as text: keys by length and then by bytes, the last of equal keys, `, ` and `: ` between. */
-import { CausewayError, SQLSTATE } from '../src/plan/errors.ts';
+import { CausewayError, SQLSTATE } from '../../src/plan/errors.ts';
 
 /**
  * @param text any JSON; numbers keep their digits.

@@ -21,14 +21,20 @@ import {
   VARCHAR,
 } from '@duckdb/node-api';
 import duckdb from '@duckdb/node-bindings';
-import { CausewayError, SQLSTATE } from '../src/plan/errors.ts';
-import { QUOTIENT } from './duckdb-types.ts';
-import { valueText } from './duckdb-values.ts';
-import { formatText, intervalToChar, numberToChar, parseTimestamp, timestampToChar } from './postgres-format.ts';
-import { jsonbText } from './postgres-jsonb.ts';
-import { divide, quotientText, rescale } from './postgres-numeric.ts';
-import { matchGroups, similarPattern } from './postgres-regexp.ts';
-import { arrayText, doubleText, intervalText, realText } from './postgres-text.ts';
+import { CausewayError, SQLSTATE } from '../../src/plan/errors.ts';
+import {
+  formatText,
+  intervalToChar,
+  numberToChar,
+  parseTimestamp,
+  timestampToChar,
+} from '../postgres-language/format.ts';
+import { jsonbText } from '../postgres-language/jsonb.ts';
+import { divide, quotientText, rescale } from '../postgres-language/numeric.ts';
+import { matchGroups, similarPattern } from '../postgres-language/regexp.ts';
+import { arrayText, doubleText, intervalText, realText } from '../postgres-language/text.ts';
+import { QUOTIENT } from './types.ts';
+import { valueText } from './values.ts';
 
 const QUOTIENT_LIMIT = 10n ** BigInt(QUOTIENT.width);
 

@@ -1,6 +1,6 @@
 /** Running out of memory, told so that a user can act: which operators of the statement hold it, and which setting says how much. */
 import type { DuckDBConnection } from '@duckdb/node-api';
-import { CausewayError, SQLSTATE } from '../src/plan/errors.ts';
+import { CausewayError, SQLSTATE } from '../../src/plan/errors.ts';
 
 /** Operators that keep rows, by DuckDB's name, as a user would call them. */
 const HOLDING: Readonly<Record<string, string>> = {

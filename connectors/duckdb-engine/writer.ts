@@ -9,7 +9,7 @@ import type { DuckDBAppender, DuckDBType } from '@duckdb/node-api';
 import { DuckDBDataChunk } from '@duckdb/node-api';
 import duckdb from '@duckdb/node-bindings';
 import { type Data, type RecordBatch, Type } from 'apache-arrow';
-import { CausewayError, SQLSTATE } from '../src/plan/errors.ts';
+import { CausewayError, SQLSTATE } from '../../src/plan/errors.ts';
 
 /** DuckDB's vectors hold this many rows. */
 const CHUNK_ROWS = 2048;

@@ -3,9 +3,9 @@ import { readdir, readFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, relative } from 'node:path';
 import { type DuckDBConnection, DuckDBInstance } from '@duckdb/node-api';
-import type { RelationResult, ScanFilter, ScanFragment, Silo } from '../connectors/connector.ts';
-import { scalar } from '../src/plan/types.ts';
-import type { S3TestServer } from './s3-server.ts';
+import type { RelationResult, ScanFilter, ScanFragment, Silo } from '../../connectors/connector.ts';
+import { scalar } from '../../src/plan/types.ts';
+import type { S3TestServer } from '../servers/s3-server.ts';
 
 let files = 0;
 

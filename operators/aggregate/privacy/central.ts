@@ -31,9 +31,6 @@ export interface AdaptiveClip {
   readonly countNoise: number;
 }
 
-/** The paper's choices for a cohort of `silos`. */
-export const adaptiveDefaults = (silos: number): AdaptiveClip => ({ quantile: 0.5, rate: 0.2, countNoise: silos / 20 });
-
 /**
  * The noise multiplier left for the updates when the count is noised too: z_Δ = (z⁻² − (2σ_b)⁻²)^(−½).
  * @throws RangeError when the count's noise alone spends more than z allows (z ≥ 2σ_b).

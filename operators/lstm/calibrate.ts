@@ -3,6 +3,7 @@ import type { ModelSpec, SequenceSpec } from '../../src/plan/training.ts';
 import { type BackendChoice, createBackend } from './choose-backend.ts';
 import { flopsPerWindow, initialWeights } from './model.ts';
 import { MersenneTwister } from './random.ts';
+import type { Library } from './tfjs-backend.ts';
 
 export interface TrainingRate {
   /** The backend that was chosen, with its instruction set. */
@@ -16,15 +17,38 @@ export interface CalibrationOptions {
   readonly choice: BackendChoice;
   readonly batch: number;
   readonly threads?: number;
+  /** For `tfjs`: what `loadTfjs` found. */
+  readonly tfjs?: Library;
   /** Milliseconds to spend, after two steps that are not counted. Default 60. */
   readonly budget?: number;
+}
+
+/** Most floating-point operations of one timed step, and most units, layers and windows of a timed network. */
+const LARGEST = { flops: 1e8, hidden: 256, layers: 2, batch: 32 };
+
+/**
+ * What to time instead of a model that would take seconds per step: fewer units, layers, windows, and at last rows per
+ * window. Models that are small enough stay as they are.
+ */
+export function calibrationSample(
+  model: ModelSpec,
+  sequence: SequenceSpec,
+  batch: number,
+): { readonly model: ModelSpec; readonly sequence: SequenceSpec; readonly batch: number } {
+  if (flopsPerWindow(model, sequence) * batch <= LARGEST.flops) return { model, sequence, batch };
+  const hidden = Math.min(model.hidden, LARGEST.hidden);
+  const sample = { ...model, hidden, layers: Math.min(model.layers, LARGEST.layers) };
+  const windows = Math.min(batch, LARGEST.batch);
+  const perRow = flopsPerWindow(sample, { window: 1 }) * windows;
+  const window = Math.max(1, Math.min(sequence.window, Math.floor(LARGEST.flops / perRow)));
+  return { model: sample, sequence: { ...sequence, window }, batch: windows };
 }
 
 /** Times training steps on random rows. Blocks the calling thread for about the budget. */
 export function measureTrainingRate(
   model: ModelSpec,
   sequence: SequenceSpec,
-  { batch, budget = 60, choice, threads }: CalibrationOptions,
+  { batch, budget = 60, choice, tfjs, threads }: CalibrationOptions,
 ): TrainingRate {
   const random = new MersenneTwister(1);
   const rows = sequence.window + sequence.horizon + batch;
@@ -35,7 +59,11 @@ export function measureTrainingRate(
   const { horizon, window } = sequence;
   const data = { values, features: model.inputs, targets: classes ? [0] : targets, window, horizon };
   const starts = Uint32Array.from({ length: batch }, (_, k) => k);
-  using backend = createBackend(model, data, { choice, batch, ...(threads === undefined ? {} : { threads }) });
+  using backend = createBackend(model, data, {
+    ...{ choice, batch },
+    ...(threads === undefined ? {} : { threads }),
+    ...(tfjs === undefined ? {} : { tfjs }),
+  });
   backend.setWeights(initialWeights(model, 1));
   backend.startOptimizer({ name: 'adam', learningRate: 1e-3 });
   const step = () => backend.trainStep(starts, { learningRate: 1e-3, dropoutSeed: 1 });

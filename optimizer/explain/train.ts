@@ -6,7 +6,9 @@ import { type SiloTraining, type TrainingPrice, trainingPrices } from '../cost/t
 import { type PerUnit, secondsFor } from '../cost/work.ts';
 import type { RelationEstimate } from '../statistics/estimate.ts';
 import { rowWidth } from '../statistics/estimate.ts';
-import { bytesText, rowsText, timeText } from './units.ts';
+import { WIDTH } from './text.ts';
+import { bytesText, rateText, rowsText, timeText } from './units.ts';
+import { filled } from './wrap.ts';
 
 /** What is known of one silo's share before it trains. */
 export interface SiloShare {
@@ -16,6 +18,8 @@ export interface SiloShare {
   readonly query: PerUnit;
   readonly profile: SiteProfile;
   readonly statement: readonly string[];
+  /** Trains behind its agent, with a backend of the agent's choice. */
+  readonly behindAgent: boolean;
   /** Why rows may not be brought to the mediator; absent where they may. */
   readonly rowsRefused?: string;
 }
@@ -24,6 +28,14 @@ export interface SiloShare {
 export interface Network {
   readonly weights: number;
   readonly flopsPerWindow: number;
+}
+
+/** What trains in this process. */
+export interface LocalBackend {
+  readonly backend: string;
+  readonly threads: number;
+  /** Floating point operations per second, measured. */
+  readonly flopsPerSecond: number;
 }
 
 export interface SiloTrainingPlan {
@@ -72,7 +84,7 @@ export function priceTraining(
 function reasonAgainst(price: TrainingPrice, chosen: TrainingPrice): string {
   const factor = price.seconds / chosen.seconds;
   if (factor > 1.05) return `${factor.toFixed(1)} times the time`;
-  return 'no slower, but rows would leave the silo';
+  return 'no slower, but rows would leave';
 }
 
 /** The statement as text, at most 100 columns wide. */
@@ -80,6 +92,7 @@ export function trainText(
   plan: Train,
   { weights, flopsPerWindow }: Network,
   strategy: string,
+  local: LocalBackend,
   shares: readonly { readonly share: SiloShare; readonly plan: SiloTrainingPlan }[],
 ): readonly string[] {
   const { rounds, weightBy } = plan.federation;
@@ -89,23 +102,30 @@ export function trainText(
     `TRAIN MODEL ${plan.model}: ${plan.spec.layers} × ${plan.spec.cell}, ${plan.spec.hidden} units, ${weights.toLocaleString('en-US')} weights`,
     `  windows of ${plan.sequence.window} rows, ${plan.sequence.horizon} ahead; ${(flopsPerWindow / 1e6).toFixed(2)} MFLOP each per epoch`,
     `  aggregate at ${MEDIATOR}: ${strategy}, ${rounds} rounds, weighted by ${weightBy}`,
+    `  by ${local.backend} on this machine, ${threadsText(local.threads)} per silo, measured ${rateText(local.flopsPerSecond)}`,
     ...shares.flatMap(({ share, plan: own }) => siloLines(share, own)),
     '',
     `Estimated ${timeText(seconds)} · ${bytesText(bytes)} of updates over borders, no rows`,
   ];
 }
 
+const threadsText = (threads: number): string => `${threads} thread${threads === 1 ? '' : 's'}`;
+
 function siloLines(
-  { silo, estimate, statement }: SiloShare,
+  { behindAgent, silo, estimate, statement }: SiloShare,
   { windows, chosen, rejected }: SiloTrainingPlan,
 ): readonly string[] {
   return [
     '',
-    `Train in ${silo}: ${rowsText(estimate.rows)}, ${Math.round(windows).toLocaleString('en-US')} windows · ${timeText(chosen.seconds)} · ${bytesText(chosen.bytes)} of ${chosen.bytesKind} out`,
-    ...statement.map((line) => `    ${line}`),
-    ...rejected.map(
-      (price) =>
-        `  rejected: rows to the ${price.site} · ${timeText(price.seconds)} · ${bytesText(price.bytes)} of rows out · ${price.reason}`,
+    ...filled(
+      `Train in ${silo}: ${rowsText(estimate.rows)}, ${Math.round(windows).toLocaleString('en-US')} windows · ${timeText(chosen.seconds)} · ${bytesText(chosen.bytes)} of ${chosen.bytesKind} out`,
+      WIDTH,
     ),
+    ...(behindAgent ? ['  behind its agent, with the backend found there'] : []),
+    ...statement.map((line) => `    ${line}`),
+    ...rejected.flatMap((price) => {
+      const text = `rejected: rows to the ${price.site} · ${timeText(price.seconds)} · ${bytesText(price.bytes)} of rows out · ${price.reason}`;
+      return filled(text, WIDTH - 2).map((line) => `  ${line}`);
+    }),
   ];
 }

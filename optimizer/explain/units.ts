@@ -29,6 +29,10 @@ export function bytesText(bytes: number): string {
   return '';
 }
 
+/** `850 MFLOP/s`, `4.8 GFLOP/s`. */
+export const rateText = (flopsPerSecond: number): string =>
+  flopsPerSecond < 1e9 ? `${Math.round(flopsPerSecond / 1e6)} MFLOP/s` : `${(flopsPerSecond / 1e9).toFixed(1)} GFLOP/s`;
+
 /** The q-error to one decimal; exact estimates are worth a word. */
 export const errorText = (q: number): string =>
   q < 1.05 ? 'as estimated' : `${q < 100 ? q.toFixed(1) : Math.round(q)} × off`;

@@ -5,7 +5,7 @@ const CLAUSES = ['FROM', 'WHERE', 'GROUP BY', 'HAVING', 'ORDER BY', 'LIMIT', 'OF
 /** The statement in lines of at most `width` characters, unless a single word is longer. */
 export function wrapped(statement: string, width: number): readonly string[] {
   if (statement.length <= width) return [statement];
-  return clauses(statement).flatMap((clause, i) => fill(clause, width, i === 0 ? '' : '  '));
+  return clauses(statement).flatMap((clause, i) => filled(clause, width, i === 0 ? '' : '  '));
 }
 
 /** Cut before each clause of the outermost SELECT. */
@@ -26,8 +26,8 @@ function clauses(statement: string): readonly string[] {
   return cuts.map((from, i) => statement.slice(from, cuts[i + 1]).trimEnd());
 }
 
-/** Words in lines; lines after the first are indented. */
-function fill(text: string, width: number, indent: string): readonly string[] {
+/** Words in lines of at most `width` characters, unless a single word is longer; lines after the first are indented. */
+export function filled(text: string, width: number, indent = ''): readonly string[] {
   const lines: string[] = [];
   let line = '';
   for (const word of text.split(' ')) {

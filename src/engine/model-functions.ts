@@ -15,6 +15,7 @@ import { requireModel } from './statements/models.ts';
 import { evaluateOn, storedEvaluation } from './training/evaluate.ts';
 import { explainModel } from './training/explain.ts';
 import { forecast, type ScoringContext } from './training/forecast.ts';
+import { figureNames, figuresOf, quantileSuffix } from './training/metrics.ts';
 import { predict } from './training/predict.ts';
 
 export interface ModelFunctionContext extends ScoringContext {
@@ -132,32 +133,22 @@ function bindPredict(engine: Engine, model: StoredModel, call: ModelFunctionCall
   };
 }
 
+/** The columns follow from the loss: errors and rules of thumb, pinball and coverage per quantile, or a classifier's figures. */
 function bindEvaluate(engine: Engine, model: StoredModel, call: ModelFunctionCall): Bound {
   takesOnly(call, []);
   const query = queryOf(call);
+  const names = figureNames(model.signature.spec);
   return {
-    columns: columnsOf({
-      silo: 'text',
-      windows: 'integer',
-      rmse: 'double',
-      mae: 'double',
-      persistence_rmse: 'double',
-      persistence_mae: 'double',
-      seasonal_rmse: 'double',
-      seasonal_mae: 'double',
-    }),
+    columns: [
+      ...columnsOf({ silo: 'text', target: 'text', windows: 'integer' }),
+      ...names.map((name) => ({ name, type: scalar('double') })),
+    ],
     async rows(context) {
       const found = query === undefined ? storedEvaluation(model) : await evaluateOn(engine, model, query, context);
-      return found.map(({ silo, metrics }) => [
-        silo,
-        metrics.count,
-        metrics.rmse,
-        metrics.mae,
-        metrics.persistenceRmse,
-        metrics.persistenceMae,
-        metrics.seasonalRmse,
-        metrics.seasonalMae,
-      ]);
+      return found.map(({ silo, metrics }) => {
+        const figures = figuresOf(metrics);
+        return [silo, metrics.target, metrics.windows, ...names.map((name) => figures[name] ?? null)];
+      });
     },
   };
 }
@@ -197,7 +188,7 @@ function outputColumns({ signature }: StoredModel, prefix: string): ResultColumn
     const name = prefix + features[target]!.name;
     const column = (suffix: string) => ({ name: name + suffix, type: scalar('double') });
     if (spec.loss === 'quantile' && spec.quantiles) {
-      return spec.quantiles.map((level) => column(`_q${Math.round(level * 100)}`));
+      return spec.quantiles.map((level) => column(quantileSuffix(level)));
     }
     if (spec.loss === 'softmax-cross-entropy') return Array.from({ length: spec.outputs }, (_, c) => column(`_p${c}`));
     return [column('')];

@@ -6,6 +6,7 @@ import type { Engine } from './engine.ts';
 import { type Cell, columnsOf } from './rows.ts';
 import type { Settings } from './settings.ts';
 import { redact } from './statements/silos.ts';
+import { figuresOf } from './training/metrics.ts';
 
 export interface SystemTable {
   readonly columns: readonly ResultColumn[];
@@ -101,21 +102,20 @@ export const SYSTEM_TABLES: Readonly<Record<string, SystemTable>> = {
       created_at: 'text',
       test_rmse: 'double',
       test_mae: 'double',
+      test_accuracy: 'double',
       query: 'text',
     }),
     rows: ({ catalog }) =>
       catalog.models
         .list()
         .flatMap(({ model }) => catalog.models.versions(model))
-        .map(({ model, version, active, createdAt, metrics, query }) => [
-          model,
-          version,
-          active,
-          createdAt,
-          metrics.pooled?.rmse ?? null,
-          metrics.pooled?.mae ?? null,
-          query,
-        ]),
+        .map(({ model, version, active, createdAt, metrics, query }) => {
+          // Of a model of several targets the first; ml.evaluate has them all.
+          const [first] = metrics.pooled;
+          const figures = first === undefined ? {} : figuresOf(first);
+          const { rmse = null, mae = null, accuracy = null } = figures;
+          return [model, version, active, createdAt, rmse, mae, accuracy, query];
+        }),
   },
   jobs: {
     columns: columnsOf({

@@ -42,6 +42,18 @@ describe('EXPORT MODEL and IMPORT MODEL', () => {
     expect(markdown).toContain(card.sql);
   });
 
+  test('a classifier’s card and file tell its accuracy', async () => {
+    await sql(`TRAIN MODEL high PREDICT high FORECAST BY ts PER meter WINDOW 6
+      USING lstm (hidden => 4, loss => 'binary-cross-entropy') FEDERATE fedavg (rounds => 1)
+      AS SELECT ts, meter, load, load > 60 AS high FROM readings`);
+    await sql(`EXPORT MODEL high TO '${file('high.md')}'; EXPORT MODEL high TO '${file('high.safetensors')}'`);
+    expect(readFileSync(file('high.md'), 'utf8')).toMatch(/\| accuracy \| f1 \| auc \| log loss \|/);
+    await sql(`IMPORT MODEL high_twin FROM '${file('high.safetensors')}'`);
+    const evaluation = await sql(`SELECT * FROM ml.evaluate('high_twin') ORDER BY 1`);
+    expect(evaluation).toHaveLength(4);
+    expect(evaluation).toEqual(await sql(`SELECT * FROM ml.evaluate('high') ORDER BY 1`));
+  });
+
   test('ONNX is written whole', async () => {
     await sql(`EXPORT MODEL load TO '${file('load.onnx')}'`);
     // A ModelProto begins with its ir_version, field 1.

@@ -95,6 +95,85 @@ describe('TRAIN over three silos', () => {
     expect((await refusal(`SELECT * FROM ml.forecast('level')`)).message).toContain('a classifier does not forecast');
   });
 
+  test('a classifier’s accuracy is what counting its predictions gives, and is stored with the version', async () => {
+    const classes = `SELECT ts, meter, load, load > 60 AS high FROM readings`;
+    const [trained] = await sql(`TRAIN OR REPLACE MODEL high PREDICT high FORECAST BY ts PER meter WINDOW 12
+      USING lstm (hidden => 8, loss => 'binary-cross-entropy') FEDERATE fedavg (rounds => 1) AS ${classes}`);
+    const stored = await sql(
+      `SELECT silo, target, windows, accuracy, f1, auc, log_loss FROM ml.evaluate('high') ORDER BY silo NULLS LAST`,
+    );
+    expect(stored.map((row) => row.slice(0, 3))).toEqual([
+      ['berlin', 'high', '16'],
+      ['oslo', 'high', '16'],
+      ['paris', 'high', '16'],
+      [null, 'high', '48'],
+    ]);
+    expect(Number(trained?.[5])).toBeCloseTo(Number(stored[0]?.[3]), 5);
+    expect(Number(trained?.[6])).toBeCloseTo(Number(stored[0]?.[6]), 5);
+    const accuracy = Number(stored[3]?.[3]);
+    const [model] = await sql(`SELECT test_accuracy, test_rmse FROM causeway.models WHERE name = 'high'`);
+    expect([Number(model?.[0]), model?.[1]]).toEqual([accuracy, null]);
+    const facts = (await sql('DESCRIBE MODEL high')).map(([, property, value]) => `${property}: ${value}`);
+    expect(facts).toContainEqual(expect.stringMatching(/^test of oslo: accuracy .*, log_loss /));
+
+    const [counted] = await sql(
+      `SELECT avg(CASE WHEN (predicted_high > 0.5) = (high > 0.5) THEN 1.0 ELSE 0 END),
+              avg(-ln(CASE WHEN high > 0.5 THEN predicted_high ELSE 1 - predicted_high END)), count(*)
+       FROM ml.predict('high', (${classes}))`,
+    );
+    const [everywhere] = await sql(
+      `SELECT accuracy, log_loss, windows FROM ml.evaluate('high', (${classes})) WHERE silo IS NULL`,
+    );
+    expect(Number(everywhere?.[0])).toBeCloseTo(Number(counted?.[0]), 9);
+    expect(Number(everywhere?.[1])).toBeCloseTo(Number(counted?.[1]), 5);
+    expect(everywhere?.[2]).toBe(counted?.[2]);
+  });
+
+  test('two targets have a row each; figures are what SQL computes from the predictions', async () => {
+    const both = 'SELECT ts, meter, load, 2 * load + 1 AS twice FROM readings';
+    const trained = await sql(`TRAIN OR REPLACE MODEL both PREDICT load, twice FORECAST BY ts PER meter WINDOW 12
+      USING lstm (hidden => 8) FEDERATE fedavg (rounds => 1) AS ${both}`);
+    expect(trained.map(([silo, , , , target]) => `${silo} ${target}`)).toEqual(
+      ['berlin', 'oslo', 'paris'].flatMap((silo) => [`${silo} load`, `${silo} twice`]),
+    );
+    const found = await sql(
+      `SELECT silo, target, rmse, mae, mape, r2 FROM ml.evaluate('both', (${both})) WHERE silo IS NULL OR silo = 'oslo'
+       ORDER BY silo NULLS LAST, target`,
+    );
+    expect(found.map((row) => row.slice(0, 2))).toEqual([
+      ['oslo', 'load'],
+      ['oslo', 'twice'],
+      [null, 'load'],
+      [null, 'twice'],
+    ]);
+    const [expected] = await sql(
+      `SELECT sqrt(avg((predicted_twice - twice) ^ 2)), avg(abs(predicted_twice - twice)),
+              avg(abs((predicted_twice - twice) / twice)), 1 - avg((predicted_twice - twice) ^ 2) / var_pop(twice)
+       FROM ml.predict('both', (${both}))`,
+    );
+    expected!.forEach((value, i) => {
+      expect(Number(found[3]![2 + i])).toBeCloseTo(Number(value), 4);
+    });
+  });
+
+  test('a quantile model shows pinball loss and coverage of each level', async () => {
+    const query = 'SELECT ts, meter, load FROM readings';
+    await sql(`TRAIN OR REPLACE MODEL band PREDICT load FORECAST BY ts PER meter WINDOW 12
+      USING lstm (hidden => 8, loss => 'quantile', quantiles => ARRAY[0.1, 0.9]) FEDERATE fedavg (rounds => 1) AS ${query}`);
+    const [found] = await sql(
+      `SELECT pinball_q10, coverage_q10, pinball_q90, coverage_q90 FROM ml.evaluate('band', (${query})) WHERE silo IS NULL`,
+    );
+    const level = (name: string, q: number) =>
+      `avg(CASE WHEN load >= ${name} THEN ${q} * (load - ${name}) ELSE ${1 - q} * (${name} - load) END),
+       avg(CASE WHEN load <= ${name} THEN 1.0 ELSE 0 END)`;
+    const [expected] = await sql(
+      `SELECT ${level('predicted_load_q10', 0.1)}, ${level('predicted_load_q90', 0.9)} FROM ml.predict('band', (${query}))`,
+    );
+    expected!.forEach((value, i) => {
+      expect(Number(found![i])).toBeCloseTo(Number(value), 4);
+    });
+  });
+
   test('forecasts follow each silo and entity, dated with its own step', async () => {
     const rows = await sql(`SELECT silo, meter, ts, load FROM ml.forecast('load', horizon => 3) ORDER BY 1, 2, 3`);
     expect(rows).toHaveLength(3 * 2 * 3);
@@ -165,6 +244,8 @@ describe('TRAIN over three silos', () => {
     const jobs = federation.engine.catalog.jobs.list().length;
     const text = (await sql(`EXPLAIN ${TRAIN('explained')}`)).map(([line]) => line).join('\n');
     for (const silo of ['berlin', 'paris', 'oslo']) expect(text).toContain(silo);
+    expect(text).toMatch(/^ {2}by (native|wasm) .* on this machine, 1 thread per silo, measured [\d.]+ [MG]FLOP\/s$/m);
+    expect(Math.max(...text.split('\n').map((line) => line.length))).toBeLessThanOrEqual(100);
     expect(federation.engine.catalog.jobs.list()).toHaveLength(jobs);
     expect(federation.engine.catalog.models.get('explained')).toBeUndefined();
   });

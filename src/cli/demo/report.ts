@@ -58,9 +58,11 @@ export async function demoReport(engine: Engine, session: Session, name: string,
       validation_loss: validationLoss,
     })),
     metrics: model.metrics.silos.flatMap(({ silo, test }) =>
-      test === null ? [] : [{ silo, rmse: test.rmse, mae: test.mae, naive_rmse: test.seasonalRmse }],
+      test
+        .filter((metrics) => metrics.kind === 'regression')
+        .map(({ rmse, mae, seasonalRmse }) => ({ silo, rmse, mae, naive_rmse: seasonalRmse })),
     ),
-    pooled_rmse: model.metrics.pooled?.rmse ?? null,
+    pooled_rmse: model.metrics.pooled.find((metrics) => metrics.kind === 'regression')?.rmse ?? null,
     forecast,
     seconds: (performance.now() - began) / 1000,
   };

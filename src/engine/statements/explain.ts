@@ -1,6 +1,8 @@
 /** EXPLAIN [ANALYZE] [(FORMAT text | json | dot)] of a SELECT; EXPLAIN TRAIN: what every silo would do and send. */
 import { resolveOptions } from '../../../operators/aggregate/options.ts';
 import { strategyNamed } from '../../../operators/aggregate/strategies.ts';
+import type { TrainingRate } from '../../../operators/lstm/calibrate.ts';
+import type { BackendChoice } from '../../../operators/lstm/choose-backend.ts';
 import { flopsPerWindow, weightCount } from '../../../operators/lstm/model.ts';
 import { subtreeWork } from '../../../optimizer/cost/node-work.ts';
 import type { Objective } from '../../../optimizer/cost/objective.ts';
@@ -23,6 +25,8 @@ import type { StatementResult } from '../result.ts';
 import { columnsOf, rowsResult } from '../rows.ts';
 import { planRows, runPhysical } from '../run-plan.ts';
 import type { StatementContext } from '../session.ts';
+import { measureLocalRate } from '../training/local-rate.ts';
+import { trainsInside } from '../training/silo-trainer.ts';
 import { bindTrainModel } from './train.ts';
 
 export async function explain(
@@ -84,30 +88,39 @@ async function explainTrain(
   const parts = siloPlans(plan.source);
   requireTrainingAllowed(parts, plan.privacy, policies);
   const network = { weights: weightCount(plan.spec), flopsPerWindow: flopsPerWindow(plan.spec, plan.sequence) };
-  const mediator = planner.model.profile(MEDIATOR);
+  const local = await measureLocalRate(plan, context.settings.own('causeway.training_backend') as BackendChoice);
+  const mediator = { ...planner.model.profile(MEDIATOR), flops: local.flopsPerSecond };
   const shares = await Promise.all(
     [...parts].map(async ([silo, source]) => {
-      const share = await siloShare(silo, source, context);
+      const share = await siloShare(silo, source, local, context);
       const leaks = leaksOf(source, MEDIATOR, policies);
       const refused = leaks.length === 0 ? {} : { rowsRefused: `policies of ${silo} keep its rows in` };
       const whole: SiloShare = { ...share, ...refused };
       return { share: whole, plan: priceTraining(plan, network, whole, mediator) };
     }),
   );
-  return trainText(plan, network, strategy.name, shares);
+  return trainText(plan, network, strategy.name, local, shares);
 }
 
-async function siloShare(silo: string, source: RelationalNode, context: StatementContext): Promise<SiloShare> {
+async function siloShare(
+  silo: string,
+  source: RelationalNode,
+  local: TrainingRate,
+  context: StatementContext,
+): Promise<SiloShare> {
   const { engine, settings, signal } = context;
   const memory = () =>
     Promise.reject(new CausewayError(SQLSTATE.featureNotSupported, 'a model is trained on tables of silos'));
   const { planned } = await planRows(source, { engine, settings, signal, memory });
   const estimate = estimator(planned.estimation);
+  const profile = engine.planner.model.profile(silo);
+  const behindAgent = trainsInside((await engine.silos.open(silo)).silo);
   return {
     silo,
     estimate: estimate(source),
     query: subtreeWork(source, estimate),
-    profile: engine.planner.model.profile(silo),
+    profile: behindAgent ? profile : { ...profile, flops: local.flopsPerSecond },
+    behindAgent,
     statement: planned.physical.fragments.flatMap(({ request }) =>
       wrapped(request.kind === 'sql' ? request.text : `scan ${request.table.table}`, WIDTH - 4),
     ),

@@ -4,6 +4,7 @@ import { didYouMean } from '../../plan/nearest.ts';
 import type { Engine, StoredModel } from '../engine.ts';
 import type { StatementResult } from '../result.ts';
 import { columnsOf, done, rowsResult } from '../rows.ts';
+import { figuresOf, type TargetMetrics } from '../training/metrics.ts';
 
 /** The model's active version. @throws CausewayError 42704 with the nearest name */
 export function requireModel(engine: Engine, name: string): StoredModel {
@@ -55,18 +56,24 @@ export function describeModel(engine: Engine, name: string): StatementResult {
         parameters: String(metrics.parameters),
         federation: `${signature.federation.strategy}, ${metrics.rounds.length} rounds`,
         ...Object.fromEntries(
-          metrics.silos.map(({ silo, test }) => [
-            `test of ${silo}`,
-            test === null
-              ? 'no test windows'
-              : `rmse ${test.rmse.toFixed(4)}, mae ${test.mae.toFixed(4)}, seasonal-naive rmse ${test.seasonalRmse?.toFixed(4) ?? 'unknown'}`,
-          ]),
+          metrics.silos.flatMap(({ silo, test }) =>
+            test.length === 0 ? [[`test of ${silo}`, 'no test windows']] : testFacts(silo, test),
+          ),
         ),
         query,
       }).map(([property, value]) => [version, property, value]),
     );
   return rowsResult('DESCRIBE MODEL', columns, rows);
 }
+
+/** One fact per target, named only where there are several. */
+const testFacts = (silo: string, test: readonly TargetMetrics[]): [property: string, value: string][] =>
+  test.map((metrics) => [
+    `test of ${silo}${test.length === 1 ? '' : `, ${metrics.target}`}`,
+    Object.entries(figuresOf(metrics))
+      .flatMap(([name, value]) => (value === null ? [] : [`${name} ${value.toFixed(4)}`]))
+      .join(', '),
+  ]);
 
 export function dropModel(engine: Engine, name: string, ifExists: boolean): StatementResult {
   if (!ifExists) requireModel(engine, name);

@@ -13,6 +13,7 @@ import { bindQuery, streamRows } from '../bind.ts';
 import type { StatementResult } from '../result.ts';
 import { columnsOf, rowsResult } from '../rows.ts';
 import type { StatementContext } from '../session.ts';
+import { figureNames, figuresOf } from '../training/metrics.ts';
 import { startTraining } from '../training/train.ts';
 
 /** The bound statement: every name found, every option checked, nothing run. */
@@ -24,7 +25,7 @@ export async function bindTrainModel(statement: TrainModel, context: StatementCo
   return bindTrain(statement, query, context.locate);
 }
 
-/** Answers one row per silo: what it trained on, and how good the model is on its test part. */
+/** Answers one row per silo and target: what it trained on, and how good the model is on its test part. */
 export const trainModel = (statement: TrainModel, context: StatementContext): Promise<StatementResult> =>
   runTraining(statement, context);
 
@@ -87,27 +88,30 @@ async function runTraining(
     return rowsResult('TRAIN MODEL', columnsOf({ job: 'bigint' }), [[BigInt(job)]]);
   }
   const stored = await result;
+  const { signature } = stored;
+  const names = figureNames(signature.spec);
+  const shown = ['rmse', 'mae', 'accuracy', 'log_loss'].filter((name) => names.includes(name));
   const columns = columnsOf({
     silo: 'text',
     rows: 'integer',
     train_windows: 'integer',
     test_windows: 'integer',
-    rmse: 'double',
-    mae: 'double',
+    target: 'text',
+    ...Object.fromEntries(shown.map((name) => [name, 'double'] as const)),
     version: 'integer',
   });
-  const rows = stored.metrics.silos.map(({ silo, rows: count, windows, test }) => [
-    silo,
-    count,
-    windows.train,
-    windows.test,
-    rounded(test?.rmse),
-    rounded(test?.mae),
-    stored.version,
-  ]);
+  const rows = stored.metrics.silos.flatMap(({ silo, rows: count, windows, test }) =>
+    signature.targets.map((index) => {
+      const target = signature.features[index]!.name;
+      const metrics = test.find((each) => each.target === target);
+      const figures = metrics === undefined ? {} : figuresOf(metrics);
+      const cells = shown.map((name) => rounded(figures[name]));
+      return [silo, count, windows.train, windows.test, target, ...cells, stored.version];
+    }),
+  );
   return rowsResult('TRAIN MODEL', columns, rows);
 }
 
 /** Six digits are more than a test part of any size can tell; the model's metrics keep them all. */
-const rounded = (value: number | undefined): number | null =>
-  value === undefined ? null : Number(value.toPrecision(6));
+const rounded = (value: number | null | undefined): number | null =>
+  value === undefined || value === null ? null : Number(value.toPrecision(6));

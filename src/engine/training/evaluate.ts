@@ -1,23 +1,20 @@
-/** `ml.evaluate`: a model's errors per silo, and of all silos together (silo NULL). */
+/** `ml.evaluate`: how good a model is per silo and target, and over all silos together (silo NULL). */
 import { mergeEvaluations } from '../../../operators/lstm/evaluation.ts';
 import type { RelationalNode } from '../../plan/nodes.ts';
 import type { Engine, StoredModel } from '../engine.ts';
 import { type ScoringContext, weightsOf } from './forecast.ts';
-import { type PartMetrics, partMetrics } from './metrics.ts';
+import { type TargetMetrics, targetMetrics } from './metrics.ts';
 import { modelSource } from './model-source.ts';
 import { openTrainers } from './open-trainers.ts';
 
 export interface EvaluationRow {
   readonly silo: string | null;
-  readonly metrics: PartMetrics;
+  readonly metrics: TargetMetrics;
 }
 
 /** Of the test part, as it was measured when the version was trained. */
 export function storedEvaluation({ metrics }: StoredModel): EvaluationRow[] {
-  return [
-    ...metrics.silos.map(({ silo, test }) => ({ silo, metrics: test })),
-    { silo: null, metrics: metrics.pooled },
-  ].flatMap(({ silo, metrics: found }) => (found === null ? [] : [{ silo, metrics: found }]));
+  return [...metrics.silos.flatMap(({ silo, test }) => rowsOf(silo, test)), ...rowsOf(null, metrics.pooled)];
 }
 
 /** Of other rows: every window of the query, in each silo. */
@@ -36,7 +33,10 @@ export async function evaluateOn(
     trainers.all.map((trainer) => trainer.evaluate(weights, 'train', context.signal)),
   );
   return [
-    ...evaluations.map((evaluation, i) => ({ silo: trainers.silos[i]!, metrics: partMetrics(evaluation) })),
-    { silo: null, metrics: partMetrics(mergeEvaluations(evaluations)) },
-  ].flatMap(({ silo, metrics }) => (metrics === null ? [] : [{ silo, metrics }]));
+    ...evaluations.flatMap((evaluation, i) => rowsOf(trainers.silos[i]!, targetMetrics(evaluation))),
+    ...rowsOf(null, targetMetrics(mergeEvaluations(evaluations))),
+  ];
 }
+
+const rowsOf = (silo: string | null, targets: readonly TargetMetrics[]): EvaluationRow[] =>
+  targets.map((metrics) => ({ silo, metrics }));

@@ -88,7 +88,21 @@ const unusable = (reason: string): CausewayError =>
 
 const index = z.number().int().nonnegative();
 const name = z.looseObject({ name: z.string().min(1), type: z.looseObject({ kind: z.string() }) });
-const metric = z.looseObject({ count: index, rmse: z.number().nullable(), mae: z.number().nullable() }).nullable();
+const figure = z.number().nullable();
+const metrics = z.array(
+  z.discriminatedUnion('kind', [
+    z.looseObject({
+      ...{ kind: z.literal('regression'), target: z.string(), windows: index },
+      ...{ rmse: z.number(), mae: z.number(), mape: figure, r2: figure },
+      ...{ persistenceRmse: z.number(), persistenceMae: z.number(), seasonalRmse: figure, seasonalMae: figure },
+      quantiles: z.array(z.looseObject({ level: z.number(), pinball: z.number(), coverage: z.number() })).optional(),
+    }),
+    z.looseObject({
+      ...{ kind: z.literal('classification'), target: z.string(), windows: index },
+      ...{ accuracy: z.number(), f1: z.number(), auc: figure, logLoss: z.number() },
+    }),
+  ]),
+);
 
 /** Bounds keep a hostile file from asking for more memory than any model has. */
 const PORTABLE = z.looseObject({
@@ -131,7 +145,7 @@ const PORTABLE = z.looseObject({
   metrics: z.looseObject({
     parameters: index,
     rounds: z.array(z.looseObject({ round: index })),
-    silos: z.array(z.looseObject({ silo: z.string(), test: metric })),
-    pooled: metric,
+    silos: z.array(z.looseObject({ silo: z.string(), test: metrics })),
+    pooled: metrics,
   }),
 });

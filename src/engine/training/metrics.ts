@@ -1,12 +1,30 @@
 /** What a training run reports, and stores with the version. */
-import { type Evaluation, metricsOf } from '../../../operators/lstm/evaluation.ts';
+import { type ClassificationSums, classificationMetrics } from '../../../operators/lstm/classification.ts';
+import { type Evaluation, metricsOf, type TargetEvaluation } from '../../../operators/lstm/evaluation.ts';
+import type { ModelSpec } from '../../plan/training.ts';
 
-export interface PartMetrics {
-  /** Windows. */
-  readonly count: number;
-  /** In the target's own units. */
+/** One quantile level. */
+interface QuantileMetrics {
+  readonly level: number;
+  /** Mean pinball loss, in the target's own units. */
+  readonly pinball: number;
+  /** Share of windows whose actual value is not above the prediction: the level itself, in a calibrated model. */
+  readonly coverage: number;
+}
+
+/** Errors of one target in its own units, beside rules of thumb on the same windows. */
+export interface RegressionMetrics {
+  readonly kind: 'regression';
+  readonly target: string;
+  readonly windows: number;
   readonly rmse: number;
   readonly mae: number;
+  /** Mean of |error / actual|, a fraction, over actual values other than zero; null without any. */
+  readonly mape: number | null;
+  /** Null where the actual values do not vary. */
+  readonly r2: number | null;
+  /** Quantile models: one entry per level. The errors are then those of the level nearest to the median. */
+  readonly quantiles?: readonly QuantileMetrics[];
   /** The same for "as it was at the last row". */
   readonly persistenceRmse: number;
   readonly persistenceMae: number;
@@ -15,12 +33,27 @@ export interface PartMetrics {
   readonly seasonalMae: number | null;
 }
 
+export interface ClassifierMetrics {
+  readonly kind: 'classification';
+  readonly target: string;
+  readonly windows: number;
+  readonly accuracy: number;
+  /** Of the positive class of two, else the mean over the classes that occur. */
+  readonly f1: number;
+  /** Area under the curve; null with more than two classes, or where one of two is missing. */
+  readonly auc: number | null;
+  /** Mean of −ln p(actual class). */
+  readonly logLoss: number;
+}
+
+export type TargetMetrics = RegressionMetrics | ClassifierMetrics;
+
 export interface SiloMetrics {
   readonly silo: string;
   readonly rows: number;
   readonly windows: { readonly train: number; readonly validation: number; readonly test: number };
-  /** Null without a test window. */
-  readonly test: PartMetrics | null;
+  /** One entry per target; none without a test window. */
+  readonly test: readonly TargetMetrics[];
 }
 
 export interface RoundMetrics {
@@ -35,26 +68,83 @@ export interface ModelMetrics {
   readonly parameters: number;
   readonly rounds: readonly RoundMetrics[];
   readonly silos: readonly SiloMetrics[];
-  /** All silos' test windows put together, not the mean of the silos. */
-  readonly pooled: PartMetrics | null;
+  /** All silos' test windows put together, not the mean of the silos; one entry per target. */
+  readonly pooled: readonly TargetMetrics[];
   readonly seconds: number;
 }
 
-/** Metrics of the first target; null without a window. */
-export function partMetrics({ windows, targets }: Evaluation): PartMetrics | null {
-  const [target] = targets;
-  if (windows === 0 || target === undefined) return null;
-  const model = metricsOf(target.model, target.actual);
-  const persistence = metricsOf(target.persistence, target.actual);
+/** Divides the sums of one silo, or of all together: one entry per target, none without a window. */
+export function targetMetrics({ windows, targets, classifications = [] }: Evaluation): readonly TargetMetrics[] {
+  if (windows === 0) return [];
+  return [
+    ...targets.map((target) => regressionMetrics(target, windows)),
+    ...classifications.map((sums) => classifierMetrics(sums, windows)),
+  ];
+}
+
+function regressionMetrics(sums: TargetEvaluation, windows: number): RegressionMetrics {
+  const { rmse, mae, mape, r2 } = metricsOf(sums.model, sums.actual);
+  const persistence = metricsOf(sums.persistence, sums.actual);
   const seasonal =
-    target.seasonal === undefined || target.seasonal.count === 0 ? null : metricsOf(target.seasonal, target.actual);
+    sums.seasonal === undefined || sums.seasonal.count === 0 ? undefined : metricsOf(sums.seasonal, sums.actual);
+  const quantiles = sums.quantiles?.map(({ level, pinballSum, covered }) => ({
+    level,
+    pinball: pinballSum / windows,
+    coverage: covered / windows,
+  }));
   return {
-    count: windows,
-    rmse: model.rmse,
-    mae: model.mae,
+    kind: 'regression',
+    target: sums.target,
+    windows,
+    rmse,
+    mae,
+    mape: mape ?? null,
+    r2: r2 ?? null,
+    ...(quantiles === undefined ? {} : { quantiles }),
     persistenceRmse: persistence.rmse,
     persistenceMae: persistence.mae,
     seasonalRmse: seasonal?.rmse ?? null,
     seasonalMae: seasonal?.mae ?? null,
   };
 }
+
+function classifierMetrics(sums: ClassificationSums, windows: number): ClassifierMetrics {
+  const { accuracy, f1, auc, logLoss } = classificationMetrics(sums);
+  return { kind: 'classification', target: sums.target, windows, accuracy, f1, auc: auc ?? null, logLoss };
+}
+
+/** The names under which {@link figuresOf} gives the figures of a model's targets, in order. */
+export function figureNames({ loss, quantiles = [] }: Pick<ModelSpec, 'loss' | 'quantiles'>): readonly string[] {
+  if (loss === 'binary-cross-entropy' || loss === 'softmax-cross-entropy') return ['accuracy', 'f1', 'auc', 'log_loss'];
+  const levels = loss === 'quantile' ? quantiles.map(quantileSuffix) : [];
+  return [
+    ...['rmse', 'mae', 'mape', 'r2'],
+    ...levels.flatMap((suffix) => [`pinball${suffix}`, `coverage${suffix}`]),
+    ...['persistence_rmse', 'persistence_mae', 'seasonal_rmse', 'seasonal_mae'],
+  ];
+}
+
+/** One target's figures by their SQL names. */
+export function figuresOf(metrics: TargetMetrics): Readonly<Record<string, number | null>> {
+  if (metrics.kind === 'classification') {
+    const { accuracy, f1, auc, logLoss } = metrics;
+    return { accuracy, f1, auc, log_loss: logLoss };
+  }
+  const { rmse, mae, mape, r2, quantiles = [] } = metrics;
+  return {
+    ...{ rmse, mae, mape, r2 },
+    ...Object.fromEntries(
+      quantiles.flatMap(({ level, pinball, coverage }) => [
+        [`pinball${quantileSuffix(level)}`, pinball],
+        [`coverage${quantileSuffix(level)}`, coverage],
+      ]),
+    ),
+    persistence_rmse: metrics.persistenceRmse,
+    persistence_mae: metrics.persistenceMae,
+    seasonal_rmse: metrics.seasonalRmse,
+    seasonal_mae: metrics.seasonalMae,
+  };
+}
+
+/** `_q10` for level 0.1: how columns of a quantile level end. */
+export const quantileSuffix = (level: number): string => `_q${Math.round(level * 100)}`;

@@ -1,6 +1,6 @@
 /** A model's card: what it is, what it was trained on, how good it is beside rules of thumb, and the SQL that made it. */
 import type { StoredModel } from '../engine.ts';
-import type { PartMetrics } from './metrics.ts';
+import { figureNames, figuresOf, type TargetMetrics } from './metrics.ts';
 
 /** The card as data: the catalog's facts under names a reader knows. */
 export function modelCard({ model, version, createdAt, signature, metrics, query }: StoredModel) {
@@ -27,22 +27,21 @@ export function modelCard({ model, version, createdAt, signature, metrics, query
 
 export function modelCardMarkdown(stored: StoredModel): string {
   const card = modelCard(stored);
-  const cells = (test: PartMetrics | null): (string | number)[] =>
-    test === null
-      ? ['–', '–', '–', '–', '–']
-      : [test.count, test.rmse, test.mae, test.persistenceRmse, test.seasonalRmse].map((value) =>
-          value === null ? '–' : Number(value.toPrecision(6)),
-        );
+  const names = figureNames(stored.signature.spec);
+  const lines = (leading: readonly (string | number)[], test: readonly TargetMetrics[]): (string | number)[][] =>
+    test.map((metrics) => {
+      const figures = figuresOf(metrics);
+      return [...leading, metrics.target, metrics.windows, ...names.map((name) => shown(figures[name]))];
+    });
   const rows = [
-    ...card.silos.map(({ silo, rows: count, windows, test }) => [
-      silo,
-      count,
-      windows.train,
-      windows.validation,
-      ...cells(test),
-    ]),
-    ['all silos', '', '', '', ...cells(card.test_pooled)],
+    ...card.silos.flatMap(({ silo, rows: count, windows, test }) => {
+      const leading = [silo, count, windows.train, windows.validation];
+      return test.length === 0 ? [[...leading, '–', 0, ...names.map(() => '–')]] : lines(leading, test);
+    }),
+    ...lines(['all silos', '', '', ''], card.test_pooled),
   ];
+  const titles = names.map((name) => name.replace('_', ' '));
+  const header = ['silo', 'rows', 'train', 'validation', 'target', 'test', ...titles];
   return `# ${card.model}, version ${card.version}
 
 Predicts **${card.predicts.join(', ')}**, ${card.sequence.horizon} rows ahead, from ${card.sequence.window} rows of
@@ -52,10 +51,10 @@ ${card.features.map(({ name }) => `\`${name}\``).join(', ')}, ordered by \`${car
 - Training: ${card.federation.strategy}, ${card.federation.rounds_done} rounds of ${card.training.epochs} epochs, batch ${card.training.batch}, ${card.training.optimizer.name} at ${card.training.optimizer.learningRate}, seed ${card.training.seed}
 - Made ${card.created_at} in ${card.seconds.toFixed(1)} s. Rows stayed in their silos; updates and sums left them.
 
-## Test, beside rules of thumb
+## Test
 
-| silo | rows | train | validation | test | rmse | mae | persistence rmse | seasonal-naive rmse |
-|---|---|---|---|---|---|---|---|---|
+| ${header.join(' | ')} |
+|${'---|'.repeat(header.length)}
 ${rows.map((row) => `| ${row.join(' | ')} |`).join('\n')}
 
 ## SQL
@@ -65,3 +64,6 @@ ${card.sql}
 \`\`\`
 `;
 }
+
+const shown = (value: number | null | undefined): string | number =>
+  value === undefined || value === null ? '–' : Number(value.toPrecision(6));

@@ -14,7 +14,7 @@ import type { Train } from '../../plan/training.ts';
 import type { Engine, StoredModel } from '../engine.ts';
 import type { Notice } from '../result.ts';
 import { EgressMeter } from './metered-trainer.ts';
-import { type ModelMetrics, partMetrics, type RoundMetrics, type SiloMetrics } from './metrics.ts';
+import { type ModelMetrics, type RoundMetrics, type SiloMetrics, targetMetrics } from './metrics.ts';
 import { type OpenTrainer, openAll, openLocally, type StreamRows, type Trainers } from './open-trainers.ts';
 import { privateRun } from './privacy.ts';
 import { participants, runPlan } from './rounds.ts';
@@ -111,7 +111,7 @@ async function runJob(
     parameters: weights.length,
     rounds,
     silos: trainers.silos.map((silo, i) => siloMetrics(silo, trainers.all[i]!, evaluations[i]!)),
-    pooled: partMetrics(mergeEvaluations(evaluations)),
+    pooled: targetMetrics(mergeEvaluations(evaluations)),
     seconds: (performance.now() - began) / 1000,
   };
   const stored = engine.catalog.models.add({
@@ -219,25 +219,29 @@ const siloMetrics = (silo: string, { summary }: SiloTrainer, evaluation: Evaluat
   silo,
   rows: summary.rows,
   windows: summary.windows,
-  test: partMetrics(evaluation),
+  test: targetMetrics(evaluation),
 });
 
 /** A model that loses to a rule of thumb in some silo is no use there: its owner is told. */
 function noticeDefeats({ silos }: ModelMetrics, onNotice: TrainOptions['onNotice']): void {
   for (const { silo, test } of silos) {
-    if (test === null) continue;
-    const rules = [
-      { name: 'persistence', rmse: test.persistenceRmse },
-      { name: 'the seasonal naive rule', rmse: test.seasonalRmse },
-    ];
-    const better = rules
-      .flatMap(({ name, rmse }) => (rmse !== null && rmse < test.rmse ? [{ name, rmse }] : []))
-      .sort((a, b) => a.rmse - b.rmse)[0];
-    if (better === undefined) continue;
-    onNotice({
-      severity: 'NOTICE',
-      message: `in silo "${silo}" the model (rmse ${test.rmse.toPrecision(5)}) loses to ${better.name} (${better.rmse.toPrecision(5)})`,
-      hint: 'Train for more rounds, or look at the features.',
-    });
+    for (const metrics of test) {
+      if (metrics.kind !== 'regression') continue;
+      const { rmse: own, target, persistenceRmse, seasonalRmse } = metrics;
+      const rules = [
+        { name: 'persistence', rmse: persistenceRmse },
+        { name: 'the seasonal naive rule', rmse: seasonalRmse },
+      ];
+      const better = rules
+        .flatMap(({ name, rmse }) => (rmse !== null && rmse < own ? [{ name, rmse }] : []))
+        .sort((a, b) => a.rmse - b.rmse)[0];
+      if (better === undefined) continue;
+      const of = test.length === 1 ? '' : ` for "${target}"`;
+      onNotice({
+        severity: 'NOTICE',
+        message: `in silo "${silo}" the model (rmse ${own.toPrecision(5)}) loses${of} to ${better.name} (${better.rmse.toPrecision(5)})`,
+        hint: 'Train for more rounds, or look at the features.',
+      });
+    }
   }
 }

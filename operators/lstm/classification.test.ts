@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { ClassificationCounter, classificationMetrics, mergeClassifications } from './classification.ts';
+import { ClassificationCounter, classificationMetrics, countsOf, mergeClassifications } from './classification.ts';
 
 function counted(pairs: readonly (readonly [actual: number, positive: number])[]) {
   const counter = new ClassificationCounter('fault', 2);
@@ -53,4 +53,10 @@ describe('classificationMetrics', () => {
     expect(metrics.f1).toBeCloseTo((1 + 2 / 3 + 0) / 3, 12);
     expect(metrics.auc).toBeUndefined();
   });
+});
+
+it.each([2, 3])('counts the counts of %i classes', (classes) => {
+  const { confusion, scores } = new ClassificationCounter('fault', classes).sums;
+  const { negative = [], positive = [] } = scores ?? {};
+  expect(countsOf(classes)).toBe(confusion.length + negative.length + positive.length);
 });

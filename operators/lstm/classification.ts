@@ -16,6 +16,9 @@ export interface ClassificationSums {
   readonly scores?: { readonly negative: readonly number[]; readonly positive: readonly number[] };
 }
 
+/** How many counts the sums of one target hold: the confusion matrix, and two histograms where there are two classes. */
+export const countsOf = (classes: number): number => classes ** 2 + (classes === 2 ? 2 * BINS : 0);
+
 export interface ClassificationMetrics {
   readonly accuracy: number;
   readonly logLoss: number;

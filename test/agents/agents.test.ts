@@ -128,6 +128,23 @@ test('TRAIN through agents gives the same weights bit for bit, and no row leaves
   }
 });
 
+test('a classifier of many classes is evaluated through agents as without them', async () => {
+  const train = `TRAIN OR REPLACE MODEL class PREDICT class FORECAST BY ts PER meter WINDOW 12
+    USING lstm (hidden => 4, loss => 'softmax-cross-entropy', classes => 90) FEDERATE fedavg (rounds => 6)
+    AS SELECT ts, meter, load, floor(load)::integer AS class FROM readings`;
+  const evaluate = `SELECT * FROM ml.evaluate('class') ORDER BY silo`;
+  await sql(train);
+  await run(federation.session, train);
+  expect(await sql(evaluate)).toEqual(await run(federation.session, evaluate));
+});
+
+test('EXPLAIN TRAIN says which silos train behind their agents', async () => {
+  const lines = (await sql(`EXPLAIN ${TRAIN}`)).map(([line]) => line);
+  expect(lines.filter((line) => line === '  behind its agent, with the backend found there')).toHaveLength(
+    SILOS.length,
+  );
+});
+
 test('an agent that is killed in the middle of a run comes back, and the weights are the same', async () => {
   await sql(TRAIN);
   const expected = engine.catalog.models.weights(engine.catalog.models.get('load')!);

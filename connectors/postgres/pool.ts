@@ -81,7 +81,7 @@ export async function openPool(options: SiloOptions, signal: AbortSignal): Promi
       try {
         return await action(client);
       } catch (thrown) {
-        broken = !(thrown instanceof pg.DatabaseError);
+        broken = !(thrown instanceof pg.DatabaseError && thrown.severity === 'ERROR');
         throw abort.aborted ? canceled(thrown) : postgresError(thrown, address);
       } finally {
         release(broken);

@@ -62,8 +62,8 @@ export class PostgresSilo implements Silo {
       broken = false;
       if (last !== undefined) yield last;
     } catch (thrown) {
-      // After an error of the statement itself the connection is ready for the next one.
-      broken = !(thrown instanceof pg.DatabaseError);
+      // After an error of the statement itself the connection is ready for the next one; after a fatal one it is dying.
+      broken = !(thrown instanceof pg.DatabaseError && thrown.severity === 'ERROR');
       throw signal.aborted ? canceled(thrown) : postgresError(thrown, this.#pool.address);
     } finally {
       // A COPY that was left halfway cannot be skipped: its connection is closed.

@@ -9,8 +9,6 @@ export default defineConfig({
     // Native modules (DuckDB) and worker_threads are used by the product itself: process isolation, two cores.
     pool: 'forks',
     maxWorkers: 2,
-    // On CI's shared cores a test gets one second try; the reporter says so, and one that fails twice fails.
-    retry: process.env.CI === undefined ? 0 : 1,
     testTimeout: 30_000,
     hookTimeout: 60_000,
   },

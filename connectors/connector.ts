@@ -39,6 +39,8 @@ export interface Silo extends AsyncDisposable {
   /** Whose capabilities hold, where it is not the connector that opened the silo: the one behind an agent. */
   readonly behind?: Connector;
   tables(signal: AbortSignal): Promise<readonly TableInfo[]>;
+  /** The table as it was at `version`, its columns of that time. @throws CausewayError when there is no such state. */
+  tableAt?(table: TableName, version: string, signal: AbortSignal): Promise<TableInfo>;
   /** What the silo's own catalog knows; never counts rows. Undefined when it knows nothing. */
   statistics(table: TableName, signal: AbortSignal): Promise<TableStatistics | undefined>;
   /** Runs one fragment. A failure at any time is an error of the result; rows are never silently missing. */
@@ -57,6 +59,8 @@ export interface TableName {
   /** The silo's schema; the one it was created with when absent. */
   readonly schema?: string;
   readonly table: string;
+  /** A state of the past: a version number, a snapshot's id or a timestamp. Only for silos with {@link Silo.tableAt}. */
+  readonly version?: string;
 }
 
 export interface ColumnInfo {

@@ -64,6 +64,37 @@ describe('a lake in SQL', () => {
     ]);
   });
 
+  test('reads states of the past, by version and by time, beside the newest', async () => {
+    const sql = `SELECT (SELECT count(*) FROM delta.partitioned FOR VERSION AS OF 0), (SELECT count(*) FROM delta.partitioned)`;
+    const [[past, now]] = (await rows(sql)) as [[string, string]];
+    expect(past).toBe('3');
+    expect(Number(now)).toBeGreaterThan(3);
+    const changed = `SELECT now.id FROM delta.vectors FOR VERSION AS OF 1 AS past
+      LEFT JOIN delta.vectors AS now ON now.id = past.id WHERE now.id IS NULL AND vectors.id IS NULL`;
+    await expect(rows(changed)).rejects.toMatchObject({
+      sqlstate: '42P01',
+      position: { offset: changed.indexOf('vectors.id') },
+    });
+    const gone = `SELECT past.id FROM delta.vectors FOR VERSION AS OF 1 AS past
+      LEFT JOIN delta.vectors ON vectors.id = past.id WHERE vectors.id IS NULL ORDER BY 1`;
+    expect(await rows(gone)).toHaveLength(72);
+    expect(
+      await rows("SELECT vectors.id FROM delta.vectors FOR TIMESTAMP AS OF TIMESTAMP '2100-01-01' WHERE id = 42"),
+    ).toEqual(await rows('SELECT id FROM delta.vectors WHERE id = 42'));
+    await expect(rows("SELECT 1 FROM delta.vectors FOR TIMESTAMP AS OF '1999-01-01'")).rejects.toThrow(
+      /as old as 1999/,
+    );
+    await expect(rows('SELECT 1 FROM files.readings FOR VERSION AS OF 3')).rejects.toThrow(/no versions/);
+  });
+
+  test('a policy on a table holds for its past', async () => {
+    await rows('CREATE POLICY kept ON delta.vectors ALLOW NOTHING TO ANY');
+    await expect(rows('SELECT name FROM delta.vectors FOR VERSION AS OF 0')).rejects.toMatchObject({
+      sqlstate: 'CW001',
+    });
+    await rows('DROP POLICY kept');
+  });
+
   test('creates a Delta table and appends to it', async () => {
     const keys = `endpoint '${server.endpoint}', region 'eu-test-1', access_key 'test-access', secret_key 'test-secret'`;
     server.put('lake/made/.keep', '');

@@ -79,21 +79,19 @@ export class LakeSilo implements Silo {
       const names = await this.#source.names(signal);
       return Promise.all(
         names.map(async (table): Promise<TableInfo> => {
-          const { columns } = await this.#snapshot(table, signal);
-          const shown = columns.map(({ name, type, nullable, comment }) => ({
-            name,
-            type,
-            nullable,
-            ...(comment === undefined ? {} : { comment }),
-          }));
-          return { table, kind: 'table', columns: shown };
+          return tableInfo({ table }, await this.#snapshot({ table }, signal));
         }),
       );
     });
   }
 
+  tableAt({ table }: TableName, version: string, signal: AbortSignal): Promise<TableInfo> {
+    const name = { table, version };
+    return this.#guarded(async () => tableInfo(name, await this.#snapshot(name, signal)));
+  }
+
   statistics(name: TableName, signal: AbortSignal): Promise<TableStatistics | undefined> {
-    return this.#guarded(async () => statisticsOf(await this.#snapshot(name.table, signal), this.#scan, signal));
+    return this.#guarded(async () => statisticsOf(await this.#snapshot(name, signal), this.#scan, signal));
   }
 
   run(fragment: Fragment, signal: AbortSignal): Promise<RelationResult> {
@@ -101,7 +99,7 @@ export class LakeSilo implements Silo {
       if (fragment.kind !== 'scan') {
         throw new CausewayError(SQLSTATE.featureNotSupported, `${this.context} holds files and speaks no SQL`);
       }
-      const once = async () => scan(await this.#snapshot(fragment.table.table, signal), fragment, this.#scan, signal);
+      const once = async () => scan(await this.#snapshot(fragment.table, signal), fragment, this.#scan, signal);
       try {
         return await once();
       } catch (error) {
@@ -135,11 +133,8 @@ export class LakeSilo implements Silo {
     });
   }
 
-  /** `name`, or `name@version` for a state of the past. */
-  async #snapshot(name: string, signal: AbortSignal): Promise<Snapshot> {
-    const at = name.indexOf('@');
-    if (at < 0) return (await this.#open(name, signal)).snapshot(signal);
-    return (await this.#open(name.slice(0, at), signal)).snapshot(signal, name.slice(at + 1));
+  async #snapshot({ table, version }: TableName, signal: AbortSignal): Promise<Snapshot> {
+    return (await this.#open(table, signal)).snapshot(signal, version);
   }
 
   #open(name: string, signal: AbortSignal): Promise<LakeTable> {
@@ -173,6 +168,17 @@ export class LakeSilo implements Silo {
     await this.#store[Symbol.asyncDispose]();
   }
 }
+
+const tableInfo = (name: TableName, { columns }: Snapshot): TableInfo => ({
+  ...name,
+  kind: 'table',
+  columns: columns.map(({ name, type, nullable, comment }) => ({
+    name,
+    type,
+    nullable,
+    ...(comment === undefined ? {} : { comment }),
+  })),
+});
 
 const SQLSTATES: Readonly<Record<StoreErrorKind, string>> = {
   transient: SQLSTATE.connectionFailure,

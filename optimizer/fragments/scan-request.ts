@@ -33,7 +33,11 @@ export function scanRequest(plan: RelationalNode): ScanFragment | undefined {
     return { ...input, sourceColumns: sources, columns: resultColumns(plan) };
   }
   if (plan.kind !== 'scan') return undefined;
-  const table = { table: plan.table, ...(plan.schema === undefined ? {} : { schema: plan.schema }) };
+  const table = {
+    table: plan.table,
+    ...(plan.schema === undefined ? {} : { schema: plan.schema }),
+    ...(plan.version === undefined ? {} : { version: plan.version }),
+  };
   return { kind: 'scan', table, sourceColumns: plan.sourceColumns, columns: resultColumns(plan), filters: [] };
 }
 

@@ -5,7 +5,7 @@ import type { Scan } from '../../src/plan/nodes.ts';
 import { sane } from './sane.ts';
 import { tableKey } from './signature.ts';
 
-export type TableReference = Pick<Scan, 'silo' | 'schema' | 'table'>;
+export type TableReference = Pick<Scan, 'silo' | 'schema' | 'table' | 'version'>;
 
 /** Asks the silo's own catalog. */
 export type AskStatistics = (

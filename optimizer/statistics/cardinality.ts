@@ -20,7 +20,7 @@ import { signature, tableKey } from './signature.ts';
 
 export interface EstimationInput {
   /** A table's statistics, already fetched; undefined when nothing is known. */
-  readonly statistics: (scan: Pick<Scan, 'silo' | 'schema' | 'table'>) => TableStatistics | undefined;
+  readonly statistics: (scan: Pick<Scan, 'silo' | 'schema' | 'table' | 'version'>) => TableStatistics | undefined;
   readonly feedback?: Feedback;
   /** Rows of a table that the engine holds in memory. */
   readonly memoryRows?: (name: string) => number | undefined;

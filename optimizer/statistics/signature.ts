@@ -7,9 +7,10 @@ import type { ColumnId, Expression } from '../../src/plan/expressions.ts';
 import type { RelationalNode, Scan } from '../../src/plan/nodes.ts';
 import { conjuncts, expressionsOf, inputsOf } from '../../src/plan/traverse.ts';
 
-/** `silo.table`, or `silo.schema.table` away from the silo's own schema. */
-export const tableKey = (scan: Pick<Scan, 'silo' | 'schema' | 'table'>): string =>
-  [scan.silo, scan.schema, scan.table].filter((part) => part !== undefined).join('.');
+/** `silo.table`, or `silo.schema.table` away from the silo's own schema; `@version` for a state of the past. */
+export const tableKey = (scan: Pick<Scan, 'silo' | 'schema' | 'table' | 'version'>): string =>
+  [scan.silo, scan.schema, scan.table].filter((part) => part !== undefined).join('.') +
+  (scan.version === undefined ? '' : `@${scan.version}`);
 
 /** The signature of `node`: readable for a table, a short hash otherwise. */
 export function signature(node: RelationalNode): string {

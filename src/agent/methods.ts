@@ -89,6 +89,14 @@ export class AgentMethods implements AsyncDisposable {
   readonly methods: Readonly<Record<string, Method>> = {
     describe: async () => this.#catalog({ kind: this.#services.kind }),
     tables: async (_, { signal }) => this.#catalog(await (await this.#silo()).tables(signal)),
+    tableAt: async (body, { signal }) => {
+      const { version, ...table } = body as TableName;
+      const silo = await this.#silo();
+      if (silo.tableAt === undefined || version === undefined) {
+        throw new CausewayError(SQLSTATE.featureNotSupported, `"${table.table}" has no states of the past`);
+      }
+      return this.#catalog(await silo.tableAt(table, version, signal));
+    },
     statistics: async (table, { signal }) =>
       this.#catalog((await (await this.#silo()).statistics(table as TableName, signal)) ?? null),
     rows: async (body, { sendRows, signal }) => {

@@ -67,6 +67,10 @@ class RemoteSilo implements Silo, TrainsInside {
     return (await this.#call('tables', null, signal)) as readonly TableInfo[];
   }
 
+  async tableAt(table: TableName, version: string, signal: AbortSignal): Promise<TableInfo> {
+    return (await this.#call('tableAt', { ...table, version }, signal)) as TableInfo;
+  }
+
   async statistics(table: TableName, signal: AbortSignal): Promise<TableStatistics | undefined> {
     return ((await this.#call('statistics', table, signal)) ?? undefined) as TableStatistics | undefined;
   }

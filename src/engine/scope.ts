@@ -4,7 +4,9 @@ import { CausewayError, SQLSTATE } from '../plan/errors.ts';
 import { quoteIdentifier } from '../sql/lexer.ts';
 import { requireReading } from '../sql/native-query.ts';
 import type { BindScope, LongWay, Relation } from '../sql/select/scope.ts';
+import { splitVersion } from '../sql/select/time-travel.ts';
 import type { Engine } from './engine.ts';
+import { inSilo } from './silo-pool.ts';
 import { SYSTEM_TABLES } from './system-tables.ts';
 
 export interface NameRules {
@@ -31,7 +33,10 @@ export function engineScope(
           ? inPublic(engine, name, signal)
           : inSchema(engine, candidate, name, signal));
         if (found === undefined) continue;
-        require(candidate, name);
+        // Who may read a table may read its past.
+        require(candidate, found.kind === 'table' && found.table.version !== undefined
+          ? splitVersion(name).table
+          : name);
         return found;
       }
       return undefined;
@@ -89,8 +94,35 @@ async function inSchema(
   // `berlin__sales.orders` is the schema `sales` of the silo `berlin` (docs/design.md §4).
   const [silo = schema, remoteSchema] = engine.catalog.silos.get(schema) === undefined ? schema.split('__') : [schema];
   if (engine.catalog.silos.get(silo) === undefined) return undefined;
-  const table = await findTable(engine, silo, name, signal, remoteSchema);
+  const table =
+    (await findTable(engine, silo, name, signal, remoteSchema)) ??
+    (await findState(engine, silo, name, signal, remoteSchema));
   return table === undefined ? undefined : { kind: 'table', silo, table };
+}
+
+/** `table@version`: a table as it was. @throws CausewayError 0A000 for a silo that keeps no states of the past */
+async function findState(
+  engine: Engine,
+  silo: string,
+  name: string,
+  signal: AbortSignal,
+  schema?: string,
+): Promise<TableInfo | undefined> {
+  const { table, version } = splitVersion(name);
+  if (version === undefined) return undefined;
+  const found = await findTable(engine, silo, table, signal, schema);
+  if (found === undefined) return undefined;
+  const { silo: open } = await engine.silos.open(silo);
+  if (open.tableAt !== undefined) {
+    const info = await open.tableAt(found, version, signal).catch((thrown) => {
+      throw inSilo(silo, thrown);
+    });
+    return { ...info, version };
+  }
+  throw new CausewayError(SQLSTATE.featureNotSupported, `silo "${silo}" keeps no states of the past of "${table}"`, {
+    silo,
+    hint: 'FOR VERSION AS OF reads Delta Lake and Iceberg tables.',
+  });
 }
 
 /** Exact, else without regard to case when that names one table only. */

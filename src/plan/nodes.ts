@@ -11,6 +11,8 @@ export interface Scan {
   /** The schema at the silo, when it is not the one the silo was created with. */
   readonly schema?: string;
   readonly table: string;
+  /** The state of the past that is read: a version, a snapshot's id or a timestamp. */
+  readonly version?: string;
   readonly sourceColumns: readonly string[];
   readonly columns: readonly Column[];
 }

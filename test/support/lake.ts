@@ -5,6 +5,7 @@ import { join, relative } from 'node:path';
 import { type DuckDBConnection, DuckDBInstance } from '@duckdb/node-api';
 import type { RelationResult, ScanFilter, ScanFragment, Silo } from '../../connectors/connector.ts';
 import { scalar } from '../../src/plan/types.ts';
+import { splitVersion } from '../../src/sql/select/time-travel.ts';
 import type { S3TestServer } from '../servers/s3-server.ts';
 
 let files = 0;
@@ -24,6 +25,7 @@ export async function copyTo(duck: DuckDBConnection, query: string, options = 'F
   return readFile(path);
 }
 
+/** @param table its name, or `name@version` for a state of the past */
 export const scanOf = (
   table: string,
   columns: readonly string[],
@@ -31,7 +33,7 @@ export const scanOf = (
   limit?: number,
 ): ScanFragment => ({
   kind: 'scan',
-  table: { table },
+  table: splitVersion(table),
   sourceColumns: columns,
   columns: columns.map((name) => ({ name, type: scalar('unknown') })),
   filters,

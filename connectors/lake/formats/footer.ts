@@ -58,13 +58,20 @@ export function keepRowGroups(metadata: Uint8Array, keep: readonly number[], row
       replace(from, [zigzag(rows)]);
     } else if (field === 4) {
       const groups = reader.list(header.type);
-      replace(from, [listHeader(keep.length), ...keep.map((i) => groups[i]!)]);
+      replace(from, [listHeader(keep.length), ...keep.map((i) => groups[i] ?? lacks(i, groups.length))]);
     } else {
       reader.skip(header.type);
     }
   }
   parts.push(metadata.subarray(copied));
   return Buffer.concat(parts);
+}
+
+function lacks(group: number, groups: number): never {
+  throw new CausewayError(
+    SQLSTATE.dataCorrupted,
+    `a Parquet footer has ${groups} row groups, and row group ${group} is wanted`,
+  );
 }
 
 const STRUCT = 12;

@@ -11,6 +11,7 @@ import { bindQuery } from './query.ts';
 import { relationPlan } from './relation.ts';
 import { loadRelations } from './relation-names.ts';
 import type { BindScope, RelationName } from './scope.ts';
+import { versionsAsNames } from './time-travel.ts';
 
 /** A bound SELECT. */
 export interface BoundSelect {
@@ -50,7 +51,7 @@ async function bind(text: string, scope: BindScope, options: Options): Promise<B
     const error = thrown instanceof NotModelled ? thrown.error : thrown;
     const unparsed = error instanceof CausewayError && error.sqlstate === SQLSTATE.syntaxError;
     if (!(thrown instanceof NotModelled || unparsed) || scope.longWay === undefined) throw error;
-    return theLongWay(text, scope, scope.longWay, options, error as CausewayError);
+    return theLongWay(versionsAsNames(text), scope, scope.longWay, options, error as CausewayError);
   }
 }
 

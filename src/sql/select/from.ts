@@ -65,7 +65,9 @@ function rangeVar(written: RangeVar, level: Level): FromItem {
     return aliased(named(plan, name), written.alias, level);
   }
   const { plan, key } = relationPlan(written, level);
-  return aliased(named(plan, name, written.schemaname, key), written.alias, level);
+  // `events FOR VERSION AS OF 3` goes by the name `events`.
+  const shown = plan.kind === 'scan' && plan.version !== undefined ? plan.table : name;
+  return aliased(named(plan, shown, written.schemaname, key), written.alias, level);
 }
 
 function subselect(written: RangeSubselect, level: Level, before: Namespace): FromItem {

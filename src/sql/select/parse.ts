@@ -7,6 +7,7 @@ import { hasSqlDetails, loadModule, parseSync } from 'libpg-query';
 import { CausewayError, type Position, SQLSTATE } from '../../plan/errors.ts';
 import { positionAt } from '../lexer.ts';
 import { modelNamesAsLiterals } from './model-names.ts';
+import { versionsAsNames } from './time-travel.ts';
 
 await loadModule();
 
@@ -26,7 +27,7 @@ export interface ParsedSelect {
 export function parseSelect(text: string, base?: Position): ParsedSelect {
   const locate: Locate = (location) =>
     location === undefined ? positionAt(text, 0, base) : positionAt(text, unitOffset(text, location), base);
-  const statements = parseText(modelNamesAsLiterals(text), base).stmts ?? [];
+  const statements = parseText(modelNamesAsLiterals(versionsAsNames(text)), base).stmts ?? [];
   const [first] = statements;
   if (first?.stmt === undefined || statements.length > 1) {
     throw new CausewayError(SQLSTATE.syntaxError, 'one SELECT statement is expected here', {

@@ -53,6 +53,7 @@ function scan(silo: string, table: TableInfo, level: Level): RelationPlan {
     silo,
     ...(table.schema === undefined ? {} : { schema: table.schema }),
     table: table.table,
+    ...(table.version === undefined ? {} : { version: table.version }),
     sourceColumns: table.columns.map((column) => column.name),
     columns,
   });

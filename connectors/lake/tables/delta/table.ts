@@ -4,6 +4,7 @@ import { type Bounds, keyOf } from '../../bounds.ts';
 import type { ScanContext } from '../../context.ts';
 import { type ObjectStore, StoreError, safeKey } from '../../stores/store.ts';
 import { appendDelta } from '../../write/delta.ts';
+import { momentOf } from '../moment.ts';
 import type { DataFile, LakeColumn, LakeTable, Snapshot } from '../table.ts';
 import type { AddFile, DeletionVector } from './actions.ts';
 import { checkpointReader } from './checkpoint.ts';
@@ -37,10 +38,10 @@ export function deltaTable(name: string, base: string, store: ObjectStore, conte
     snapshot(signal, version) {
       if (version === undefined) return at(undefined, undefined, signal);
       if (/^\d+$/.test(version)) return at(Number(version), undefined, signal);
-      const time = Date.parse(version);
-      if (Number.isNaN(time)) {
+      const time = momentOf(version);
+      if (time === undefined) {
         throw new CausewayError(SQLSTATE.invalidParameterValue, `"${version}" is neither a version nor a timestamp`, {
-          hint: 'Write "table@3" or "table@2024-05-06T07:08:09Z".',
+          hint: "Write FOR VERSION AS OF 3, or FOR TIMESTAMP AS OF '2024-05-06 07:08:09'.",
         });
       }
       return at(undefined, time, signal);

@@ -3,6 +3,7 @@ import { CausewayError, SQLSTATE } from '../../../../src/plan/errors.ts';
 import type { Bounds } from '../../bounds.ts';
 import type { ScanContext } from '../../context.ts';
 import { type ObjectInfo, type ObjectStore, StoreError, safeKey } from '../../stores/store.ts';
+import { momentOf } from '../moment.ts';
 import type { DataFile, EqualityDelete, LakeColumn, LakeTable, Snapshot } from '../table.ts';
 import { type ManifestEntry, manifestEntries } from './manifest.ts';
 import { type IcebergSnapshot, parseMetadata, type TableMetadata } from './metadata.ts';
@@ -93,7 +94,7 @@ function chooseSnapshot(name: string, table: TableMetadata, version: string | un
   if (version === undefined) return byId(table['current-snapshot-id']);
   const exact = byId(version);
   if (exact !== undefined) return exact;
-  const time = /^\d+$/.test(version) ? Number.NaN : Date.parse(version);
+  const time = momentOf(version) ?? Number.NaN;
   const past = table.snapshots
     .filter((s) => s['timestamp-ms'] <= time)
     .sort((a, b) => a['timestamp-ms'] - b['timestamp-ms']);

@@ -15,6 +15,7 @@ import { pruneEmpty } from './rules/prune-empty.ts';
 import { pushIntoUnions } from './rules/push-into-unions.ts';
 import { pushLimits } from './rules/push-limits.ts';
 import { pushPredicates } from './rules/push-predicates.ts';
+import { releaseGuards } from './rules/release-guards.ts';
 import { expandWithTies } from './rules/with-ties.ts';
 
 /** What has no spelling everywhere, said in words that have; pushdown has nothing to do with it. */
@@ -30,6 +31,7 @@ const RULES: readonly ((plan: RelationalNode) => RelationalNode)[] = [
   pruneEmpty,
   partitionJoins,
   pushPredicates,
+  releaseGuards,
   pushIntoUnions,
   aggregatePartially,
   pushLimits,

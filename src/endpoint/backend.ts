@@ -59,6 +59,8 @@ export interface RoleEntry {
   readonly memberOf: readonly string[];
   /** What it may read: `schema.table`, or `schema.*`. */
   readonly tables: readonly string[];
+  /** What it does not see although it may read the table: `schema.table.column`. */
+  readonly hidden: readonly string[];
 }
 
 /** A trained model, shown as a function of its features. */

@@ -2,6 +2,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { TableInfo } from '../../connectors/connector.ts';
 import type { Engine } from '../engine/engine.ts';
+import { schemaOf } from '../engine/scope.ts';
 import type { Session } from '../engine/session.ts';
 import { SYSTEM_TABLES } from '../engine/system-tables.ts';
 import { scalar } from '../plan/types.ts';
@@ -79,7 +80,7 @@ class EngineCatalog implements CatalogView {
   async #silo(silo: string): Promise<SchemaEntry[]> {
     const tables = await this.#tablesOf(silo);
     void this.#estimate(silo, tables);
-    const schemaName = (schema: string | undefined) => (schema === undefined ? silo : `${silo}__${schema}`);
+    const schemaName = (schema: string | undefined) => schemaOf(silo, schema);
     const schemas = new Map<string, TableEntry[]>([[silo, []]]);
     for (const { table, schema, columns, kind, primaryKey, foreignKeys, comment } of tables) {
       const name = schemaName(schema);
@@ -123,8 +124,7 @@ class EngineCatalog implements CatalogView {
     for (const { schema, table } of tables) {
       const name = schema === undefined ? { table } : { schema, table };
       const found = await open.statistics(name, AbortSignal.timeout(SILO_DEADLINE_MS)).catch(() => undefined);
-      if (found !== undefined)
-        this.#rows.set(`${schema === undefined ? silo : `${silo}__${schema}`}.${table}`, found.rows);
+      if (found !== undefined) this.#rows.set(`${schemaOf(silo, schema)}.${table}`, found.rows);
     }
     this.#learned++;
   }
@@ -163,9 +163,10 @@ class EngineCatalog implements CatalogView {
   }
 
   #roles(): RoleEntry[] {
-    const { roles } = this.#engine.catalog;
+    const { roles, policies } = this.#engine.catalog;
     const grants = roles.grants();
     const memberships = roles.memberships();
+    const restrictions = policies.restrictions();
     return roles.list().map(({ name, login, superuser }) => ({
       name,
       login,
@@ -174,6 +175,11 @@ class EngineCatalog implements CatalogView {
       tables: grants
         .filter(({ role, privilege, object }) => role === name && privilege === 'select' && object.kind === 'table')
         .map(({ object }) => object.name),
+      hidden: restrictions.flatMap(({ role, rule, silo, schema, table }) =>
+        role === name && rule.kind === 'hide'
+          ? rule.columns.map((column) => `${schemaOf(silo, schema)}.${table}.${column}`)
+          : [],
+      ),
     }));
   }
 

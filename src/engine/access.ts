@@ -2,6 +2,9 @@
 import type { Privilege, RoleStore } from '../catalog/roles.ts';
 import { CausewayError, SQLSTATE } from '../plan/errors.ts';
 
+/** Who may train on a table may see what it looks like. */
+const PRIVILEGES_TO_READ = ['select', 'train'] as const;
+
 export class Access {
   readonly #roles: RoleStore;
   readonly #user: string | undefined;
@@ -18,9 +21,14 @@ export class Access {
     throw this.#denied(`table ${schema}.${table}`, `GRANT ${privilege.toUpperCase()} ON ${schema}.${table}`);
   }
 
+  /** May the user ask the model? */
+  mayPredict(model: string): boolean {
+    return this.#mayDoAll() || this.#granted('predict', 'model', [model]);
+  }
+
   /** @throws CausewayError 42501 */
   requireModel(model: string): void {
-    if (this.#mayDoAll() || this.#granted('predict', 'model', [model])) return;
+    if (this.mayPredict(model)) return;
     throw this.#denied(`model ${model}`, `GRANT PREDICT ON MODEL ${model}`);
   }
 
@@ -33,6 +41,19 @@ export class Access {
   /** The user and the roles it belongs to; none for the owner of the catalog directory. */
   get roles(): ReadonlySet<string> {
     return this.#user === undefined ? new Set() : rolesOf(this.#roles, this.#user);
+  }
+
+  /** The roles whose restrictions hold for the user: none for whom may do everything. */
+  get restrictedAs(): ReadonlySet<string> {
+    return this.#mayDoAll() ? new Set() : this.roles;
+  }
+
+  /** May the user know that the table is there? */
+  mayRead(schema: string, table: string): boolean {
+    return (
+      this.#mayDoAll() ||
+      PRIVILEGES_TO_READ.some((each) => this.#granted(each, 'table', [`${schema}.${table}`, `${schema}.*`]))
+    );
   }
 
   #mayDoAll(): boolean {

@@ -7,6 +7,7 @@ import { type BoundSelect, bindSelect } from '../sql/select/bind.ts';
 import { longWay } from './long-way.ts';
 import { ModelFunctions } from './model-functions.ts';
 import { withParameters } from './parameters.ts';
+import { Restrictions } from './planning/restrictions.ts';
 import { batchResult } from './rows.ts';
 import { type RunContext, runPlan } from './run-plan.ts';
 import { engineScope, parseSearchPath } from './scope.ts';
@@ -31,6 +32,7 @@ export async function bindQuery(
   const scope = engineScope(engine, signal, (call) => functions.bind(call), longWay(engine, signal), {
     searchPath,
     require: (schema, name) => access.requireTable(privilege, schema, name),
+    restrictions: new Restrictions(engine.catalog.policies.restrictions(), access.restrictedAs),
   });
   const bound = await bindSelect(text, scope, at === undefined ? {} : { at });
   const memory = async (name: string): Promise<BatchResult> => {
@@ -44,7 +46,7 @@ export async function bindQuery(
     if (computed !== undefined) return computed;
     const system = SYSTEM_TABLES[name.replace(/^causeway\./, '')];
     if (system === undefined) throw new CausewayError(SQLSTATE.internalError, `there is no memory table "${name}"`);
-    return batchResult(system.columns, await system.rows(engine, settings, signal));
+    return batchResult(system.columns, await system.rows(engine, settings, signal, access));
   };
   const { parameters } = context;
   const plan = parameters.length === 0 ? bound.plan : withParameters(bound.plan, parameters);

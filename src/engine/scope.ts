@@ -6,6 +6,7 @@ import { requireReading } from '../sql/native-query.ts';
 import type { BindScope, LongWay, Relation } from '../sql/select/scope.ts';
 import { splitVersion } from '../sql/select/time-travel.ts';
 import type { Engine } from './engine.ts';
+import type { Restrictions } from './planning/restrictions.ts';
 import { inSilo } from './silo-pool.ts';
 import { SYSTEM_TABLES } from './system-tables.ts';
 
@@ -14,6 +15,8 @@ export interface NameRules {
   readonly searchPath: readonly string[];
   /** Throws unless the session's user may read the relation. */
   readonly require: (schema: string, name: string) => void;
+  /** What its user sees of silos' tables. */
+  readonly restrictions: Restrictions;
 }
 
 /**
@@ -24,7 +27,7 @@ export function engineScope(
   signal: AbortSignal,
   modelFunction: NonNullable<BindScope['modelFunction']>,
   longWay: LongWay,
-  { searchPath, require }: NameRules,
+  { searchPath, require, restrictions }: NameRules,
 ): BindScope {
   return {
     async relation({ schema, name }) {
@@ -37,7 +40,7 @@ export function engineScope(
         require(candidate, found.kind === 'table' && found.table.version !== undefined
           ? splitVersion(name).table
           : name);
-        return found;
+        return restrictions.of(found);
       }
       return undefined;
     },
@@ -46,6 +49,7 @@ export function engineScope(
       if (engine.catalog.silos.get(silo) === undefined) return undefined;
       // A native query may read any table of the silo.
       require(silo, '*');
+      restrictions.requireWhole(silo);
       const { connector, silo: open } = await engine.silos.open(silo);
       requireReading(silo, text, connector.capabilities.dialect?.name ?? connector.kind);
       return open.describe?.(text, signal);
@@ -54,6 +58,10 @@ export function engineScope(
     longWay,
   };
 }
+
+/** What a silo's schema is called here: `berlin`, and `berlin__sales` for its schema `sales` (docs/design.md §4). */
+export const schemaOf = (silo: string, schema: string | undefined): string =>
+  schema === undefined ? silo : `${silo}__${schema}`;
 
 /** The schemas of a `search_path` setting, as it was written; `$user` names nothing here. */
 export function parseSearchPath(value: string | undefined): readonly string[] {

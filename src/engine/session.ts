@@ -18,7 +18,7 @@ import { createFederatedTable, dropFederatedTable } from './statements/federated
 import { analyze, calibrate } from './statements/measure.ts';
 import { exportModelTo, importModelFrom } from './statements/model-files.ts';
 import { activateVersion, describeModel, dropModel, showModels } from './statements/models.ts';
-import { createPolicy, dropPolicy } from './statements/policies.ts';
+import { createPolicy, createRestriction, dropPolicy } from './statements/policies.ts';
 import { changeMembership, changePrivileges, changeRole, dropRole } from './statements/roles.ts';
 import { runSelect } from './statements/select.ts';
 import { createSilo, dropSilo, showSilos } from './statements/silos.ts';
@@ -148,11 +148,11 @@ async function run(statement: Statement, context: StatementContext): Promise<Sta
       return drop(engine, statement.object, statement.name.value, statement.ifExists);
     case 'show':
       if (statement.what === 'silos') return showSilos(engine);
-      if (statement.what === 'models') return showModels(engine);
-      if (statement.what === 'tables') return showTables(engine, signal);
+      if (statement.what === 'models') return showModels(context);
+      if (statement.what === 'tables') return showTables(context);
       return rowsResult('SHOW', columnsOf({ [statement.name!]: 'text' }), [[settings.show(statement.name!)]]);
     case 'describe':
-      if (statement.object === 'model') return describeModel(engine, statement.name[0]!.value);
+      if (statement.object === 'model') return describeModel(context, statement.name[0]!.value);
       return describeTable(statement.name, context);
     case 'change-role':
       return changeRole(engine, statement);
@@ -162,6 +162,8 @@ async function run(statement: Statement, context: StatementContext): Promise<Sta
       return changeMembership(engine, statement);
     case 'create-policy':
       return createPolicy(engine, statement, signal);
+    case 'create-restriction':
+      return createRestriction(engine, statement, signal);
     case 'analyze':
       return analyze(statement, context);
     case 'calibrate':

@@ -1,16 +1,25 @@
 /** The `causeway` schema: what the catalog knows, as tables, so that a BI tool can chart a training run. */
-import type { ResultColumn } from '../../connectors/connector.ts';
+import type { ColumnInfo, ResultColumn, TableInfo } from '../../connectors/connector.ts';
 import { allowanceText, recipientText } from '../plan/policy.ts';
+import { ruleText } from '../plan/restriction.ts';
 import { typeName } from '../plan/types.ts';
+import type { Access } from './access.ts';
 import type { Engine } from './engine.ts';
+import { Restrictions } from './planning/restrictions.ts';
 import { type Cell, columnsOf } from './rows.ts';
+import { schemaOf } from './scope.ts';
 import type { Settings } from './settings.ts';
 import { redact } from './statements/silos.ts';
 import { figuresOf } from './training/metrics.ts';
 
 export interface SystemTable {
   readonly columns: readonly ResultColumn[];
-  rows(engine: Engine, settings: Settings, signal: AbortSignal): Promise<(readonly Cell[])[]> | (readonly Cell[])[];
+  rows(
+    engine: Engine,
+    settings: Settings,
+    signal: AbortSignal,
+    access: Access,
+  ): Promise<(readonly Cell[])[]> | (readonly Cell[])[];
 }
 
 export const SYSTEM_TABLES: Readonly<Record<string, SystemTable>> = {
@@ -26,20 +35,13 @@ export const SYSTEM_TABLES: Readonly<Record<string, SystemTable>> = {
   },
   tables: {
     columns: columnsOf({ silo: 'text', name: 'text', kind: 'text', columns: 'integer' }),
-    async rows(engine, _settings, signal) {
-      const silos = engine.catalog.silos.list();
-      const perSilo = await Promise.all(
-        silos.map(async ({ name }) =>
-          (await engine.silos.tables(name, signal)).map((table) => [
-            name,
-            table.table,
-            table.kind,
-            table.columns.length,
-          ]),
-        ),
-      );
-      const federated = engine.catalog.federatedTables.list();
-      return [...perSilo.flat(), ...federated.map(({ name }) => [null, name, 'federated table', null])];
+    async rows(engine, _settings, signal, access) {
+      const tables = await visibleTables(engine, signal, access);
+      const federated = engine.catalog.federatedTables.list().filter(({ name }) => access.mayRead('public', name));
+      return [
+        ...tables.map(({ silo, table, columns }) => [silo, table.table, table.kind, columns.length]),
+        ...federated.map(({ name }) => [null, name, 'federated table', null]),
+      ];
     },
   },
   policies: {
@@ -52,8 +54,8 @@ export const SYSTEM_TABLES: Readonly<Record<string, SystemTable>> = {
       where: 'text',
       role: 'text',
     }),
-    rows: (engine) =>
-      engine.catalog.policies
+    rows: ({ catalog: { policies } }) => [
+      ...policies
         .list()
         .map(({ name, silo, table, allow, to, where, role }) => [
           name,
@@ -64,6 +66,18 @@ export const SYSTEM_TABLES: Readonly<Record<string, SystemTable>> = {
           where ?? null,
           role ?? null,
         ]),
+      ...policies
+        .restrictions()
+        .map(({ name, silo, table, rule, role }) => [
+          name,
+          silo,
+          table,
+          ruleText(rule),
+          null,
+          rule.kind === 'filter' ? rule.where : null,
+          role,
+        ]),
+    ],
   },
   columns: {
     columns: columnsOf({
@@ -74,24 +88,18 @@ export const SYSTEM_TABLES: Readonly<Record<string, SystemTable>> = {
       type: 'text',
       nullable: 'boolean',
     }),
-    async rows(engine, _settings, signal) {
-      const perSilo = await Promise.all(
-        engine.catalog.silos
-          .list()
-          .map(async ({ name }) =>
-            (await engine.silos.tables(name, signal)).flatMap((table) =>
-              table.columns.map((column, i) => [
-                name,
-                table.table,
-                i + 1,
-                column.name,
-                typeName(column.type),
-                column.nullable,
-              ]),
-            ),
-          ),
+    async rows(engine, _settings, signal, access) {
+      const tables = await visibleTables(engine, signal, access);
+      return tables.flatMap(({ silo, table, columns }) =>
+        columns.map((column) => [
+          silo,
+          table.table,
+          table.columns.indexOf(column) + 1,
+          column.name,
+          typeName(column.type),
+          column.nullable,
+        ]),
       );
-      return perSilo.flat();
     },
   },
   models: {
@@ -163,3 +171,23 @@ export const SYSTEM_TABLES: Readonly<Record<string, SystemTable>> = {
     rows: (_engine, settings) => settings.list().map(({ name, value, description }) => [name, value, description]),
   },
 };
+
+/** The silos' tables that the user may know of, with the columns that are not hidden. */
+async function visibleTables(
+  engine: Engine,
+  signal: AbortSignal,
+  access: Access,
+): Promise<{ readonly silo: string; readonly table: TableInfo; readonly columns: readonly ColumnInfo[] }[]> {
+  const restrictions = new Restrictions(engine.catalog.policies.restrictions(), access.restrictedAs);
+  const perSilo = await Promise.all(
+    engine.catalog.silos.list().map(async ({ name: silo }) =>
+      (await engine.silos.tables(silo, signal))
+        .filter(({ schema, table }) => access.mayRead(schemaOf(silo, schema), table))
+        .map((table) => {
+          const hidden = restrictions.hidden(silo, table.schema, table.table);
+          return { silo, table, columns: table.columns.filter(({ name }) => !hidden.has(name)) };
+        }),
+    ),
+  );
+  return perSilo.flat();
+}

@@ -3,9 +3,10 @@ import type { TableInfo } from '../../../connectors/connector.ts';
 import type { BoundPolicy } from '../../../optimizer/policy/book.ts';
 import { CausewayError, SQLSTATE } from '../../plan/errors.ts';
 import type { ColumnId, Expression } from '../../plan/expressions.ts';
-import type { Scan } from '../../plan/nodes.ts';
+import type { RelationalNode, Scan } from '../../plan/nodes.ts';
 import type { Policy } from '../../plan/policy.ts';
 import { columnsOf, hasSubquery, nodesOf, substitute } from '../../plan/traverse.ts';
+import { type SqlType, typeName } from '../../plan/types.ts';
 import { bindSelect } from '../../sql/select/bind.ts';
 import type { SiloPool } from '../silo-pool.ts';
 
@@ -46,29 +47,57 @@ export function boundPolicies(
  * @throws CausewayError of the binder for unknown columns and wrong types; 0A000 for a subquery
  */
 export async function bindCondition(policy: Policy, table: TableInfo): Promise<BoundPolicy> {
-  const { plan } = await bindSelect(`SELECT * FROM t WHERE ${policy.where}`, {
-    relation: () => ({ kind: 'table', silo: policy.silo, table }),
+  const bound = await bindOver(policy, table, { where: policy.where ?? 'true' });
+  return { ...policy, condition: bound.expression, conditionColumns: bound.columns };
+}
+
+/** An expression over a table, before it is known which scan of it it will stand over. */
+export interface ExpressionOverTable {
+  readonly expression: (over: Scan) => Expression;
+  /** Those it reads. */
+  readonly columns: readonly string[];
+}
+
+/**
+ * Binds a condition, or a value that takes the place of a column, over a table.
+ * @throws CausewayError of the binder for unknown columns and wrong types; 0A000 for a subquery
+ */
+export async function bindOver(
+  { name, silo }: { readonly name: string; readonly silo: string },
+  table: TableInfo,
+  text: { readonly where: string } | { readonly value: string; readonly type: SqlType },
+): Promise<ExpressionOverTable> {
+  const query =
+    'where' in text
+      ? `SELECT * FROM t WHERE (${text.where}\n)`
+      : `SELECT CAST((${text.value}\n) AS ${typeName(text.type)}) FROM t`;
+  const { plan } = await bindSelect(query, {
+    relation: () => ({ kind: 'table', silo, table }),
     relationNames: () => [],
   });
-  const nodes = [...nodesOf(plan)];
-  const filter = nodes.find((each) => each.kind === 'filter');
-  const scan = nodes.find((each) => each.kind === 'scan');
-  if (filter === undefined || scan === undefined || hasSubquery(filter.predicate)) {
+  const scan = [...nodesOf(plan)].find((each) => each.kind === 'scan');
+  const found = 'where' in text ? conditionOf(plan) : plan.kind === 'project' ? plan.expressions[0] : undefined;
+  if (found === undefined || scan === undefined || hasSubquery(found)) {
+    const what = 'where' in text ? 'condition' : 'expression';
     throw new CausewayError(
       SQLSTATE.featureNotSupported,
-      `policy "${policy.name}": its WHERE must be a plain condition`,
+      `policy "${name}": its ${'where' in text ? 'WHERE' : 'mask'} must be a plain ${what}`,
       {
-        hint: 'Compare columns of the table with constants, without subqueries.',
+        hint: 'Use columns of the table and constants, without subqueries.',
       },
     );
   }
   const names = new Map<ColumnId, string>(scan.columns.map(({ id }, i) => [id, scan.sourceColumns[i]!]));
-  const conditionColumns = [...columnsOf(filter.predicate)].map((id) => names.get(id)!);
-  const condition = (over: Scan): Expression =>
-    substitute(filter.predicate, (id) => {
-      const at = over.sourceColumns.indexOf(names.get(id)!);
-      const { type } = scan.columns.find((column) => column.id === id)!;
-      return { kind: 'column', id: over.columns[at]!.id, type };
-    });
-  return { ...policy, condition, conditionColumns };
+  return {
+    columns: [...columnsOf(found)].map((id) => names.get(id)!),
+    expression: (over) =>
+      substitute(found, (id) => {
+        const at = over.sourceColumns.indexOf(names.get(id)!);
+        const { type } = scan.columns.find((column) => column.id === id)!;
+        return { kind: 'column', id: over.columns[at]!.id, type };
+      }),
+  };
 }
+
+const conditionOf = (plan: RelationalNode): Expression | undefined =>
+  [...nodesOf(plan)].find((each) => each.kind === 'filter')?.predicate;

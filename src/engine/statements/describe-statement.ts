@@ -20,7 +20,7 @@ const NOTHING: Description = Object.freeze({ columns: [], parameters: [] });
 
 /** @throws CausewayError as running the statement would for what is wrong with its text */
 export async function describeStatement(statement: Statement, context: StatementContext): Promise<Description> {
-  const { engine, signal } = context;
+  const { engine } = context;
   switch (statement.kind) {
     case 'query': {
       const { text, offset } = statement.query;
@@ -31,11 +31,11 @@ export async function describeStatement(statement: Statement, context: Statement
     // These only read the catalog: their columns are known by running them.
     case 'show':
       if (statement.what === 'silos') return described(await showSilos(engine));
-      if (statement.what === 'models') return described(await showModels(engine));
-      if (statement.what === 'tables') return described(await showTables(engine, signal));
+      if (statement.what === 'models') return described(showModels(context));
+      if (statement.what === 'tables') return described(await showTables(context));
       return { columns: columnsOf({ [statement.name!]: 'text' }), parameters: [] };
     case 'describe':
-      if (statement.object === 'model') return described(await describeModel(engine, statement.name[0]!.value));
+      if (statement.object === 'model') return described(describeModel(context, statement.name[0]!.value));
       return { columns: columnsOf({ column: 'text', type: 'text' }), parameters: [] };
     default:
       return NOTHING;

@@ -4,6 +4,7 @@ import { didYouMean } from '../../plan/nearest.ts';
 import type { Engine, StoredModel } from '../engine.ts';
 import type { StatementResult } from '../result.ts';
 import { columnsOf, done, rowsResult } from '../rows.ts';
+import type { StatementContext } from '../session.ts';
 import { figuresOf, type TargetMetrics } from '../training/metrics.ts';
 
 /** The model's active version. @throws CausewayError 42704 with the nearest name */
@@ -15,7 +16,8 @@ export function requireModel(engine: Engine, name: string): StoredModel {
   throw new CausewayError(SQLSTATE.undefinedObject, `there is no model "${name}"`, { hint });
 }
 
-export function showModels(engine: Engine): StatementResult {
+/** Those that the user may ask. */
+export function showModels({ engine, access }: StatementContext): StatementResult {
   const columns = columnsOf({
     name: 'text',
     version: 'integer',
@@ -26,6 +28,7 @@ export function showModels(engine: Engine): StatementResult {
   });
   const rows = engine.catalog.models
     .list()
+    .filter(({ model }) => access.mayPredict(model))
     .map(({ model, version, signature, metrics, createdAt }) => [
       model,
       version,
@@ -38,7 +41,8 @@ export function showModels(engine: Engine): StatementResult {
 }
 
 /** Facts about every version, one per row; JSON for what has parts. */
-export function describeModel(engine: Engine, name: string): StatementResult {
+export function describeModel({ engine, access }: StatementContext, name: string): StatementResult {
+  access.requireModel(name);
   requireModel(engine, name);
   const columns = columnsOf({ version: 'integer', property: 'text', value: 'text' });
   const rows = engine.catalog.models

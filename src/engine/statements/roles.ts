@@ -1,4 +1,5 @@
 /** CREATE, ALTER and DROP USER or ROLE; GRANT and REVOKE. Passwords become SCRAM verifiers here and are kept nowhere. */
+import type { Role, RoleStore } from '../../catalog/roles.ts';
 import { formatVerifier, makeVerifier, parseVerifier } from '../../catalog/verifier.ts';
 import { CausewayError, SQLSTATE } from '../../plan/errors.ts';
 import { didYouMean } from '../../plan/nearest.ts';
@@ -17,7 +18,7 @@ export async function changeRole(engine: Engine, statement: ChangeRole): Promise
   if (name.startsWith('pg_') || name === 'postgres' || name === 'public' || name === 'causeway_reader') {
     throw new CausewayError('42939', `role name "${name}" is reserved`);
   }
-  const before = statement.action === 'create' ? { name, login: false, superuser: false } : requireRole(engine, name);
+  const before = statement.action === 'create' ? { name, login: false, superuser: false } : requireRole(roles, name);
   const verifier = statement.password === undefined ? before.verifier : await verifierOf(statement.password);
   roles.put({
     name,
@@ -36,14 +37,15 @@ async function verifierOf(password: string | null): Promise<string | undefined> 
 }
 
 export function dropRole(engine: Engine, name: string, ifExists: boolean): StatementResult {
-  if (!engine.catalog.roles.remove(name) && !ifExists) requireRole(engine, name);
+  const { roles } = engine.catalog;
+  if (!roles.remove(name) && !ifExists) requireRole(roles, name);
   engine.changed();
   return done('DROP ROLE');
 }
 
 export function changePrivileges(engine: Engine, statement: ChangePrivileges): StatementResult {
   const { roles } = engine.catalog;
-  const role = requireRole(engine, statement.role.value).name;
+  const role = requireRole(roles, statement.role.value).name;
   for (const privilege of statement.privileges) {
     const grant = { role, privilege, object: statement.object };
     if (statement.action === 'grant') roles.grant(grant);
@@ -55,18 +57,19 @@ export function changePrivileges(engine: Engine, statement: ChangePrivileges): S
 
 export function changeMembership(engine: Engine, statement: ChangeMembership): StatementResult {
   const { roles } = engine.catalog;
-  const role = requireRole(engine, statement.role.value).name;
-  const member = requireRole(engine, statement.member.value).name;
+  const role = requireRole(roles, statement.role.value).name;
+  const member = requireRole(roles, statement.member.value).name;
   if (statement.action === 'grant') roles.join(role, member);
   else roles.leave(role, member);
   engine.changed();
   return done(`${statement.action.toUpperCase()} ROLE`);
 }
 
-function requireRole(engine: Engine, name: string) {
-  const found = engine.catalog.roles.get(name);
+/** @throws CausewayError 42704 with the nearest name */
+export function requireRole(roles: RoleStore, name: string): Role {
+  const found = roles.get(name);
   if (found !== undefined) return found;
-  const names = engine.catalog.roles.list().map((role) => role.name);
+  const names = roles.list().map((role) => role.name);
   const hint = didYouMean(name, names);
   throw new CausewayError(
     SQLSTATE.undefinedObject,

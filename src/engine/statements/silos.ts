@@ -43,7 +43,8 @@ export async function dropSilo(engine: Engine, name: string, ifExists: boolean):
       hint: `DROP FEDERATED TABLE ${user.name} first.`,
     });
   }
-  const policy = engine.catalog.policies.list().find(({ silo }) => silo === name);
+  const { policies } = engine.catalog;
+  const policy = [...policies.list(), ...policies.restrictions()].find(({ silo }) => silo === name);
   if (policy !== undefined) {
     throw new CausewayError(SQLSTATE.objectInUse, `silo "${name}" has the policy "${policy.name}"`, {
       hint: `DROP POLICY ${policy.name} first.`,

@@ -1,16 +1,18 @@
 /** SHOW TABLES: everything that can stand in FROM. */
-import type { Engine } from '../engine.ts';
 import type { StatementResult } from '../result.ts';
 import { type Cell, columnsOf, rowsResult } from '../rows.ts';
+import { schemaOf } from '../scope.ts';
+import type { StatementContext } from '../session.ts';
 
-export async function showTables(engine: Engine, signal: AbortSignal): Promise<StatementResult> {
+/** Those that the user may read. */
+export async function showTables({ engine, signal, access }: StatementContext): Promise<StatementResult> {
   const { silos, federatedTables, views } = engine.catalog;
   const perSilo = await Promise.all(
     silos
       .list()
       .map(async ({ name }) =>
         (await engine.silos.tables(name, signal)).map((info): Cell[] => [
-          info.schema === undefined ? name : `${name}__${info.schema}`,
+          schemaOf(name, info.schema),
           info.table,
           info.kind,
         ]),
@@ -21,7 +23,6 @@ export async function showTables(engine: Engine, signal: AbortSignal): Promise<S
     ...views.list().map(({ name }) => ['public', name, 'view']),
   ];
   return rowsResult('SHOW TABLES', columnsOf({ schema: 'text', name: 'text', kind: 'text' }), [
-    ...own,
-    ...perSilo.flat(),
+    ...[...own, ...perSilo.flat()].filter(([schema, name]) => access.mayRead(String(schema), String(name))),
   ]);
 }

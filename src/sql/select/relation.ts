@@ -3,7 +3,7 @@ import type { RangeVar } from '@pgsql/types';
 import type { TableInfo } from '../../../connectors/connector.ts';
 import { CausewayError, SQLSTATE } from '../../plan/errors.ts';
 import type { Column, ColumnId, Expression } from '../../plan/expressions.ts';
-import { node, type RelationalNode } from '../../plan/nodes.ts';
+import { node, type RelationalNode, type Scan } from '../../plan/nodes.ts';
 import { type SqlType, sameType, scalar } from '../../plan/types.ts';
 import { commonType, convert } from './coerce.ts';
 import {
@@ -18,6 +18,7 @@ import {
 } from './context.ts';
 import { literal } from './literals.ts';
 import { relationKey } from './relation-names.ts';
+import type { SiloTable } from './scope.ts';
 
 interface RelationPlan {
   readonly plan: RelationalNode;
@@ -33,7 +34,7 @@ export function relationPlan(written: RangeVar, level: Level): RelationPlan {
   if (relation === undefined) throw notModelled(level, `relation "${name}"`, written.location);
   switch (relation.kind) {
     case 'table':
-      return scan(relation.silo, relation.table, level);
+      return restricted(relation, level);
     case 'federated':
       return { plan: federated(relation.members, level) };
     case 'view':
@@ -45,7 +46,11 @@ export function relationPlan(written: RangeVar, level: Level): RelationPlan {
   }
 }
 
-function scan(silo: string, table: TableInfo, level: Level): RelationPlan {
+function scan(
+  silo: string,
+  table: TableInfo,
+  level: Level,
+): { readonly plan: Scan; readonly key?: readonly ColumnId[] } {
   const columns = table.columns.map((column) => newColumn(level, column.name, column.type));
   const key = table.primaryKey?.map((name) => columns.find((column) => column.name === name)?.id);
   const plan = node({
@@ -61,10 +66,50 @@ function scan(silo: string, table: TableInfo, level: Level): RelationPlan {
   return known.length > 0 && known.length === key?.length ? { plan, key: known } : { plan };
 }
 
+/**
+ * The table as its user sees it: rows filtered, hidden columns gone, masks in the place of values. Every value is tied to
+ * the filter, so that no predicate from above, however early an engine runs it, meets a value of a row that is not to be
+ * seen: an error about it would tell.
+ */
+function restricted({ silo, table, restriction }: SiloTable, level: Level): RelationPlan {
+  const whole = scan(silo, table, level);
+  if (restriction === undefined) return whole;
+  const { filter, masks, hidden } = restriction;
+  const source = whole.plan;
+  const visible = source.columns.filter(({ name }) => !hidden.has(name));
+  if (visible.length === 0) {
+    throw new CausewayError(SQLSTATE.insufficientPrivilege, `permission denied for table ${silo}.${table.table}`, {
+      hint: 'All of its columns are hidden from you.',
+    });
+  }
+  const condition = filter?.(source);
+  const plan = node({
+    kind: 'project',
+    input:
+      condition === undefined
+        ? source
+        : node({ kind: 'filter', input: source, predicate: condition, columns: source.columns }),
+    expressions: visible.map((column): Expression => {
+      const value = masks.get(column.name)?.(source) ?? reference(column);
+      if (condition === undefined) return value;
+      return { kind: 'case', branches: [{ when: condition, then: value }], type: column.type };
+    }),
+    columns: visible.map((column) => newColumn(level, column.name, column.type)),
+  });
+  const key = whole.key?.map((id) => {
+    const at = visible.findIndex((column) => column.id === id);
+    return at < 0 || masks.has(visible[at]!.name) ? undefined : plan.columns[at]!.id;
+  });
+  const known = key?.filter((id) => id !== undefined) ?? [];
+  return known.length > 0 && known.length === key?.length ? { plan, key: known } : { plan };
+}
+
 /** The union of the members, each with its silo's name as the extra column `silo`. */
 function federated(members: Extract<LoadedRelation, { kind: 'federated' }>['members'], level: Level): RelationalNode {
-  const scans = members.map(({ silo, table }) => ({ silo, plan: scan(silo, table, level).plan }));
-  const shape = scans[0]!.plan.columns;
+  // What one member hides, the union has not.
+  const hidden = new Set(members.flatMap(({ restriction }) => [...(restriction?.hidden ?? [])]));
+  const scans = members.map((member) => ({ silo: member.silo, plan: restricted(member, level).plan }));
+  const shape = scans[0]!.plan.columns.filter(({ name }) => !hidden.has(name));
   const matched = scans.map(({ silo, plan }) => shape.map((column) => memberColumn(column.name, silo, plan)));
   const types = shape.map((_, i) =>
     commonType(

@@ -2,15 +2,31 @@
 import type { ColumnInfo, ResultColumn, TableInfo } from '../../../connectors/connector.ts';
 import type { Position } from '../../plan/errors.ts';
 import type { Column, Expression } from '../../plan/expressions.ts';
-import type { RelationalNode } from '../../plan/nodes.ts';
+import type { RelationalNode, Scan } from '../../plan/nodes.ts';
 import type { SqlType } from '../../plan/types.ts';
+
+/** A silo's table as the statement's user may see it. */
+export interface SiloTable {
+  readonly silo: string;
+  readonly table: TableInfo;
+  readonly restriction?: BoundRestriction;
+}
+
+/** What a user sees of a table; the expressions are over a scan with all its columns. */
+export interface BoundRestriction {
+  /** Only these rows; absent: all. */
+  readonly filter?: (scan: Scan) => Expression;
+  /** Values in the place of columns, of the columns' types. */
+  readonly masks: ReadonlyMap<string, (scan: Scan) => Expression>;
+  readonly hidden: ReadonlySet<string>;
+}
 
 /** What a name in FROM stands for. */
 export type Relation =
   /** A table of one silo. */
-  | { readonly kind: 'table'; readonly silo: string; readonly table: TableInfo }
+  | ({ readonly kind: 'table' } & SiloTable)
   /** A federated table; its shape is the first member's. */
-  | { readonly kind: 'federated'; readonly members: readonly { readonly silo: string; readonly table: TableInfo }[] }
+  | { readonly kind: 'federated'; readonly members: readonly SiloTable[] }
   | { readonly kind: 'view'; readonly text: string; readonly columns?: readonly string[] }
   /** Rows that the engine holds under `name`: system tables. */
   | { readonly kind: 'memory'; readonly name: string; readonly columns: readonly ResultColumn[] };

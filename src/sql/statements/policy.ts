@@ -1,4 +1,5 @@
 /**
+ * `CREATE POLICY p ON silo.table FILTER WHERE predicate | MASK column WITH expression | HIDE (a, b) FOR ROLE r`,
  * `CREATE POLICY p ON silo.table ALLOW ROWS (a, b) | AGGREGATES (min_group => n) | UPDATES (secure => …, max_epsilon => …)
  * | NOTHING TO mediator | silo x | ANY [WHERE predicate] [FOR ROLE r]`, and `ANALYZE silo.table`,
  * `CALIBRATE SILO s | ALL`.
@@ -6,14 +7,21 @@
 import { SQLSTATE } from '../../plan/errors.ts';
 import { didYouMean } from '../../plan/nearest.ts';
 import type { Allowance, Recipient } from '../../plan/policy.ts';
+import type { RestrictionRule } from '../../plan/restriction.ts';
 import type { Cursor } from './cursor.ts';
-import type { Analyze, Calibrate, CreatePolicy, Located, Option } from './statement.ts';
+import type { Analyze, Calibrate, CreatePolicy, CreateRestriction, Located, Option } from './statement.ts';
 
-export function createPolicy(cursor: Cursor): CreatePolicy {
+export function createPolicy(cursor: Cursor): CreatePolicy | CreateRestriction {
   const name = cursor.name('a policy name');
   cursor.expect('on');
   const table = qualified(cursor);
-  cursor.expect('allow');
+  const word = cursor.expect('allow', 'filter', 'mask', 'hide');
+  if (word !== 'allow') {
+    const rule = restriction(cursor, word);
+    cursor.expect('for');
+    cursor.expect('role');
+    return { kind: 'create-restriction', name, ...table, rule, role: cursor.name('a role') };
+  }
   const allow = allowance(cursor);
   cursor.expect('to');
   const to = recipient(cursor);
@@ -28,6 +36,21 @@ export function createPolicy(cursor: Cursor): CreatePolicy {
     ...(where === undefined ? {} : { where }),
     ...(role === undefined ? {} : { role }),
   };
+}
+
+function restriction(cursor: Cursor, word: string): RestrictionRule {
+  switch (word) {
+    case 'filter':
+      cursor.expect('where');
+      return { kind: 'filter', where: cursor.textUntil('for', 'role').value };
+    case 'mask': {
+      const column = cursor.name('a column').value;
+      cursor.expect('with');
+      return { kind: 'mask', column, expression: cursor.textUntil('for', 'role').value };
+    }
+    default:
+      return { kind: 'hide', columns: cursor.names('a column').map(({ value }) => value) };
+  }
 }
 
 export function analyze(cursor: Cursor): Analyze {
@@ -49,14 +72,8 @@ function qualified(cursor: Cursor): { readonly silo: Located<string>; readonly t
 
 function allowance(cursor: Cursor): Allowance {
   switch (cursor.expect('rows', 'aggregates', 'updates', 'nothing')) {
-    case 'rows': {
-      cursor.expect('(');
-      const columns: string[] = [];
-      do columns.push(cursor.name('a column').value);
-      while (cursor.accept(','));
-      cursor.expect(')', ',');
-      return { kind: 'rows', columns };
-    }
+    case 'rows':
+      return { kind: 'rows', columns: cursor.names('a column').map(({ value }) => value) };
     case 'aggregates': {
       const options = known(cursor, ['min_group']);
       const minGroup = options.get('min_group');

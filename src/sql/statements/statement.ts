@@ -1,5 +1,6 @@
 /** Statements as written, before names are looked up. Positions are offsets into the statement's text. */
 import type { Allowance, Recipient } from '../../plan/policy.ts';
+import type { RestrictionRule } from '../../plan/restriction.ts';
 
 /** A name or value with the place where it was written, for errors. */
 export interface Located<T> {
@@ -145,6 +146,16 @@ export interface CreatePolicy {
   readonly role?: Located<string>;
 }
 
+/** The other kind of CREATE POLICY: what a role sees. */
+export interface CreateRestriction {
+  readonly kind: 'create-restriction';
+  readonly name: Located<string>;
+  readonly silo: Located<string>;
+  readonly table: Located<string>;
+  readonly rule: RestrictionRule;
+  readonly role: Located<string>;
+}
+
 /** Fetches a table's statistics anew. */
 export interface Analyze {
   readonly kind: 'analyze';
@@ -224,6 +235,7 @@ export type Statement =
   | Explain
   | SetSetting
   | CreatePolicy
+  | CreateRestriction
   | Analyze
   | Calibrate
   | CreateTableAs

@@ -40,7 +40,7 @@ beforeAll(async () => {
   for (const silo of ['berlin', 'paris']) {
     const instance = await DuckDBInstance.create(join(directory, `${silo}.duckdb`));
     const connection = await instance.connect();
-    await connection.run(`${PEOPLE}; ${LOAD}`);
+    await connection.run(`${PEOPLE}; ${LOAD}; CREATE TABLE secrets AS FROM people`);
     connection.closeSync();
     instance.closeSync();
   }
@@ -68,6 +68,7 @@ beforeAll(async () => {
     CREATE POLICY north ON berlin.people FILTER WHERE region = 'north' FOR ROLE analysts;
     CREATE POLICY mail ON berlin.people MASK email WITH left(email, 1) || '***' FOR ROLE analysts;
     CREATE POLICY bank ON berlin.people HIDE (iban) FOR ROLE analysts;
+    CREATE POLICY slow ON berlin.secrets FILTER WHERE reverse(reverse(region)) = 'north' FOR ROLE analysts;
     CREATE POLICY site ON berlin.load FILTER WHERE site = 0 FOR ROLE analysts`);
   eva = await connect('eva');
 }, 120_000);
@@ -174,20 +175,22 @@ describe('ways round a restriction', () => {
 
   test('errors about rows that are not to be seen', async () => {
     for (const text of [
-      "SELECT id FROM berlin.people WHERE CAST(note AS integer) > 0 AND region = 'south'",
-      'SELECT id FROM berlin.people WHERE 1 / (salary - 666) < 5',
-      'SELECT p.id FROM berlin.people p JOIN berlin.load l ON l.site = p.id AND 1 / (p.salary - 666) < 5',
-      'SELECT id FROM berlin.people GROUP BY id, salary HAVING 1 / (salary - 666) < 5',
-      'SELECT id FROM berlin.people WHERE error(note) IS NULL',
+      "SELECT id FROM berlin.secrets WHERE CASE WHEN region = 'south' THEN CAST(note AS integer) END IS NULL ORDER BY id",
+      'SELECT id FROM berlin.secrets WHERE sqrt(600 - salary) >= 0 ORDER BY id',
+      'SELECT id FROM berlin.secrets GROUP BY id, salary HAVING sqrt(600 - salary) >= 0 ORDER BY id',
+      'SELECT s.id FROM berlin.secrets s JOIN generate_series(1, 3) g ON g = s.id AND sqrt(600 - s.salary) >= 0 ORDER BY 1',
     ]) {
-      const error = await eva.query(text).catch((thrown) => thrown);
-      expect(`${error.message} ${error.detail} ${error.hint}`, text).not.toMatch(/topsecret|666\D*$/);
-      if (error.code !== undefined && !/casting|CAST/.test(text)) expect(error.code, text).not.toBe('22012');
+      expect(await rows(eva, text), text).toEqual([[1], [2]]);
+      // It can fail: for whom sees the row it does.
+      expect(await sqlstate(ada.query(text)), text).not.toBe('no error');
     }
-    expect(await rows(eva, 'SELECT id FROM berlin.people WHERE 1 / (salary - 666) < 5 ORDER BY id')).toEqual([
-      [1],
-      [2],
-    ]);
+  });
+
+  test('predicates that cannot fail read the bare column, so that silos can look it up', async () => {
+    const plan = (await rows(eva, 'EXPLAIN SELECT salary FROM berlin.people WHERE id = 1')).join('\n');
+    expect(plan).toContain(`t1."id" = 1`);
+    const failing = (await rows(eva, 'EXPLAIN SELECT id FROM berlin.people WHERE sqrt(salary) > 1')).join('\n');
+    expect(failing).toMatch(/sqrt\(.*CASE WHEN/);
   });
 
   test('COPY', async () => {

@@ -47,6 +47,21 @@ describe('CREATE POLICY', () => {
     expect(() => parseStatement(policy(rest))).toThrow(message);
   });
 
+  test('what a role sees', () => {
+    const about = (rest: string) => parseStatement(`CREATE POLICY p ON berlin.people ${rest} FOR ROLE analyst`);
+    expect(about(`FILTER WHERE city = 'for role' AND (SELECT 1) > 0`)).toMatchObject({
+      kind: 'create-restriction',
+      table: { value: 'people' },
+      rule: { kind: 'filter', where: `city = 'for role' AND (SELECT 1) > 0` },
+      role: { value: 'analyst' },
+    });
+    expect(about('MASK "E-Mail" WITH left("E-Mail", 2)')).toMatchObject({
+      rule: { kind: 'mask', column: 'E-Mail', expression: 'left("E-Mail", 2)' },
+    });
+    expect(about('HIDE (a, b)')).toMatchObject({ rule: { kind: 'hide', columns: ['a', 'b'] } });
+    expect(() => parseStatement('CREATE POLICY p ON berlin.people HIDE (a)')).toThrow(/FOR/);
+  });
+
   test('DROP POLICY, ANALYZE, CALIBRATE', () => {
     expect(parseStatement('DROP POLICY IF EXISTS p')).toMatchObject({ kind: 'drop', object: 'policy', ifExists: true });
     expect(parseStatement('ANALYZE berlin.people')).toMatchObject({ kind: 'analyze', table: { value: 'people' } });

@@ -2,7 +2,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { TableInfo } from '../../connectors/connector.ts';
 import type { Engine } from '../engine/engine.ts';
-import { schemaOf } from '../engine/scope.ts';
+import { schemaOf } from '../engine/schema-of.ts';
 import type { Session } from '../engine/session.ts';
 import { SYSTEM_TABLES } from '../engine/system-tables.ts';
 import { scalar } from '../plan/types.ts';

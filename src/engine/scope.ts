@@ -59,10 +59,6 @@ export function engineScope(
   };
 }
 
-/** What a silo's schema is called here: `berlin`, and `berlin__sales` for its schema `sales` (docs/design.md §4). */
-export const schemaOf = (silo: string, schema: string | undefined): string =>
-  schema === undefined ? silo : `${silo}__${schema}`;
-
 /** The schemas of a `search_path` setting, as it was written; `$user` names nothing here. */
 export function parseSearchPath(value: string | undefined): readonly string[] {
   if (value === undefined) return ['public'];

@@ -7,7 +7,7 @@ import type { Access } from './access.ts';
 import type { Engine } from './engine.ts';
 import { Restrictions } from './planning/restrictions.ts';
 import { type Cell, columnsOf } from './rows.ts';
-import { schemaOf } from './scope.ts';
+import { schemaOf } from './schema-of.ts';
 import type { Settings } from './settings.ts';
 import { redact } from './statements/silos.ts';
 import { figuresOf } from './training/metrics.ts';

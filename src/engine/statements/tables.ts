@@ -1,7 +1,7 @@
 /** SHOW TABLES: everything that can stand in FROM. */
 import type { StatementResult } from '../result.ts';
 import { type Cell, columnsOf, rowsResult } from '../rows.ts';
-import { schemaOf } from '../scope.ts';
+import { schemaOf } from '../schema-of.ts';
 import type { StatementContext } from '../session.ts';
 
 /** Those that the user may read. */

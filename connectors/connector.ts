@@ -49,6 +49,8 @@ export interface Silo extends AsyncDisposable {
   split?(table: TableName, parts: number, signal: AbortSignal): Promise<readonly TableSplit[]>;
   /** Creates or appends to a table from batches; all or nothing. */
   write?(request: WriteRequest, signal: AbortSignal): Promise<{ readonly rows: number }>;
+  /** Stores a new file at `path` below the silo's root. @throws CausewayError 42P07 when there is one already */
+  storeFile?(path: string, body: Uint8Array, signal: AbortSignal): Promise<void>;
   /** Runs a statement as its owner wrote it (`statement ok` of the test suites, DDL); returns no rows. */
   execute?(text: string, signal: AbortSignal): Promise<void>;
   /** Columns of a native query, without running it: `silo.query('…')`. */

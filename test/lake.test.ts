@@ -112,6 +112,16 @@ describe('a lake in SQL', () => {
     expect([...server.objects.keys()].filter((key) => key.startsWith('lake/made/daily/_delta_log/'))).toHaveLength(2);
   });
 
+  test('exports into the bucket, once', async () => {
+    const text = "EXPORT (SELECT id, mw FROM files.readings WHERE id < 10) TO made 'reports/ten.parquet'";
+    await rows(text);
+    expect(await rows('SELECT count(*), sum(id) FROM made.reports')).toEqual([['10', '45']]);
+    const before = server.objects.get('lake/made/reports/ten.parquet');
+    await expect(rows(text)).rejects.toMatchObject({ sqlstate: '42P07' });
+    expect(server.objects.get('lake/made/reports/ten.parquet')).toBe(before);
+    await expect(rows("EXPORT (SELECT 1) TO made '../outside.parquet'")).rejects.toThrow(/outside/);
+  });
+
   test('trains on a lake, reading the columns of the features once', async () => {
     const before = server.log.filter(({ range }) => range !== undefined).length;
     await rows(`CREATE TABLE made.series AS SELECT id, TIMESTAMP '2024-01-01' + id * INTERVAL '1 hour' AS ts, 1 AS meter, sin(id / 4.0) AS load, mw

@@ -1,3 +1,6 @@
+import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { gunzipSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest';
 import { type Federation, openFederation, run } from './support/federation.ts';
 
@@ -52,4 +55,49 @@ describe.each(['berlin', 'paris'])('writing to %s', (silo) => {
 
 test('a silo of files is read only', async () => {
   await expect(sql('CREATE TABLE oslo.t AS SELECT 1 AS a')).rejects.toMatchObject({ sqlstate: '0A000' });
+});
+
+describe('EXPORT of a query', () => {
+  const file = (name: string) => join(federation.directory, name);
+
+  test('writes Parquet, CSV and JSON files by their ending', async () => {
+    const query = '(SELECT silo, count(*) AS n, max(ts)::date AS last FROM readings GROUP BY silo ORDER BY silo)';
+    await sql(`EXPORT ${query} TO '${file('sums.csv')}'; EXPORT ${query} TO '${file('sums.json.gz')}'`);
+    expect(readFileSync(file('sums.csv'), 'utf8')).toBe(
+      'silo,n,last\nberlin,20,2024-01-01\noslo,20,2024-01-01\nparis,20,2024-01-01\n',
+    );
+    const lines = gunzipSync(readFileSync(file('sums.json.gz')))
+      .toString()
+      .trim()
+      .split('\n');
+    expect(JSON.parse(lines[1]!)).toEqual({ silo: 'oslo', n: 20, last: '2024-01-01' });
+    await sql(`EXPORT ${query} TO '${join(federation.directory, 'oslo', 'sums.parquet')}'`);
+    await sql(`CREATE SILO made USING files OPTIONS (path '${join(federation.directory, 'oslo')}')`);
+    expect(await sql('SELECT * FROM made.sums WHERE silo > $$b$$ ORDER BY 1 LIMIT 1')).toEqual([
+      ['berlin', '20', '2024-01-01'],
+    ]);
+  });
+
+  test('leaves what was there when the query fails, and no half file', async () => {
+    writeFileSync(file('kept.csv'), 'before');
+    await expect(
+      sql(`EXPORT (SELECT 1 / (meter - meter) FROM readings) TO '${file('kept.csv')}'`),
+    ).rejects.toMatchObject({
+      sqlstate: '22012',
+    });
+    expect(readFileSync(file('kept.csv'), 'utf8')).toBe('before');
+    expect(readdirSync(federation.directory).filter((name) => name.endsWith('.partial'))).toEqual([]);
+  });
+
+  test.each([
+    ["EXPORT (SELECT 1) TO 'x.xlsx'", '22023', /End the name with .parquet/],
+    ["EXPORT (SELECT 1) TO berlin 'x.parquet'", '0A000', /CREATE TABLE berlin\.t AS/],
+    ["EXPORT (SELECT nope FROM readings) TO 'x.parquet'", '42703', /./],
+    ["EXPORT (SELECT 1) TO '/no/such/folder/x.parquet'", '58030', /folder/],
+  ])('%s is refused', async (text, sqlstate, hint) => {
+    const failure = await sql(text).catch((error: { sqlstate: string; hint?: string }) => error);
+    expect(failure).toMatchObject({ sqlstate });
+    expect((failure as { hint?: string }).hint ?? 'folder').toMatch(hint);
+    expect(existsSync('x.parquet')).toBe(false);
+  });
 });

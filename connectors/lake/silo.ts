@@ -133,6 +133,19 @@ export class LakeSilo implements Silo {
     });
   }
 
+  storeFile(path: string, body: Uint8Array, signal: AbortSignal): Promise<void> {
+    return this.#guarded(async () => {
+      try {
+        await this.#store.write(safeKey(path), body, 'absent', signal);
+      } catch (error) {
+        if (!(error instanceof StoreError) || error.kind !== 'conflict') throw error;
+        throw new CausewayError(SQLSTATE.duplicateTable, `there is a file ${this.context}/${path} already`, {
+          cause: error,
+        });
+      }
+    });
+  }
+
   async #snapshot({ table, version }: TableName, signal: AbortSignal): Promise<Snapshot> {
     return (await this.#open(table, signal)).snapshot(signal, version);
   }

@@ -14,6 +14,7 @@ import { cancelJob } from './statements/cancel-job.ts';
 import { type Description, describeStatement } from './statements/describe-statement.ts';
 import { describeTable } from './statements/describe-table.ts';
 import { explain } from './statements/explain.ts';
+import { exportQuery } from './statements/export-query.ts';
 import { createFederatedTable, dropFederatedTable } from './statements/federated-tables.ts';
 import { analyze, calibrate } from './statements/measure.ts';
 import { exportModelTo, importModelFrom } from './statements/model-files.ts';
@@ -136,6 +137,8 @@ async function run(statement: Statement, context: StatementContext): Promise<Sta
       return insertInto(statement, context);
     case 'export-model':
       return exportModelTo(statement, context);
+    case 'export-query':
+      return exportQuery(statement, context);
     case 'import-model':
       return importModelFrom(statement, context);
     case 'resume-train':

@@ -6,9 +6,7 @@ import { CausewayError, SQLSTATE } from '../../../src/plan/errors.ts';
 import { type SqlType, sameType, typeName } from '../../../src/plan/types.ts';
 import type { ResultColumn, WriteRequest } from '../../connector.ts';
 import { quoteIdentifier, quoteLiteral } from '../../duckdb-engine/conform.ts';
-import { duckdbError } from '../../duckdb-engine/errors.ts';
-import { connectDuckDB } from '../../duckdb-engine/process.ts';
-import { placeText, storeBatches } from '../../duckdb-engine/storage.ts';
+import { withStagedRows } from '../../duckdb-engine/staging.ts';
 
 /** The most bytes of one file: what every store takes in one conditional request. */
 const LARGEST_FILE = 2 ** 31 - 1;
@@ -29,40 +27,34 @@ export async function stageRows(
   spelling: (type: SqlType) => string | undefined,
   signal: AbortSignal,
 ): Promise<StagedFile> {
-  const id = randomUUID().replaceAll('-', '');
-  const place = { database: 'memory', schema: 'main', table: `lake_${id}` };
-  const path = join(folder, `staged-${id}.parquet`);
-  const connection = await connectDuckDB();
+  const path = join(folder, `staged-${randomUUID()}.parquet`);
+  const { columns } = request;
   try {
-    const rows = await storeBatches(connection, place, request.columns, request.batches, signal);
-    const casts = request.columns.map(({ name, type }) => {
-      const wanted = spelling(type);
-      return wanted === undefined
-        ? quoteIdentifier(name)
-        : `${quoteIdentifier(name)}::${wanted} AS ${quoteIdentifier(name)}`;
-    });
-    await connection.run(
-      `COPY (SELECT ${casts.join(', ')} FROM ${placeText(place)}) TO ${quoteLiteral(path)} (FORMAT parquet, COMPRESSION zstd)`,
-    );
-    const [found] = (await connection.runAndReadAll(boundsQuery(request.columns, placeText(place)))).getRowsJson();
-    const body = await readFile(path);
-    if (body.length > LARGEST_FILE) {
-      throw new CausewayError(
-        SQLSTATE.featureNotSupported,
-        `${body.length} bytes are too many for one file of a lake`,
-        {
-          hint: 'Write the rows in several statements.',
-        },
+    return await withStagedRows(columns, request.batches, `writing ${request.table.table}`, signal, async (staged) => {
+      const { connection, rows } = staged;
+      const casts = columns.map(({ name, type }) => {
+        const wanted = spelling(type);
+        const column = quoteIdentifier(name);
+        return wanted === undefined ? column : `${column}::${wanted} AS ${column}`;
+      });
+      await connection.run(
+        `COPY (SELECT ${casts.join(', ')} FROM ${staged.table}) TO ${quoteLiteral(path)} (FORMAT parquet, COMPRESSION zstd)`,
       );
-    }
-    return { body, rows, bounds: boundsOf(request.columns, found!) };
-  } catch (error) {
-    throw duckdbError(error, `writing ${request.table.table}`);
+      const [found] = (await connection.runAndReadAll(boundsQuery(columns, staged.table))).getRowsJson();
+      return { body: await wholeFile(path), rows, bounds: boundsOf(columns, found!) };
+    });
   } finally {
-    await connection.run(`DROP TABLE IF EXISTS ${placeText(place)}`).catch(() => {});
-    connection.closeSync();
     await rm(path, { force: true });
   }
+}
+
+/** @throws CausewayError 0A000 for more than a store takes in one request */
+async function wholeFile(path: string): Promise<Uint8Array> {
+  const body = await readFile(path);
+  if (body.length <= LARGEST_FILE) return body;
+  throw new CausewayError(SQLSTATE.featureNotSupported, `${body.length} bytes are too many for one file of a lake`, {
+    hint: 'Write the rows in several statements.',
+  });
 }
 
 const BOUNDED = new Set([

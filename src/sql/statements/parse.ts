@@ -9,7 +9,7 @@ import { describe, show } from './show.ts';
 import { createSilo } from './silo.ts';
 import type { Drop, Explain, Statement } from './statement.ts';
 import { trainModel } from './train.ts';
-import { createTableAs, insertInto } from './write.ts';
+import { createTableAs, exportQuery, insertInto } from './write.ts';
 
 /**
  * Parses one statement (no semicolon at its end).
@@ -62,6 +62,7 @@ function parse(cursor: Cursor): Statement {
     return { kind: 'cancel-job', job: cursor.wholeNumber("a job's number") };
   }
   if (cursor.accept('export')) {
+    if (cursor.at('(')) return exportQuery(cursor);
     cursor.expect('model');
     const name = cursor.name('a model');
     cursor.expect('to');

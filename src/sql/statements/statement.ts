@@ -114,6 +114,14 @@ export interface ExportModel {
   readonly path: Located<string>;
 }
 
+/** Rows into one file: of a silo that keeps files, or on this machine. */
+export interface ExportQuery {
+  readonly kind: 'export-query';
+  readonly query: QueryText;
+  readonly silo?: Located<string>;
+  readonly path: Located<string>;
+}
+
 export interface ImportModel {
   readonly kind: 'import-model';
   readonly orReplace: boolean;
@@ -231,6 +239,7 @@ export type Statement =
   | CancelJob
   | AlterModel
   | ExportModel
+  | ExportQuery
   | ImportModel
   | Explain
   | SetSetting

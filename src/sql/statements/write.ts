@@ -1,6 +1,6 @@
-/** `CREATE TABLE [IF NOT EXISTS] silo.t AS query` and `INSERT INTO silo.t [(columns)] query`. */
+/** `CREATE TABLE [IF NOT EXISTS] silo.t AS query`, `INSERT INTO silo.t [(columns)] query`, `EXPORT (query) TO [silo] 'file'`. */
 import { type Cursor, QUERY_STARTS } from './cursor.ts';
-import type { CreateTableAs, InsertInto, Located } from './statement.ts';
+import type { CreateTableAs, ExportQuery, InsertInto, Located } from './statement.ts';
 
 /** After `CREATE TABLE`. */
 export function createTableAs(cursor: Cursor): CreateTableAs {
@@ -18,6 +18,16 @@ export function insertInto(cursor: Cursor): InsertInto {
   if (!cursor.at('(') || isQuery) return { kind: 'insert', silo, table, query: cursor.query() };
   const columns = cursor.names('a column');
   return { kind: 'insert', silo, table, columns, query: cursor.query() };
+}
+
+/** After `EXPORT`. */
+export function exportQuery(cursor: Cursor): ExportQuery {
+  cursor.expect('(');
+  const { value: text, offset } = cursor.textUntil(')');
+  cursor.expect(')');
+  cursor.expect('to');
+  const silo = cursor.token.kind === 'string' ? {} : { silo: cursor.name("a silo, or a file's name in quotes") };
+  return { kind: 'export-query', query: { text, offset }, ...silo, path: cursor.string('a file name in quotes') };
 }
 
 function target(cursor: Cursor): { silo: Located<string>; table: Located<string> } {

@@ -78,6 +78,7 @@ beforeAll(async () => {
   files.set('plain/part=a/0.parquet', await copyTo(duck, query, 'FORMAT parquet, ROW_GROUP_SIZE 256'));
   files.set('plain/part=b/0.parquet', await copyTo(duck, query, 'FORMAT parquet, COMPRESSION zstd'));
   files.set('comma.csv', await copyTo(duck, query, 'FORMAT csv, HEADER'));
+  files.set('batches.feather', await readFile(`${FIXTURES}arrow/lz4.feather`));
   files.set('lines.ndjson.gz', await copyTo(duck, query, 'FORMAT json, COMPRESSION gzip'));
 });
 afterAll(async () => {
@@ -98,6 +99,7 @@ describe.each(Object.keys(places))('a silo of kind %s', (kind) => {
 
   test('finds all tables', async () => {
     expect((await silo.tables(signal)).map((t) => t.table).sort()).toEqual([
+      'batches',
       'comma',
       'hidden',
       'lines',
@@ -129,6 +131,11 @@ describe.each(Object.keys(places))('a silo of kind %s', (kind) => {
     ).toEqual([['999', 'text 999', 'b']]);
     expect(await rowsOf(silo, scanOf('plain', [], []), duck)).toHaveLength(2000);
     expect(await rowsOf(silo, scanOf('plain', ['id'], [], 5), duck)).toHaveLength(5);
+  });
+
+  test('reads Arrow', async () => {
+    const one: ScanFilter[] = [{ column: 'id', operator: '=', values: [299] }];
+    expect(await rowsOf(silo, scanOf('batches', ['text', 'price'], one), duck)).toEqual([['text 19', '1.49']]);
   });
 
   test.each(['comma', 'lines'])('reads text: %s', async (table) => {

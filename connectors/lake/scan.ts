@@ -12,7 +12,9 @@ import { constantBounds, mightMatch } from './bounds.ts';
 import type { CachedObject } from './cache/object.ts';
 import { byteCount } from './cache/ranges.ts';
 import type { ScanContext } from './context.ts';
+import { arrowAsParquet } from './formats/arrow.ts';
 import { columnOf, type Footer } from './formats/footers.ts';
+import type { FileFormat } from './formats/format.ts';
 import type { ColumnFilter } from './formats/parquet.ts';
 import { type LocalFile, relation, type Scanning } from './relation.ts';
 import type { DataFile, LakeColumn, Snapshot } from './tables/table.ts';
@@ -60,7 +62,7 @@ export async function scan(
   }
 
   try {
-    const local = snapshot.format === 'parquet' ? await fetchParquet(scanning, temporary) : await fetchWhole(scanning);
+    const local = await FETCH[snapshot.format](scanning, temporary);
     const select = await relation(scanning, wanted, local, temporary);
     return { kind: 'relation', columns: fragment.columns, select, release };
   } catch (error) {
@@ -120,6 +122,11 @@ async function fetchParquet(scanning: Scanning, temporary: string[]): Promise<Lo
   });
 }
 
+/** A file that is on this machine as a whole. */
+interface WholeFile extends LocalFile {
+  readonly object: CachedObject;
+}
+
 /** @throws CausewayError 42804 when a file holds a column in a type that the table's cannot be read from. */
 function checkTypes(object: CachedObject, footer: Footer, columns: readonly LakeColumn[]): void {
   for (const column of columns) {
@@ -161,13 +168,34 @@ function widens(from: string, to: string): boolean {
   return from.startsWith('TIMESTAMP') && to.startsWith('TIMESTAMP');
 }
 
-async function fetchWhole({ files, pin, cache, signal }: Scanning): Promise<LocalFile[]> {
+async function fetchWhole({ files, pin, cache, signal }: Scanning): Promise<WholeFile[]> {
   cache.reserve(files.reduce((n, file) => n + file.object.size, 0));
   return Promise.all(
     files.map(async (file) => {
       const object = pin(file.object);
       await object.fetch([{ start: 0, end: object.info.size }], signal);
-      return { file, path: object.path };
+      return { file, object, path: object.path };
     }),
   );
 }
+
+async function fetchArrow(scanning: Scanning, temporary: string[]): Promise<LocalFile[]> {
+  const { cache, columns, signal } = scanning;
+  const names = columns.flatMap((c) => (c.source.kind === 'field' ? [String(c.source.id)] : []));
+  const local: LocalFile[] = [];
+  // One after another: each stands in memory as a whole.
+  for (const { file, object } of await fetchWhole(scanning)) {
+    const path = await arrowAsParquet(object, names, cache, signal);
+    temporary.push(path);
+    local.push({ file, path });
+  }
+  return local;
+}
+
+/** How the files of a format come to this machine; what they need beside the cache is added to `temporary`. */
+const FETCH: Readonly<Record<FileFormat, (scanning: Scanning, temporary: string[]) => Promise<LocalFile[]>>> = {
+  parquet: fetchParquet,
+  arrow: fetchArrow,
+  csv: fetchWhole,
+  json: fetchWhole,
+};

@@ -11,6 +11,7 @@ const EXTENSIONS: Readonly<Record<string, FileFormat>> = {
   ndjson: 'json',
   jsonl: 'json',
   arrow: 'arrow',
+  arrows: 'arrow',
   feather: 'arrow',
 };
 

@@ -4,6 +4,7 @@ import type { WriteRequest } from '../../connector.ts';
 import { quoteIdentifier } from '../../duckdb-engine/conform.ts';
 import type { ScanContext } from '../context.ts';
 import { type DuckColumn, duckColumns } from '../duck.ts';
+import { arrowColumns } from '../formats/arrow.ts';
 import type { Footer } from '../formats/footers.ts';
 import { type FileFormat, formatOf, isHidden } from '../formats/format.ts';
 import { inferText, type TextOptions, type TextShape } from '../formats/text.ts';
@@ -60,13 +61,12 @@ export function folderTable(options: FolderOptions, store: ObjectStore, context:
       ...partitions,
     ];
     if (format === 'parquet') return { columns: beside(await parquetColumns(files, signal)) };
-    if (format === 'arrow') {
-      throw new CausewayError(SQLSTATE.featureNotSupported, `the table "${options.name}" is made of Arrow files`, {
-        hint: 'Convert them to Parquet.',
-      });
-    }
     const first = context.cache.pin(files[0]!.object);
     try {
+      if (format === 'arrow') {
+        await first.fetch([{ start: 0, end: first.info.size }], signal);
+        return { columns: beside((await arrowColumns(first)).map(fieldColumn)) };
+      }
       const text = await inferText(format, first, options, context.cache, signal);
       return { text, columns: beside(text.columns.map(fieldColumn)) };
     } finally {

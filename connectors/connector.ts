@@ -120,6 +120,10 @@ export interface SqlFragment {
   readonly kind: 'sql';
   readonly text: string;
   readonly columns: readonly ResultColumn[];
+  /**
+   * Text forms of `$1`, `$2` … in the text. Given (be it empty) for a text that is likely to come again: a silo may keep it
+   * prepared.
+   */
   readonly parameters?: readonly (string | null)[];
   readonly split?: TableSplit;
   /** The subtree that the text was written from: an agent judges and compiles it anew. */

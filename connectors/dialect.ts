@@ -37,6 +37,8 @@ export interface Dialect {
   readonly nullOrdering: 'standard' | 'emulate';
   readonly booleanLiterals: 'keyword' | 'number';
   readonly limit: 'limit-offset' | 'offset-fetch';
+  /** True where a statement may hold `$1`, `$2` …, whose values stand beside it (`SqlFragment.parameters`). */
+  readonly parameters?: true;
   /** Set operations and joins it lacks. */
   readonly lacks?: readonly (
     | 'full-join'

@@ -6,6 +6,8 @@ export interface SiloFacts {
   readonly capabilities: Capabilities;
   /** Identity of server, database and role (connectors/connector.ts). */
   readonly context: string;
+  /** True behind an agent, which is sent plans and writes the text itself. */
+  readonly remote?: true;
 }
 
 export interface OptimizerContext {

@@ -13,6 +13,7 @@ const postgresDialect: Dialect = {
   nullOrdering: 'standard',
   booleanLiterals: 'keyword',
   limit: 'limit-offset',
+  parameters: true,
 };
 
 export const postgresCapabilities: Capabilities = {

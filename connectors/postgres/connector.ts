@@ -17,11 +17,15 @@ export const postgres: Connector = {
     { name: 'schema', description: 'the schema to import; public when absent' },
     { name: 'ssl', description: 'require: encrypt; verify: encrypt and check the certificate; off when absent' },
     { name: 'connections', description: 'the most connections held at once; 8 when absent' },
+    {
+      name: 'prepared',
+      description: 'off: no statement is kept prepared at the server, for a pooler in transaction mode between',
+    },
   ],
   capabilities: postgresCapabilities,
   async connect(options, signal) {
     checkOptions(postgres, options);
     const pool = await openPool(options, signal);
-    return new PostgresSilo(pool, options.schema ?? 'public');
+    return new PostgresSilo(pool, options.schema ?? 'public', options.prepared !== 'off');
   },
 };

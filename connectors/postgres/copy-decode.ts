@@ -10,8 +10,9 @@ import { arrowSchema } from '../arrow.ts';
 import type { ResultColumn } from '../connector.ts';
 import { type ColumnBuilder, columnBuilder } from './copy-columns.ts';
 
-/** The first batch is small: most results end in it, and the others show their first rows early. */
-const FIRST_BATCH_ROWS = 1024;
+/** The first batch is small, for lookups; the second one still shows rows early. */
+const FIRST_BATCH_ROWS = 64;
+const SECOND_BATCH_ROWS = 2048;
 /** A later batch is given on when it holds this many rows, or this many bytes of text. */
 const BATCH_ROWS = 32_768;
 const BATCH_TEXT_BYTES = 16 * 1024 * 1024;
@@ -24,7 +25,10 @@ const MESSAGE_BYTES = 5;
 /** The field count of COPY's end mark. */
 const END_MARK = 0xffff;
 
-/** Turns the CopyData messages of one COPY … TO STDOUT (FORMAT binary) into batches. */
+/**
+ * Turns the CopyData messages of one COPY … TO STDOUT (FORMAT binary) into batches; or, not `framed`, DataRow messages
+ * with binary values, whose end the protocol itself tells.
+ */
 export class CopyDecoder {
   readonly #columns: readonly ResultColumn[];
   /** Of the batch that is being filled; none between two batches. */
@@ -33,14 +37,17 @@ export class CopyDecoder {
   /** Field starts and lengths (-1: NULL) of the rows found in the current buffer, row by row. */
   #starts = new Int32Array(0);
   #lengths = new Int32Array(0);
-  #headerRead = false;
+  readonly #framed: boolean;
+  #headerRead: boolean;
   #ended = false;
   #rows = 0;
   #capacity = FIRST_BATCH_ROWS;
 
-  constructor(columns: readonly ResultColumn[]) {
+  constructor(columns: readonly ResultColumn[], framed = true) {
     this.#columns = columns;
-    this.#schema = arrowSchema(columns);
+    this.#framed = framed;
+    this.#headerRead = !framed;
+    this.#schema = schemaOf(columns);
   }
 
   /** Takes whole messages, one row each; gives the batches that are full. */
@@ -66,7 +73,7 @@ export class CopyDecoder {
    * @throws CausewayError when the stream stopped before COPY's own end mark.
    */
   end(): RecordBatch | undefined {
-    if (!this.#ended) throw malformed('it stopped before its end mark');
+    if (this.#framed && !this.#ended) throw malformed('it stopped before its end mark');
     return this.#rows > 0 ? this.#flush() : undefined;
   }
 
@@ -83,7 +90,7 @@ export class CopyDecoder {
         if (cursor >= next) continue;
       }
       const fields = (messages[cursor]! << 8) | messages[cursor + 1]!;
-      if (fields === END_MARK) {
+      if (fields === END_MARK && this.#framed) {
         this.#ended = true;
         break;
       }
@@ -114,7 +121,7 @@ export class CopyDecoder {
   }
 
   #grow(width: number): void {
-    const size = Math.max(1024 * width, this.#starts.length * 2);
+    const size = Math.max(FIRST_BATCH_ROWS * width, this.#starts.length * 2);
     const starts = new Int32Array(size);
     const lengths = new Int32Array(size);
     starts.set(this.#starts);
@@ -127,11 +134,23 @@ export class CopyDecoder {
     const rows = this.#rows;
     const children: Data[] = (this.#builders ?? []).map((column) => column.finish(rows));
     this.#builders = undefined;
-    this.#capacity = BATCH_ROWS;
+    this.#capacity = this.#capacity === FIRST_BATCH_ROWS ? SECOND_BATCH_ROWS : BATCH_ROWS;
     this.#rows = 0;
     const type = new Struct(this.#schema.fields);
     return new RecordBatch(this.#schema, makeData({ type, length: rows, nullCount: 0, children }));
   }
+}
+
+/** Statements that come again bring the same columns. */
+const SCHEMAS = new WeakMap<readonly ResultColumn[], Schema>();
+
+function schemaOf(columns: readonly ResultColumn[]): Schema {
+  let schema = SCHEMAS.get(columns);
+  if (schema === undefined) {
+    schema = arrowSchema(columns);
+    SCHEMAS.set(columns, schema);
+  }
+  return schema;
 }
 
 const malformed = (what: string) =>

@@ -1,4 +1,4 @@
-/** An open PostgreSQL database: fragments run as one binary COPY each. */
+/** An open PostgreSQL database: fragments run as one binary COPY each, or as prepared statements with binary rows. */
 import type { RecordBatch } from 'apache-arrow';
 import pg from 'pg';
 import { CausewayError, canceled, SQLSTATE, throwIfAborted } from '../../src/plan/errors.ts';
@@ -16,8 +16,9 @@ import type {
 import { bindParameters } from '../parameters.ts';
 import { describeStatement, readTables } from './catalog.ts';
 import { CopyDecoder } from './copy-decode.ts';
-import { copyOut } from './copy-out.ts';
 import { type PostgresPool, postgresError } from './pool.ts';
+import { copyOut, preparedRows } from './row-messages.ts';
+import { StatementNames } from './statement-names.ts';
 import { readStatistics } from './statistics.ts';
 import { transferCast } from './types.ts';
 import { writeTable } from './write.ts';
@@ -26,10 +27,14 @@ export class PostgresSilo implements Silo {
   readonly context: string;
   readonly #pool: PostgresPool;
   readonly #schema: string;
+  readonly #keepsStatements: boolean;
+  readonly #prepared = new WeakMap<pg.PoolClient, StatementNames>();
 
-  constructor(pool: PostgresPool, schema: string) {
+  /** @param keepsStatements whether fragments with parameters stay prepared at the server */
+  constructor(pool: PostgresPool, schema: string, keepsStatements = true) {
     this.#pool = pool;
     this.#schema = schema;
+    this.#keepsStatements = keepsStatements;
     this.context = pool.context;
   }
 
@@ -46,15 +51,20 @@ export class PostgresSilo implements Silo {
       throw new CausewayError(SQLSTATE.featureNotSupported, 'a postgres silo takes SQL fragments only');
     }
     throwIfAborted(signal);
-    return { kind: 'batches', columns: fragment.columns, batches: this.#copy(fragment, signal) };
+    return { kind: 'batches', columns: fragment.columns, batches: this.#rows(fragment, signal) };
   }
 
-  async *#copy(fragment: SqlFragment, signal: AbortSignal): AsyncGenerator<RecordBatch, void, undefined> {
+  async *#rows(fragment: SqlFragment, signal: AbortSignal): AsyncGenerator<RecordBatch, void, undefined> {
     const { client, release } = await this.#pool.take(signal);
     let broken = true;
     try {
-      const decoder = new CopyDecoder(fragment.columns);
-      for await (const messages of copyOut(client, copyText(fragment))) {
+      const parameters = this.#keepsStatements ? fragment.parameters : undefined;
+      const decoder = new CopyDecoder(fragment.columns, parameters === undefined);
+      const rows =
+        parameters !== undefined
+          ? preparedRows(client, this.#names(client).use(transferText(fragment, fragment.text)), parameters)
+          : copyOut(client, `COPY (${transferText(fragment, bindParameters(fragment))}) TO STDOUT (FORMAT binary)`);
+      for await (const messages of rows) {
         throwIfAborted(signal);
         yield* decoder.push(messages);
       }
@@ -62,6 +72,7 @@ export class PostgresSilo implements Silo {
       broken = false;
       if (last !== undefined) yield last;
     } catch (thrown) {
+      if (fragment.parameters !== undefined) this.#names(client).drop(transferText(fragment, fragment.text));
       // After an error of the statement itself the connection is ready for the next one; after a fatal one it is dying.
       broken = !(thrown instanceof pg.DatabaseError && thrown.severity === 'ERROR');
       throw signal.aborted ? canceled(thrown) : postgresError(thrown, this.#pool.address);
@@ -69,6 +80,15 @@ export class PostgresSilo implements Silo {
       // A COPY that was left halfway cannot be skipped: its connection is closed.
       release(broken);
     }
+  }
+
+  #names(client: pg.PoolClient): StatementNames {
+    let names = this.#prepared.get(client);
+    if (names === undefined) {
+      names = new StatementNames();
+      this.#prepared.set(client, names);
+    }
+    return names;
   }
 
   write(request: WriteRequest, signal: AbortSignal): Promise<{ readonly rows: number }> {
@@ -96,9 +116,9 @@ export class PostgresSilo implements Silo {
   }
 }
 
-/** The fragment as COPY, each column cast to the form it travels in; columns by position. */
-function copyText(fragment: SqlFragment): string {
-  const names = fragment.columns.map((_, index) => `c${index}`);
-  const casts = fragment.columns.map(({ type }, index) => `c${index}::${transferCast(type)}`);
-  return `COPY (SELECT ${casts.join(', ')} FROM (${bindParameters(fragment)}\n) AS t(${names.join(', ')})) TO STDOUT (FORMAT binary)`;
+/** The fragment, each column cast to the form it travels in; columns by position. */
+function transferText({ columns }: SqlFragment, text: string): string {
+  const names = columns.map((_, index) => `c${index}`);
+  const casts = columns.map(({ type }, index) => `c${index}::${transferCast(type)}`);
+  return `SELECT ${casts.join(', ')} FROM (${text}\n) AS t(${names.join(', ')})`;
 }

@@ -24,6 +24,8 @@ export interface CostModelStore {
 interface Site {
   readonly prior: SiteProfile;
   profile: SiteProfile;
+  /** Observations that the profile does not know yet. */
+  stale: boolean;
   readonly equations: NormalEquations;
   observations: number;
 }
@@ -56,6 +58,7 @@ function fitted({ prior, equations }: Site): PerUnit {
 export class CostModel {
   readonly #sites = new Map<string, Site>();
   readonly #store: CostModelStore | undefined;
+  readonly #unsaved = new Set<string>();
   readonly #kindOf: (site: string) => string;
   /** What was wrong with the stored model, for the user. */
   readonly notices: readonly string[];
@@ -74,7 +77,12 @@ export class CostModel {
   }
 
   profile(site: string): SiteProfile {
-    return this.#site(site).profile;
+    const known = this.#site(site);
+    if (known.stale) {
+      known.profile = { ...known.profile, seconds: fitted(known) };
+      known.stale = false;
+    }
+    return known.profile;
   }
 
   /** How many executed fragments the profile rests on; 0 means defaults. */
@@ -84,7 +92,8 @@ export class CostModel {
 
   /**
    * Learns from an executed fragment that did `amounts` of work in `seconds`. Errors count relative to the time, so that
-   * a short fragment teaches as much as a long one.
+   * a short fragment teaches as much as a long one. The coefficients are fitted when they are next asked for, and stored
+   * by {@link save}.
    */
   observe(site: string, amounts: PerUnit, seconds: number): void {
     if (!Number.isFinite(seconds) || seconds <= 0) return;
@@ -96,8 +105,17 @@ export class CostModel {
     const weight = 1 / (NOISE * Math.max(seconds, expected / 100)) ** 2;
     observe(known.equations, row, seconds, weight, KEEP);
     known.observations++;
-    known.profile = { ...known.profile, seconds: fitted(known) };
-    this.#save(site, known);
+    known.stale = true;
+    this.#unsaved.add(site);
+  }
+
+  /** Stores what was observed since the last time. */
+  save(): void {
+    for (const site of this.#unsaved) {
+      const known = this.#sites.get(site);
+      if (known !== undefined) this.#save(site, known);
+    }
+    this.#unsaved.clear();
   }
 
   /** Sets what a fragment's time does not tell: prices, and the training speed. */
@@ -124,7 +142,7 @@ export class CostModel {
     let known = this.#sites.get(site);
     if (known === undefined) {
       const prior = defaultProfile(this.#kindOf(site));
-      known = { prior, profile: prior, equations: emptyEquations(UNITS.length), observations: 0 };
+      known = { prior, profile: prior, stale: false, equations: emptyEquations(UNITS.length), observations: 0 };
       this.#sites.set(site, known);
     }
     return known;

@@ -55,6 +55,7 @@ export class StatisticsCache {
   readonly #entries = new Map<string, StoredStatistics>();
   readonly #failed = new Map<string, number>();
   readonly #running = new Map<string, Promise<string[]>>();
+  #version = 0;
   readonly #ask: AskStatistics;
   readonly #options: Required<Omit<CacheOptions, 'store'>> & Pick<CacheOptions, 'store'>;
 
@@ -62,6 +63,11 @@ export class StatisticsCache {
     this.#ask = ask;
     this.#options = { deadlineMs: 300, freshMs: 3_600_000, staleMs: 7 * 86_400_000, now: Date.now, ...options };
     for (const [key, stored] of options.store?.load() ?? []) this.#entries.set(key, stored);
+  }
+
+  /** Grows with everything that becomes known or is forgotten. */
+  get version(): number {
+    return this.#version;
   }
 
   /** The statistics of all `tables`; what does not arrive within the deadline is planned with defaults. */
@@ -118,6 +124,7 @@ export class StatisticsCache {
   /** Forgets everything about a silo: it was dropped, or its tables changed. */
   forget(silo: string): void {
     this.#options.store?.forget(`${silo}.`);
+    this.#version++;
     for (const key of [...this.#entries.keys(), ...this.#failed.keys()]) {
       if (!key.startsWith(`${silo}.`)) continue;
       this.#entries.delete(key);
@@ -133,6 +140,7 @@ export class StatisticsCache {
 
   #keep(key: string, statistics: TableStatistics | undefined): void {
     const stored = { statistics, at: this.#options.now() };
+    this.#version++;
     this.#entries.set(key, stored);
     this.#failed.delete(key);
     this.#options.store?.save(key, stored);

@@ -35,7 +35,7 @@ export function expressionText(expression: Expression, naming: Naming): Piece {
     case 'literal':
       return literalText(expression, dialect);
     case 'parameter':
-      return atom(`$${expression.index}`);
+      return atom(`CAST($${expression.index} AS ${typeText(expression.type, dialect)})`);
     case 'cast': {
       const operand = expressionText(expression.operand, naming);
       const unbounded = expression.type.kind !== 'numeric' || expression.type.precision === undefined;

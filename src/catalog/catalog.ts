@@ -4,7 +4,7 @@
  */
 import { chmodSync, mkdirSync } from 'node:fs';
 import { join, resolve } from 'node:path';
-import { DatabaseSync } from 'node:sqlite';
+import { DatabaseSync, type StatementSync } from 'node:sqlite';
 import { CausewayError, messageOf, SQLSTATE } from '../plan/errors.ts';
 import { type EgressStore, egressStore } from './egress.ts';
 import { type FederatedTableStore, federatedTableStore } from './federated-tables.ts';
@@ -33,11 +33,13 @@ export class Catalog<Signature = unknown, Metrics = unknown> implements Disposab
    * outlives the process, though the last moments before a power failure may be missing.
    */
   readonly #observations: DatabaseSync;
+  readonly #version: StatementSync;
 
   private constructor(directory: string, db: DatabaseSync, observations: DatabaseSync) {
     this.directory = directory;
     this.#db = db;
     this.#observations = observations;
+    this.#version = observations.prepare('PRAGMA data_version');
     this.silos = siloStore(db);
     this.federatedTables = federatedTableStore(db);
     this.views = viewStore(db);
@@ -76,12 +78,21 @@ export class Catalog<Signature = unknown, Metrics = unknown> implements Disposab
     }
   }
 
+  /**
+   * Another number after every change of the catalog, by this process or another one. What statements of this process
+   * record does not count: SQLite's data_version is about other connections than the one that asks.
+   */
+  get version(): number {
+    return (this.#version.get() as { readonly data_version: number }).data_version;
+  }
+
   /** What is known of a topic until it is learned anew; a layer above says what a value looks like. */
   learned<T>(topic: 'statistics' | 'speed'): LearnedStore<T> {
     return learnedStore<T>(this.#observations, topic);
   }
 
   [Symbol.dispose](): void {
+    this.egress.flush();
     this.#observations.close();
     this.#db.close();
   }

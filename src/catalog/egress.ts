@@ -12,27 +12,45 @@ export interface EgressEntry {
 
 export interface EgressStore {
   list(): (EgressEntry & { readonly at: string })[];
+  /** Written before the process turns to its next event, in one transaction with what other statements record meanwhile. */
   record(entries: readonly EgressEntry[]): void;
+  /** Writes what is recorded now. */
+  flush(): void;
   /** Bytes so far, by silo and kind. */
   totals(): { readonly silo: string; readonly kind: EgressKind; readonly bytes: number }[];
 }
 
 export function egressStore(db: DatabaseSync): EgressStore {
+  const insert = db.prepare('INSERT INTO egress (silo, statement, kind, bytes, at) VALUES (?, ?, ?, ?, ?)');
+  let waiting: (EgressEntry & { readonly at: string })[] = [];
+  let turn: NodeJS.Immediate | undefined;
+  const flush = (): void => {
+    clearImmediate(turn);
+    turn = undefined;
+    if (waiting.length === 0) return;
+    const entries = waiting;
+    waiting = [];
+    const together = entries.length > 1;
+    if (together) db.exec('BEGIN');
+    for (const { silo, statement, kind, bytes, at } of entries) insert.run(silo, statement, kind, bytes, at);
+    if (together) db.exec('COMMIT');
+  };
   return {
-    list: () =>
-      db.prepare('SELECT silo, statement, kind, bytes, at FROM egress ORDER BY id').all() as unknown as (EgressEntry & {
-        at: string;
-      })[],
-    totals: () =>
-      db.prepare('SELECT silo, kind, sum(bytes) AS bytes FROM egress GROUP BY silo, kind').all() as {
-        silo: string;
-        kind: EgressKind;
-        bytes: number;
-      }[],
-    record(entries) {
-      const insert = db.prepare('INSERT INTO egress (silo, statement, kind, bytes, at) VALUES (?, ?, ?, ?, ?)');
-      const at = new Date().toISOString();
-      for (const { silo, statement, kind, bytes } of entries) insert.run(silo, statement, kind, bytes, at);
+    list() {
+      flush();
+      const rows = db.prepare('SELECT silo, statement, kind, bytes, at FROM egress ORDER BY id').all();
+      return rows as unknown as (EgressEntry & { at: string })[];
     },
+    totals() {
+      flush();
+      const rows = db.prepare('SELECT silo, kind, sum(bytes) AS bytes FROM egress GROUP BY silo, kind').all();
+      return rows as { silo: string; kind: EgressKind; bytes: number }[];
+    },
+    record(entries) {
+      const at = new Date().toISOString();
+      for (const entry of entries) waiting.push({ ...entry, at });
+      turn ??= setImmediate(flush);
+    },
+    flush,
   };
 }

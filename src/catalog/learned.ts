@@ -9,13 +9,14 @@ export interface LearnedStore<T> {
 }
 
 export function learnedStore<T>(db: DatabaseSync, topic: 'statistics' | 'speed'): LearnedStore<T> {
+  const insert = db.prepare('INSERT OR REPLACE INTO learned VALUES (?, ?, ?)');
   return {
     *load() {
       const rows = db.prepare('SELECT key, value FROM learned WHERE topic = ?').all(topic);
       for (const { key, value } of rows as { key: string; value: string }[]) yield [key, JSON.parse(value) as T];
     },
     save(key, value) {
-      db.prepare('INSERT OR REPLACE INTO learned VALUES (?, ?, ?)').run(topic, key, JSON.stringify(value));
+      insert.run(topic, key, JSON.stringify(value));
     },
     forget(prefix) {
       db.prepare('DELETE FROM learned WHERE topic = ? AND substr(key, 1, ?) = ?').run(topic, prefix.length, prefix);

@@ -15,6 +15,11 @@ export class Access {
     this.#user = user;
   }
 
+  /** Undefined for the owner of the catalog directory. */
+  get user(): string | undefined {
+    return this.#user;
+  }
+
   /** @throws CausewayError 42501 */
   requireTable(privilege: Privilege, schema: string, table: string): void {
     if (this.#mayDoAll() || this.#granted(privilege, 'table', [`${schema}.${table}`, `${schema}.*`])) return;

@@ -16,6 +16,8 @@ import { SYSTEM_TABLES } from './system-tables.ts';
 import type { StreamRows } from './training/open-trainers.ts';
 
 export interface BoundQuery extends BoundSelect {
+  /** As it was bound, before its parameters got their values. */
+  readonly statement: BoundSelect;
   /** Everything that running the plan needs. */
   readonly run: RunContext;
 }
@@ -52,17 +54,15 @@ export async function bindQuery(
   const plan = parameters.length === 0 ? bound.plan : withParameters(bound.plan, parameters);
   return {
     ...bound,
+    statement: bound,
     plan,
-    run: {
-      engine,
-      settings,
-      signal,
-      memory,
-      text: context.text,
-      onNotice: context.onNotice,
-      roles: context.access.roles,
-    },
+    run: { ...runContext(context), memory },
   };
+}
+
+/** Everything that running a plan without memory tables needs. */
+export function runContext({ engine, settings, signal, text, onNotice, access }: StatementContext): RunContext {
+  return { engine, settings, signal, memory: noMemory, text, onNotice, roles: access.roles };
 }
 
 /** A silo's rows for training: they stay on the silo's side, so no egress of rows is recorded. */

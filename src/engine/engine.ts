@@ -11,7 +11,9 @@ import { Mediator } from '../../operators/mediator/mediator.ts';
 import { Catalog } from '../catalog/catalog.ts';
 import type { ModelVersion } from '../catalog/models.ts';
 import { Admission } from './execution/admission.ts';
+import { PlanCache } from './planning/plan-cache.ts';
 import { Planner } from './planning/planner.ts';
+import { ScriptCache } from './planning/script-cache.ts';
 import { Session } from './session.ts';
 import { type LoadConnector, SiloPool } from './silo-pool.ts';
 import type { ModelMetrics } from './training/metrics.ts';
@@ -53,6 +55,10 @@ export class Engine implements AsyncDisposable {
   readonly cohorts: CohortLedger;
   /** Statistics, speeds and policies that plans are made with. */
   readonly planner: Planner;
+  /** Statements that come again, parsed. */
+  readonly scripts = new ScriptCache();
+  /** Plans of statements that come again. */
+  readonly plans: PlanCache;
   readonly #journalFile: DatabaseSync;
   readonly #options: EngineOptions;
   readonly #sessions = new Set<Session>();
@@ -73,6 +79,7 @@ export class Engine implements AsyncDisposable {
     this.loadConnector = async (kind) => (Object.hasOwn(connectors, kind) ? connectors[kind]! : connectorOf(kind));
     this.silos = new SiloPool(catalog.silos, this.loadConnector);
     this.planner = new Planner(this.silos, catalog);
+    this.plans = new PlanCache(() => `${catalog.version} ${this.silos.version} ${this.planner.statistics.version}`);
   }
 
   static async open(options: EngineOptions): Promise<Engine> {
@@ -114,6 +121,7 @@ export class Engine implements AsyncDisposable {
     const mediator = await this.#mediator?.catch(() => undefined);
     await mediator?.[Symbol.asyncDispose]();
     this.#journalFile.close();
+    this.planner[Symbol.dispose]();
     this.catalog[Symbol.dispose]();
   }
 }

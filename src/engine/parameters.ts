@@ -4,7 +4,7 @@ import { CausewayError, SQLSTATE } from '../plan/errors.ts';
 import type { Expression } from '../plan/expressions.ts';
 import type { RelationalNode } from '../plan/nodes.ts';
 import { mapExpression, mapExpressions, transformPlan } from '../plan/traverse.ts';
-import { scalar } from '../plan/types.ts';
+import { type SqlType, scalar } from '../plan/types.ts';
 import { literal, readLiteral } from '../sql/select/literals.ts';
 
 /**
@@ -17,6 +17,26 @@ export function withParameters(plan: RelationalNode, values: readonly (string | 
     return part.kind === 'parameter' ? valueOfParameter(part, values[part.index - 1]) : part;
   };
   return transformPlan(plan, (node) => mapExpressions(node, (expression) => mapExpression(expression, given)));
+}
+
+/**
+ * The values in the text forms that silos take beside a statement; undefined where only the silo's cast can tell what a
+ * text means, which must then stand in the plan.
+ * @param types of `$1`, `$2` …
+ * @throws CausewayError 22P02 for a value that is none of its parameter's type
+ */
+export function parameterTexts(
+  types: readonly SqlType[],
+  values: readonly (string | null)[],
+): (string | null)[] | undefined {
+  const texts: (string | null)[] = [];
+  for (let i = 0; i < types.length; i++) {
+    const value = values[i] ?? null;
+    const read = value === null ? null : readLiteral(value, types[i]!);
+    if (read === undefined || (read !== null && read.kind !== 'literal')) return undefined;
+    texts.push(read === null ? null : String(read.value));
+  }
+  return texts;
 }
 
 function valueOfParameter(

@@ -27,6 +27,8 @@ export interface RunContext {
   readonly onNotice?: (notice: Notice) => void;
   /** Of the session's user: policies may be for some roles only. */
   readonly roles?: ReadonlySet<string>;
+  /** Given where the plan is one silo's statement that has `$1` … in it, or comes again without any. */
+  readonly parameters?: readonly (string | null)[];
 }
 
 export interface Rows {
@@ -45,7 +47,14 @@ export async function optimizerContext(
   const silos = await Promise.all(
     [...names].map(async (name): Promise<readonly [string, SiloFacts]> => {
       const { connector, silo } = await engine.silos.open(name);
-      return [name, { capabilities: connector.capabilities, context: silo.context }];
+      return [
+        name,
+        {
+          capabilities: connector.capabilities,
+          context: silo.context,
+          ...(silo.behind === undefined ? {} : { remote: true }),
+        },
+      ];
     }),
   );
   return { silos: new Map(silos), pushdown: settings.own('causeway.pushdown') === 'off' ? 'off' : 'on' };
@@ -73,11 +82,21 @@ export async function planRows(
 
 export async function runPlan(plan: RelationalNode, context: RunContext): Promise<Rows> {
   const { planned, facts } = await planRows(plan, context);
+  return runPlanned(planned, facts, context);
+}
+
+/** Runs a planned statement and learns from it. @param onSurprise called when it should be planned anew the next time */
+export function runPlanned(
+  planned: Planned,
+  facts: OptimizerContext,
+  context: RunContext,
+  onSurprise?: () => void,
+): Rows {
   for (const message of planned.notices) context.onNotice?.({ severity: 'NOTICE', message });
   return runPhysical(planned.physical, facts, {
     ...context,
     onFragment(report) {
-      context.engine.planner.observe(planned, report);
+      if (context.engine.planner.observe(planned, report)) onSurprise?.();
       context.onFragment?.(report);
     },
   });
@@ -85,7 +104,7 @@ export async function runPlan(plan: RelationalNode, context: RunContext): Promis
 
 /** Runs a plan that is optimized already. */
 export function runPhysical(physical: PhysicalPlan, facts: OptimizerContext, context: RunContext): Rows {
-  const { engine, signal, text, onFragment } = context;
+  const { engine, signal, text, onFragment, parameters } = context;
   const egress: EgressEntry[] = [];
   const { columns, batches } = execute(
     physical,
@@ -94,6 +113,7 @@ export function runPhysical(physical: PhysicalPlan, facts: OptimizerContext, con
       mediator: withMemoryTables(engine, memoryTables(physical), context),
       admission: engine.admission,
       optimizer: facts,
+      ...(parameters === undefined ? {} : { parameters }),
       onFragment(report) {
         if (text !== undefined && report.site !== MEDIATOR) {
           egress.push({ silo: report.site, statement: text, kind: 'rows', bytes: report.bytes });

@@ -2,7 +2,7 @@
 
 import type { Privilege } from '../catalog/roles.ts';
 import { canceled, type Position, throwIfAborted } from '../plan/errors.ts';
-import { positionAt, splitStatements } from '../sql/lexer.ts';
+import { positionAt } from '../sql/lexer.ts';
 import { parseStatement } from '../sql/statements/parse.ts';
 import type { Statement } from '../sql/statements/statement.ts';
 import { Access } from './access.ts';
@@ -71,9 +71,9 @@ export class Session implements AsyncDisposable {
     const signal = AbortSignal.any([this.#closing.signal, ...(options.signal === undefined ? [] : [options.signal])]);
     this.#running++;
     try {
-      for (const { text: statement, position } of splitStatements(text)) {
+      for (const { text: statement, position, parsed } of this.#engine.scripts.statements(text)) {
         throwIfAborted(signal);
-        yield await run(parseStatement(statement, position), this.#context(statement, position, options, signal));
+        yield await run(parsed, this.#context(statement, position, options, signal));
       }
     } finally {
       this.#running--;

@@ -38,6 +38,12 @@ export type OwnSetting = keyof typeof SETTINGS;
 
 export class Settings {
   readonly #values = new Map<string, string>();
+  #fingerprint = '';
+
+  /** One text for all that was set: two sessions with the same one bind and plan a statement alike. */
+  get fingerprint(): string {
+    return this.#fingerprint;
+  }
 
   /** One of our own settings. */
   own(name: OwnSetting): string {
@@ -67,10 +73,11 @@ export class Settings {
     if (value === undefined) {
       if (name === 'all') this.#values.clear();
       else this.#values.delete(name);
-      return;
+    } else {
+      if (name.startsWith('causeway.')) check(name, value);
+      this.#values.set(name, value);
     }
-    if (name.startsWith('causeway.')) check(name, value);
-    this.#values.set(name, value);
+    this.#fingerprint = this.#values.size === 0 ? '' : JSON.stringify([...this.#values].sort());
   }
 
   /** Our own settings with their values, for `causeway.settings`. */

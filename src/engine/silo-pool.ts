@@ -22,10 +22,16 @@ export class SiloPool implements AsyncDisposable {
   readonly #open = new Map<string, Promise<OpenSilo>>();
   readonly #tables = new Map<string, { readonly at: number; readonly tables: Promise<readonly TableInfo[]> }>();
   readonly #closing = new AbortController();
+  #version = 0;
 
   constructor(definitions: SiloStore, load: LoadConnector) {
     this.#definitions = definitions;
     this.#load = load;
+  }
+
+  /** Grows whenever a silo's tables may have changed. */
+  get version(): number {
+    return this.#version;
   }
 
   /** The definition of a silo. @throws CausewayError 42704 with the nearest name. */
@@ -70,6 +76,7 @@ export class SiloPool implements AsyncDisposable {
       .catch((thrown) => {
         throw inSilo(name, thrown);
       });
+    this.#version++;
     this.#tables.set(name, { at: Date.now(), tables });
     tables.catch(() => this.#tables.delete(name));
     return tables;
@@ -77,11 +84,13 @@ export class SiloPool implements AsyncDisposable {
 
   /** Forgets what is known of a silo's tables: after DDL, or an error that says they have changed. */
   forgetTables(name: string): void {
+    this.#version++;
     this.#tables.delete(name);
   }
 
   async close(name: string): Promise<void> {
     const open = this.#open.get(name);
+    this.#version++;
     this.#open.delete(name);
     this.#tables.delete(name);
     await open?.then(({ silo }) => silo[Symbol.asyncDispose]()).catch(() => undefined);

@@ -27,6 +27,8 @@ export interface ExecutionContext {
   readonly admission: Admission;
   /** Capabilities of the silos, for fragments whose text depends on keys found while running. */
   readonly optimizer: OptimizerContext;
+  /** Of a plan that is one silo's statement: the values of `$1` … in it, none for a statement that comes again as it is. */
+  readonly parameters?: readonly (string | null)[];
   readonly onFragment?: (report: FragmentReport) => void;
 }
 
@@ -49,16 +51,18 @@ async function* stream(
   const stop = new AbortController();
   const everything = AbortSignal.any([signal, stop.signal]);
   const root = plan.fragments.find(({ id }) => id === plan.root)!;
+  let complete = false;
   try {
     if (root.site !== MEDIATOR && root.inputs.length === 0) yield* straight(root, plan.columns, context, everything);
     else yield* mediated(plan, root, context, everything, stop);
     // A silo that ends its stream quietly when it is cancelled must not pass for a complete answer.
     throwIfAborted(signal);
+    complete = true;
   } catch (thrown) {
     if (signal.aborted) throw signal.reason instanceof CausewayError ? signal.reason : canceled(thrown);
     throw stop.signal.aborted ? stop.signal.reason : thrown;
   } finally {
-    stop.abort(canceled());
+    if (!complete) stop.abort(canceled());
   }
 }
 
@@ -71,7 +75,7 @@ async function* straight(
 ): AsyncGenerator<RecordBatch> {
   const started = performance.now();
   const silo = await context.silo(root.site, signal);
-  const result = await runAt(silo, root.site, requestTo(root.request, root.plan, columns), signal);
+  const result = await runAt(silo, root.site, requestTo(root.request, root.plan, columns, context.parameters), signal);
   if (result.kind === 'batches') {
     const { batches, total } = measure(result.batches);
     yield* batches;

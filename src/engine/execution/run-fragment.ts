@@ -5,13 +5,19 @@ import type { Fragment, Site } from '../../../optimizer/physical.ts';
 import { CausewayError, messageOf, SQLSTATE } from '../../plan/errors.ts';
 import type { RelationalNode } from '../../plan/nodes.ts';
 
-/** @param plan the subtree that `request` was made from */
+/**
+ * @param plan the subtree that `request` was made from
+ * @param parameters for a statement that comes again, whose parameters stand beside it
+ */
 export function requestTo(
   request: Fragment['request'],
   plan: RelationalNode,
   columns: readonly ResultColumn[],
+  parameters?: readonly (string | null)[],
 ): Request {
-  return request.kind === 'scan' ? { ...request, plan } : { kind: 'sql', text: request.text, columns, plan };
+  if (request.kind === 'scan') return { ...request, plan };
+  const { text } = request;
+  return parameters === undefined ? { kind: 'sql', text, columns, plan } : { kind: 'sql', text, columns, parameters };
 }
 
 /** The silo's answer, with errors that name the silo: those of asking and those in the middle of the stream. */

@@ -2,12 +2,12 @@
 import type { OptimizerContext } from '../../../optimizer/context.ts';
 import { CostModel, type StoredSite } from '../../../optimizer/cost/model.ts';
 import type { Objective } from '../../../optimizer/cost/objective.ts';
-import { MEDIATOR } from '../../../optimizer/physical.ts';
+import { type Fragment, MEDIATOR } from '../../../optimizer/physical.ts';
 import { type PlannedStatement, planStatement } from '../../../optimizer/plan-statement.ts';
 import { PolicyBook } from '../../../optimizer/policy/book.ts';
 import { type LoadedStatistics, StatisticsCache, type StoredStatistics } from '../../../optimizer/statistics/cache.ts';
 import type { EstimationInput } from '../../../optimizer/statistics/cardinality.ts';
-import { Feedback } from '../../../optimizer/statistics/feedback.ts';
+import { Feedback, qError } from '../../../optimizer/statistics/feedback.ts';
 import { signature } from '../../../optimizer/statistics/signature.ts';
 import type { Catalog } from '../../catalog/catalog.ts';
 import type { RelationalNode } from '../../plan/nodes.ts';
@@ -35,12 +35,20 @@ export interface Planned extends PlannedStatement {
   readonly estimation: EstimationInput;
 }
 
-export class Planner {
+/** Learned speeds are written no more often: they only tell the next process where to begin. */
+const SAVE_AFTER_MS = 1000;
+
+/** A kept plan that was made for so many times more or fewer rows than came is made anew. */
+const SURPRISING = 4;
+
+export class Planner implements Disposable {
   readonly statistics: StatisticsCache;
   readonly model: CostModel;
   readonly #feedback = new Feedback();
   readonly #silos: SiloPool;
   readonly #catalog: Pick<Catalog, 'policies'>;
+  readonly #signatures = new WeakMap<Fragment, string>();
+  #saving: NodeJS.Timeout | undefined;
 
   constructor(silos: SiloPool, catalog: Catalog) {
     this.#silos = silos;
@@ -81,17 +89,42 @@ export class Planner {
       : new PolicyBook(await boundPolicies(stored, this.#silos, signal), roles);
   }
 
-  /** Learns the true rows and the speed from a fragment that ran to its end. */
-  observe({ physical, cost }: PlannedStatement, report: FragmentReport): void {
+  /**
+   * Learns the true rows and the speed from a fragment that ran to its end.
+   * @returns true when the rows were so many more or fewer than expected that the statement should be planned anew
+   */
+  observe({ physical, cost }: PlannedStatement, report: FragmentReport): boolean {
     const fragment = physical.fragments.find(({ id }) => id === report.fragment);
     const expected = cost.fragments.find((each) => each.fragment === report.fragment);
-    if (fragment === undefined || expected === undefined || report.keys !== undefined || report.uncounted) return;
-    const reads = [...nodesOf(fragment.plan)];
-    if (!reads.some((each) => each.kind === 'memory-table'))
-      this.#feedback.observe(signature(fragment.plan), report.rows);
-    if (fragment.site === MEDIATOR) return;
+    if (fragment === undefined || expected === undefined || report.keys !== undefined || report.uncounted) return false;
+    const name = this.#signature(fragment);
+    if (name !== '') this.#feedback.observe(name, report.rows);
+    if (fragment.site === MEDIATOR) return false;
     const amounts = { ...expected.work, produced: report.rows, bytes: report.bytes };
     this.model.observe(fragment.site, amounts, report.milliseconds / 1000);
+    this.#saving ??= setTimeout(() => this.#save(), SAVE_AFTER_MS).unref();
+    return name !== '' && fragment.rows !== undefined && qError(fragment.rows, report.rows) > SURPRISING;
+  }
+
+  /** Empty for a fragment that reads others' rows: what it puts out is about them. */
+  #signature(fragment: Fragment): string {
+    let found = this.#signatures.get(fragment);
+    if (found === undefined) {
+      const readsOthers = [...nodesOf(fragment.plan)].some((each) => each.kind === 'memory-table');
+      found = readsOthers ? '' : signature(fragment.plan);
+      this.#signatures.set(fragment, found);
+    }
+    return found;
+  }
+
+  #save(): void {
+    clearTimeout(this.#saving);
+    this.#saving = undefined;
+    this.model.save();
+  }
+
+  [Symbol.dispose](): void {
+    this.#save();
   }
 
   /** Forgets a silo that was dropped. */

@@ -1,19 +1,90 @@
-/** SELECT. */
+/** SELECT: bound and planned, or run by the plan of the last time. */
+import type { OptimizerContext } from '../../../optimizer/context.ts';
+import { MEDIATOR } from '../../../optimizer/physical.ts';
 import { CausewayError, SQLSTATE } from '../../plan/errors.ts';
+import { nodesOf } from '../../plan/traverse.ts';
+import type { BoundSelect } from '../../sql/select/bind.ts';
 import type { QueryText } from '../../sql/statements/statement.ts';
-import { bindQuery } from '../bind.ts';
+import { bindQuery, runContext } from '../bind.ts';
+import { parameterTexts, withParameters } from '../parameters.ts';
+import type { KeptStatement, ReadyPlan } from '../planning/plan-cache.ts';
+import type { Planned } from '../planning/planner.ts';
 import type { StatementResult } from '../result.ts';
-import { runPlan } from '../run-plan.ts';
+import { planRows, type Rows, type RunContext, runPlan, runPlanned } from '../run-plan.ts';
 import type { StatementContext } from '../session.ts';
 
 export async function runSelect({ text, offset }: QueryText, context: StatementContext): Promise<StatementResult> {
-  const { plan, run, parameters } = await bindQuery(text, context.locate(offset), context);
-  const given = context.parameters.length;
-  if (parameters.length > given) {
-    throw new CausewayError(SQLSTATE.undefinedParameter, `there is no parameter $${given + 1}`, {
-      hint: 'Give the statement a value for each of its parameters.',
-    });
+  const { plans } = context.engine;
+  const { user } = context.access;
+  const key = `${text}\n${user === undefined ? '' : JSON.stringify(user)}${context.settings.fingerprint}`;
+  const madeFrom = plans.state;
+  const kept = plans.get(key, madeFrom);
+  if (kept !== undefined) return result(await again(kept, context, () => plans.drop(key)));
+  const { plan, run, statement } = await bindQuery(text, context.locate(offset), context);
+  requireValues(statement, context);
+  const { planned, facts } = await planRows(plan, run);
+  if (plans.wants(key)) {
+    const keep = await keepable(statement, { planned, facts }, run);
+    if (keep !== undefined) plans.keep(key, keep, madeFrom);
   }
-  const { columns, batches } = await runPlan(plan, run);
-  return { tag: 'SELECT', columns, batches };
+  return result(runPlanned(planned, facts, run));
+}
+
+const result = ({ columns, batches }: Rows): StatementResult => ({ tag: 'SELECT', columns, batches });
+
+function requireValues({ parameters }: BoundSelect, context: StatementContext): void {
+  const given = context.parameters.length;
+  if (parameters.length <= given) return;
+  throw new CausewayError(SQLSTATE.undefinedParameter, `there is no parameter $${given + 1}`, {
+    hint: 'Give the statement a value for each of its parameters.',
+  });
+}
+
+/** Runs a statement by what was kept of it. */
+async function again(kept: KeptStatement, context: StatementContext, forget: () => void): Promise<Rows> {
+  const { bound, ready } = kept;
+  requireValues(bound, context);
+  const run = runContext(context);
+  const texts = ready === undefined ? undefined : parameterTexts(bound.parameters, context.parameters);
+  if (ready === undefined || texts === undefined) {
+    return runPlan(withParameters(bound.plan, context.parameters), run);
+  }
+  const { planned, facts } = ready;
+  const oneStatement = isOneStatement(planned, facts);
+  const rows = runPlanned(planned, facts, oneStatement ? { ...run, parameters: texts } : run, () => {
+    // With parameters the rows are those of their values, whatever was expected.
+    if (bound.parameters.length === 0) forget();
+  });
+  return { columns: rows.columns, batches: forgetOnError(rows.batches, forget) };
+}
+
+async function* forgetOnError<T>(batches: AsyncIterable<T>, forget: () => void): AsyncGenerator<T> {
+  try {
+    yield* batches;
+  } catch (thrown) {
+    // The silo may have changed under the plan.
+    forget();
+    throw thrown;
+  }
+}
+
+/**
+ * What may be kept of a statement: its plan; with parameters only where one silo runs all of it, and plans for their values
+ * itself. Rows in memory belong to one execution.
+ */
+async function keepable(bound: BoundSelect, made: ReadyPlan, run: RunContext): Promise<KeptStatement | undefined> {
+  if ([...nodesOf(bound.plan)].some(({ kind }) => kind === 'memory-table')) return undefined;
+  if (bound.parameters.length === 0) return { bound, ready: made };
+  if (!isOneStatement(made.planned, made.facts)) return { bound };
+  // Something in the plan may need a parameter's value, a LIMIT that is pushed down for one: then there is none without.
+  const ready = await planRows(bound.plan, run).catch(() => undefined);
+  return ready !== undefined && isOneStatement(ready.planned, ready.facts) ? { bound, ready } : { bound };
+}
+
+/** One statement of one silo whose connector takes parameters beside the text. An agent is sent plans, not text. */
+function isOneStatement({ physical }: Planned, { silos }: OptimizerContext): boolean {
+  const [fragment, second] = physical.fragments;
+  if (fragment === undefined || second !== undefined || fragment.site === MEDIATOR) return false;
+  const facts = silos.get(fragment.site);
+  return facts?.capabilities.dialect?.parameters === true && facts.remote !== true && fragment.request.kind === 'sql';
 }

@@ -4,7 +4,7 @@ import { describe, expect, test } from 'vitest';
 import { scalar } from '../../src/plan/types.ts';
 import { batchTexts } from '../row-text.ts';
 import { CopyDecoder } from './copy-decode.ts';
-import { copyOut } from './copy-out.ts';
+import { copyOut } from './row-messages.ts';
 
 const columns = [
   { name: 'id', type: scalar('integer') },

@@ -11,6 +11,11 @@ const [directory, coordinator, ...enrolments] = process.argv.slice(2) as [string
 const stopping = new AbortController();
 process.once('SIGTERM', () => stopping.abort());
 
+function processorSeconds(): number {
+  const { system, user } = process.cpuUsage();
+  return (system + user) / 1e6;
+}
+
 /** One process may stand for many silos: `name=code`. */
 await Promise.all(
   enrolments.map(async (enrolment) => {
@@ -36,8 +41,9 @@ await Promise.all(
           const update = Uint8Array.from(payloads[0]!);
           update[0] = Number(body);
           update[1] = silo.charCodeAt(silo.length - 1);
-          return { body: null, payloads: [update], purpose: 'bench', kind: 'updates' };
+          return { body: processorSeconds(), payloads: [update], purpose: 'bench', kind: 'updates' };
         },
+        validate: async () => ({ body: { lossSum: 1, lossWeight: 1 }, purpose: 'bench', kind: 'updates' }),
       },
     });
     await agent.run(stopping.signal);

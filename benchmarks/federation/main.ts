@@ -12,9 +12,10 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { availableParallelism, cpus, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
-import { aggregate } from '../../operators/aggregate/aggregate.ts';
 import { resolveOptions } from '../../operators/aggregate/options.ts';
-import { RoundJournal } from '../../operators/aggregate/rounds/journal.ts';
+import { runRounds } from '../../operators/aggregate/rounds/driver.ts';
+import { openJournal, RoundJournal } from '../../operators/aggregate/rounds/journal.ts';
+import type { LocalLoss, RoundParticipant } from '../../operators/aggregate/rounds/participant.ts';
 import { cohortLedger } from '../../operators/aggregate/secure/cohort-ledger.ts';
 import { secureSum } from '../../operators/aggregate/secure/coordinator.ts';
 import { rawPublic } from '../../operators/aggregate/secure/keys.ts';
@@ -29,12 +30,27 @@ const rounds = Number(process.argv[2] ?? 20);
 const mostAgents = Number(process.argv[3] ?? 200);
 const signal = new AbortController().signal;
 
+/** Numbers as a trained model has them: constant ones would compress, and hash, like nothing real. */
+const startingWeights = (size: number): Float32Array => Float32Array.from({ length: size }, (_, i) => Math.sin(i) / 10);
+
+const total = (spent: ReadonlyMap<string, number>): number => [...spent.values()].reduce((sum, each) => sum + each, 0);
+
 const quantile = (values: readonly number[], q: number): number =>
   [...values].sort((a, b) => a - b)[Math.min(values.length - 1, Math.floor(q * values.length))]!;
 const ms = (value: number): string => `${value.toFixed(0)} ms`;
 
-/** Milliseconds per round: weights out, updates back, journalled, aggregated. And the most memory above the start. */
-async function overhead(silos: number, processes: number): Promise<{ times: number[]; memory: number }> {
+interface Overhead {
+  /** Milliseconds per round. */
+  readonly times: readonly number[];
+  /** The most bytes above those of the idle process. */
+  readonly memory: number;
+  /** Processor milliseconds per round: of the coordinator, and of all agents together. */
+  readonly coordinatorCpu: number;
+  readonly agentsCpu: number;
+}
+
+/** Rounds of the real driver: weights out, updates back, journalled, aggregated, validated. Nothing is trained. */
+async function overhead(silos: number, processes: number): Promise<Overhead> {
   const directory = mkdtempSync(join(tmpdir(), 'bench-federation-'));
   const children: ChildProcess[] = [];
   try {
@@ -47,50 +63,67 @@ async function overhead(silos: number, processes: number): Promise<{ times: numb
         .map((name) => `${name}=${office.registry.newCode(name)}`);
       const args = [join(import.meta.dirname, 'agent-process.ts'), join(directory, 'agents-of-bench')];
       const address = `127.0.0.1:${coordinator.port}`;
-      children.push(spawn(process.execPath, [...args, address, ...mine], { stdio: ['ignore', 'ignore', 'inherit'] }));
-    }
-    while (hub.connected.length < silos) await new Promise((done) => setTimeout(done, 20));
-    const db = new DatabaseSync(join(directory, 'rounds.db'));
-    db.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL');
-    const journal = new RoundJournal(db);
-    const strategy = strategyNamed('fedavg');
-    const options = resolveOptions(strategy, {});
-    let { weights } = journal.position('bench', new Float32Array(WEIGHTS).fill(0.01));
-    const times: number[] = [];
-    global.gc?.();
-    const before = process.memoryUsage().rss;
-    let most = 0;
-    for (let round = 1; round <= rounds; round++) {
-      const began = performance.now();
-      journal.open('bench', round);
-      const payloads = [bytesOfWeights(weights)];
-      await Promise.all(
-        names.map(async (silo) => {
-          const answer = await hub.call(
-            silo,
-            { id: `${silo}/${round}`, method: 'round', body: round, payloads },
-            signal,
-          );
-          const delta = weightsOfBytes(answer.payloads[0]).map((value, i) => value - weights[i]!);
-          journal.result('bench', round, silo, { delta, count: 1, loss: 1, seconds: 0, staleness: 0 });
-          most = Math.max(most, process.memoryUsage().rss - before);
+      children.push(
+        spawn(process.execPath, [...(process.env.BENCH_NODE?.split(' ') ?? []), ...args, address, ...mine], {
+          stdio: ['ignore', process.env.BENCH_NODE ? 'inherit' : 'ignore', 'inherit'],
         }),
       );
-      journal.seal('bench', round, names);
-      const updates = [...journal.results('bench', round)].map(([silo, result]) => ({ silo, ...result }));
-      const merged = aggregate({ strategy, options, global: weights, updates, state: {}, population: silos });
-      weights = merged.weights;
-      journal.aggregated('bench', round, weights, merged.state, {
-        loss: 1,
-        silos: names,
-        missing: {},
-        trainingSeconds: 0,
-      });
-      journal.publish('bench', round, {});
-      times.push(performance.now() - began);
     }
-    db.close();
-    return { times: times.slice(2), memory: most };
+    while (hub.connected.length < silos) await new Promise((done) => setTimeout(done, 20));
+    const journalFile = openJournal(join(directory, 'rounds.db'));
+    const spent = new Map<string, number>();
+    let most = 0;
+    const participants = (size: number) =>
+      names.map((silo): RoundParticipant => {
+        const ask = (method: string, round: number, weights: Float32Array) => {
+          const id = `${silo}/${method}/${size}/${round}`;
+          return hub.call(silo, { id, method, body: round, payloads: [bytesOfWeights(weights)] }, signal);
+        };
+        let published = 0;
+        return {
+          silo,
+          async train({ round, weights }) {
+            const { body, payloads } = await ask('round', round, weights);
+            spent.set(silo, body as number);
+            const delta = weightsOfBytes(payloads[0]);
+            for (let i = 0; i < delta.length; i++) delta[i] = delta[i]! - weights[i]!;
+            most = Math.max(most, process.memoryUsage().rss);
+            return { delta, count: 1, loss: 1, seconds: 0 };
+          },
+          validate: async (weights) => (await ask('validate', ++published, weights)).body as LocalLoss,
+        };
+      });
+    const strategy = strategyNamed('fedavg');
+    const plan = { strategy, options: resolveOptions(strategy, {}), minSilos: silos };
+    const journal = new RoundJournal(journalFile);
+    const drive = async (run: string, size: number, count: number): Promise<number[]> => {
+      const times: number[] = [];
+      const driver = runRounds(
+        { ...plan, run, rounds: count, initial: startingWeights(size) },
+        participants(size),
+        journal,
+        signal,
+      );
+      for await (const { seconds } of driver) times.push(1000 * seconds);
+      return times;
+    };
+    // A small model first: what the process itself needs is no model's memory.
+    await drive('warm-up', 1000, 5);
+    global.gc?.();
+    const before = process.memoryUsage().rss;
+    most = before;
+    const agentsBefore = total(spent);
+    const cpu = process.cpuUsage();
+    const times = await drive('bench', WEIGHTS, rounds);
+    const { system, user } = process.cpuUsage(cpu);
+    journalFile.close();
+    const share = (silos / processes) * rounds;
+    return {
+      times,
+      memory: most - before,
+      coordinatorCpu: (system + user) / 1000 / rounds,
+      agentsCpu: (1000 * (total(spent) - agentsBefore)) / share,
+    };
   } finally {
     await Promise.all(
       children.map((child) => {
@@ -123,7 +156,7 @@ function secure(silos: number): { silo: number; coordinator: number } {
   });
   const roster = parties.map(([name, party]) => timed(name, () => party.advertise()));
   const shares = parties.flatMap(([name, party]) => timed(name, () => party.share(roster, identities)));
-  const update = new Float32Array(WEIGHTS).fill(0.01);
+  const update = startingWeights(WEIGHTS);
   const received = Map.groupBy(shares, ({ to }) => to);
   const masked = new Map(
     parties.map(([name, party]) => [
@@ -139,17 +172,19 @@ function secure(silos: number): { silo: number; coordinator: number } {
 }
 
 process.stdout.write(`${cpus()[0]?.model}, ${availableParallelism()} cores, Node ${process.versions.node}\n\n`);
-process.stdout.write('| what | target | p50 | p95 | memory / (model × silos) |\n|---|---|---|---|---|\n');
+process.stdout.write(
+  '| what | target | p50 | p95 | memory / (model × silos) | coordinator CPU | agents CPU |\n|---|---|---|---|---|---|---|\n',
+);
 for (const [silos, processes, target] of [
   [8, 8, '≤ 100 ms'],
-  [200, 8, '≤ 2 s'],
+  [Number(process.env.SILOS ?? 200), 8, '≤ 2 s'],
 ] as const) {
   if (silos > mostAgents) continue;
-  const { memory, times } = await overhead(silos, processes);
+  const { agentsCpu, coordinatorCpu, memory, times } = await overhead(silos, processes);
   const what = `a round, ${silos} agents in ${processes} processes, 0.8 MB each way`;
   const share = (memory / (4 * WEIGHTS * silos)).toFixed(2);
   process.stdout.write(
-    `| ${what} | ${target} | ${ms(quantile(times, 0.5))} | ${ms(quantile(times, 0.95))} | ${share} |\n`,
+    `| ${what} | ${target} | ${ms(quantile(times, 0.5))} | ${ms(quantile(times, 0.95))} | ${share} | ${ms(coordinatorCpu)} | ${ms(agentsCpu)} |\n`,
   );
 }
 process.stdout.write(
@@ -159,6 +194,7 @@ for (const [silos, target] of [
   [16, '≤ 250 ms'],
   [200, '≤ 5 s'],
 ] as const) {
+  if (silos > mostAgents) continue;
   const runs = Array.from({ length: silos > 100 ? 3 : 7 }, () => secure(silos));
   const silo = quantile(
     runs.map((run) => run.silo),

@@ -4,6 +4,7 @@ import { checkUpdates } from './checks.ts';
 import { meanOf, partialSum, weightOf } from './partial.ts';
 import { type CentralPrivacy, privateMean } from './privacy/central.ts';
 import type { MeanStrategy, MeanUpdate, ServerState, Strategy, StrategyOptions, Update, Vector } from './strategy.ts';
+import { squaredNorm } from './vectors.ts';
 
 export interface AggregateInput {
   readonly strategy: Strategy;
@@ -11,6 +12,7 @@ export interface AggregateInput {
   readonly options: StrategyOptions;
   /** The weights every (non-stale) update started from. */
   readonly global: Float32Array;
+  /** Vectors may be read from a journal each time they are asked for: none is kept longer than its sum needs. */
   readonly updates: readonly Update[];
   /** Empty on the first round. */
   readonly state: ServerState;
@@ -40,7 +42,9 @@ export function aggregate(input: AggregateInput): Aggregated {
   const least = strategy.needs === 'updates' ? strategy.leastUpdates(options) : 1;
   if (accepted.length < least) throw tooFew(strategy, accepted.length, least, rejected);
   if (strategy.needs === 'updates') {
-    const { weights, state: next } = strategy.combine(global, accepted, state, options);
+    // Such a strategy compares updates with each other: it has them all before it, read once.
+    const whole = accepted.map((update) => ({ ...update }));
+    const { weights, state: next } = strategy.combine(global, whole, state, options);
     return { weights: toFloat32(weights, strategy), state: next, shares: new Map(), rejected };
   }
   if (input.privacy !== undefined) return aggregatePrivately(input, strategy, input.privacy, accepted, rejected);
@@ -96,7 +100,8 @@ function tooFew(strategy: Strategy, have: number, least: number, rejected: reado
 }
 
 function toFloat32(weights: Vector, strategy: Strategy): Float32Array {
-  const out = Float32Array.from(weights);
+  const out = new Float32Array(weights);
+  if (Number.isFinite(squaredNorm(out))) return out;
   const at = out.findIndex((value) => !Number.isFinite(value));
   if (at < 0) return out;
   throw new CausewayError(SQLSTATE.trainingFailed, `strategy ${strategy.name} made weight ${at} ${out[at]}`, {

@@ -25,9 +25,10 @@ export function checkUpdates(global: Vector, updates: readonly Update[]): Checke
   const sound: { readonly update: Update; readonly norm: number }[] = [];
   let last: Update | undefined;
   for (const update of inSiloOrder(updates)) {
-    const size = norm(update.delta);
+    const { delta } = update;
+    const size = norm(delta);
     const again = last?.silo === update.silo && staleness(last) === staleness(update);
-    const reason = again ? 'came twice in one round' : fault(global.length, update, size);
+    const reason = again ? 'came twice in one round' : fault(global.length, update, delta, size);
     if (reason === undefined) sound.push({ update, norm: size });
     else rejected.push(refusal(update.silo, reason));
     last = update;
@@ -53,10 +54,11 @@ export const inSiloOrder = (updates: readonly Update[]): Update[] =>
 
 const staleness = (update: Update): number => update.staleness ?? 0;
 
-function fault(length: number, update: Update, size: number): string | undefined {
+function fault(length: number, update: Update, delta: Vector, size: number): string | undefined {
+  const { control } = update;
   return (
-    vectorFault('delta', length, update.delta, size) ??
-    (update.control === undefined ? undefined : vectorFault('control', length, update.control, norm(update.control))) ??
+    vectorFault('delta', length, delta, size) ??
+    (control === undefined ? undefined : vectorFault('control', length, control, norm(control))) ??
     (Number.isFinite(update.count) && update.count > 0 ? undefined : `has count ${update.count}`)
   );
 }

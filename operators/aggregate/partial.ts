@@ -4,7 +4,7 @@
  */
 import { CausewayError, SQLSTATE } from '../../src/plan/errors.ts';
 import { inSiloOrder } from './checks.ts';
-import type { MeanStrategy, MeanUpdate, Update } from './strategy.ts';
+import type { MeanStrategy, MeanUpdate, Update, Vector } from './strategy.ts';
 import { weightedSum } from './vectors.ts';
 
 /** Σ n_i Δ_i of the silos below one node of the tree. */
@@ -25,16 +25,23 @@ export const weightOf = (strategy: MeanStrategy, update: Update): number =>
 export function partialSum(name: string, strategy: MeanStrategy, updates: readonly Update[]): PartialSum {
   const ordered = inSiloOrder(updates);
   const weights = ordered.map((update) => weightOf(strategy, update));
-  const deltas = ordered.map((update) => update.delta);
-  const controls = ordered.flatMap((update) => (update.control === undefined ? [] : [update.control]));
-  if (controls.length !== 0 && controls.length !== ordered.length) throw missingControl(ordered);
+  const controlled = ordered.some((update) => 'control' in update);
   return {
     name,
-    delta: weightedSum(deltas, weights),
-    ...(controls.length === 0 ? {} : { control: weightedSum(controls, weights) }),
+    delta: weightedSum(each(ordered, 'delta'), weights),
+    ...(!controlled ? {} : { control: weightedSum(each(ordered, 'control'), weights) }),
     weight: weights.reduce((sum, weight) => sum + weight, 0),
     cohort: ordered.length,
   };
+}
+
+/** One vector at a time: the sum is all that grows. */
+function* each(updates: readonly Update[], name: 'delta' | 'control'): Generator<Vector> {
+  for (const update of updates) {
+    const vector = update[name];
+    if (vector === undefined) throw missingControl(update.silo);
+    yield vector;
+  }
 }
 
 /** Adds partial sums of the nodes below, in the order of their names. */
@@ -56,7 +63,11 @@ export function mergePartials(name: string, parts: readonly PartialSum[]): Parti
 
 /** The mean at the root of the tree. `population` counts the silos of the federation, present or not. */
 export function meanOf(root: PartialSum, population: number): MeanUpdate {
-  const divide = (sum: Float64Array): Float64Array => sum.map((value) => value / root.weight);
+  const divide = (sum: Float64Array): Float64Array => {
+    const out = new Float64Array(sum.length);
+    for (let i = 0; i < out.length; i++) out[i] = sum[i]! / root.weight;
+    return out;
+  };
   return {
     delta: divide(root.delta),
     ...(root.control === undefined ? {} : { control: divide(root.control) }),
@@ -65,8 +76,7 @@ export function meanOf(root: PartialSum, population: number): MeanUpdate {
   };
 }
 
-function missingControl(updates: readonly Update[]): CausewayError {
-  const silo = updates.find((update) => update.control === undefined)?.silo ?? '';
+function missingControl(silo: string): CausewayError {
   return new CausewayError(SQLSTATE.trainingFailed, `the update of silo ${silo} has no control variate`, {
     silo,
     hint: 'All silos of a SCAFFOLD round must run the same version of causeway.',

@@ -29,13 +29,15 @@ export function squaredDistance(a: Vector, b: Vector): number {
 }
 
 /** Σ weights[k] · vectors[k], k in the order given. */
-export function weightedSum(vectors: readonly Vector[], weights: readonly number[]): Float64Array {
-  const out = new Float64Array(vectors[0]?.length ?? 0);
-  vectors.forEach((vector, k) => {
-    const weight = weights[k]!;
+export function weightedSum(vectors: Iterable<Vector>, weights: readonly number[]): Float64Array {
+  let out: Float64Array | undefined;
+  let k = 0;
+  for (const vector of vectors) {
+    out ??= new Float64Array(vector.length);
+    const weight = weights[k++]!;
     for (let i = 0; i < out.length; i++) out[i] = out[i]! + weight * vector[i]!;
-  });
-  return out;
+  }
+  return out ?? new Float64Array(0);
 }
 
 /** The unweighted mean: the sum in the order given, divided once. */

@@ -11,7 +11,7 @@ import type { EgressGate } from './egress-gate.ts';
 import type { EgressLedger } from './egress-ledger.ts';
 import { checkIdentity, type Identity, keyPem, renewed } from './identity.ts';
 import { Outbox } from './outbox.ts';
-import { CHUNK_BYTES, type PayloadRef, type PayloadStore, sha256 } from './payload-store.ts';
+import { CHUNK_BYTES, inlined, type PayloadRef, type PayloadStore, refOf, sha256 } from './payload-store.ts';
 import {
   type AgentMessage,
   AgentMessageSchema,
@@ -22,7 +22,17 @@ import {
   ReplySchema,
   RowChunkSchema,
 } from './protocol/agent_pb.ts';
-import { ALIVE_INTERVAL_MS, entryToWire, failureToWire, PROTOCOL_VERSION, refFromWire, refToWire } from './wire.ts';
+import { RecentPayloads } from './recent-payloads.ts';
+import {
+  ALIVE_INTERVAL_MS,
+  entryToWire,
+  failureToWire,
+  isSmall,
+  PROTOCOL_VERSION,
+  payloadToWire,
+  refFromWire,
+  refToWire,
+} from './wire.ts';
 
 export interface AgentOptions {
   readonly directory: string;
@@ -45,7 +55,7 @@ const LONGEST_PAUSE_MS = 15_000;
 interface Task {
   readonly reply: Promise<Reply>;
   readonly abort: AbortController;
-  /** Payloads of the answer, once there is one. */
+  /** Payloads of the answer that are fetched in chunks, once there is one. */
   answers: readonly PayloadRef[];
 }
 
@@ -56,6 +66,7 @@ interface Link extends Dialled {
 export class Agent {
   readonly #options: AgentOptions;
   readonly #tasks = new Map<string, Task>();
+  readonly #received = new RecentPayloads<Uint8Array>();
   #identity: Identity;
 
   constructor(options: AgentOptions) {
@@ -132,27 +143,45 @@ export class Agent {
     }
   }
 
-  /** Does the call, unless it is being done or is done, and delivers its answer over this link. */
+  /**
+   * Does the call, unless it is being done or is done, and delivers its answer over this link. What cannot be delivered
+   * while the link stands is answered with the reason; when the link is lost the call comes again over the next one.
+   */
   async #call(link: Link, call: Call): Promise<void> {
-    const task = this.#tasks.get(call.id) ?? (await this.#start(link, call));
-    const reply = await task.reply;
-    for (const ref of task.answers) await this.#upload(link, ref);
+    let reply: Reply;
+    try {
+      const task = this.#tasks.get(call.id) ?? (await this.#start(link, call));
+      reply = await task.reply;
+      for (const ref of task.answers) await patiently(link, () => this.#upload(link, ref));
+    } catch (thrown) {
+      if (link.socket.destroyed) throw thrown;
+      this.#options.log('answer not delivered', { call: call.id, reason: messageOf(thrown) });
+      reply = this.#failure(call, thrown instanceof ConnectError ? undelivered(this.#identity.silo, thrown) : thrown);
+    }
     await link.outbox.push(create(AgentMessageSchema, { content: { case: 'reply', value: reply } }));
   }
 
   async #start(link: Link, call: Call): Promise<Task> {
     const refs = call.payloads.map(refFromWire);
-    for (const ref of refs) await this.#download(link, ref);
+    const small = refs.map((ref, k) => this.#small(ref, call.payloads[k]!.data));
+    const large = refs.filter((_, k) => small[k] === undefined);
+    for (const ref of large) await patiently(link, () => this.#download(link, ref));
     const running = this.#tasks.get(call.id);
     if (running !== undefined) return running;
     const abort = new AbortController();
     const { promise, resolve } = Promise.withResolvers<Reply>();
     const task: Task = { reply: promise, abort, answers: [] };
     this.#tasks.set(call.id, task);
-    const payloads = refs.map((ref) => this.#options.payloads.read(ref));
-    for (const { digest } of refs) this.#options.payloads.remove(digest);
+    const payloads = refs.map((ref, k) => small[k] ?? this.#options.payloads.read(ref));
+    for (const { digest } of large) this.#options.payloads.remove(digest);
     this.#execute(link, call, payloads, task).then(resolve, (thrown) => resolve(this.#failure(call, thrown)));
     return task;
+  }
+
+  #small(ref: PayloadRef, data: Uint8Array): Uint8Array | undefined {
+    const bytes = this.#received.get(ref.digest) ?? inlined(ref, data);
+    if (bytes !== undefined) this.#received.add(ref.digest, bytes);
+    return bytes;
   }
 
   async #execute(link: Link, call: Call, payloads: readonly Uint8Array[], task: Task): Promise<Reply> {
@@ -167,11 +196,15 @@ export class Agent {
     const answer = await method(JSON.parse(call.body) as unknown, { payloads, signal, sendRows });
     const body = JSON.stringify(answer.body ?? null);
     const sent = answer.payloads ?? [];
-    const digests = [sha256(Buffer.from(body)), ...sent.map(sha256)];
+    const refs = sent.map(refOf);
+    const digests = [sha256(Buffer.from(body)), ...refs.map(({ digest }) => digest)];
     const bytes = sent.reduce((sum, payload) => sum + payload.length, Buffer.byteLength(body));
     const line = this.#options.gate.pass({ purpose: answer.purpose, kind: answer.kind, bytes, digests });
-    task.answers = sent.map((payload) => this.#options.payloads.put(payload));
-    const value = { body, payloads: task.answers.map(refToWire), entry: entryToWire(line) };
+    task.answers = refs.filter((ref) => !isSmall(ref));
+    sent.forEach((payload, k) => {
+      if (!isSmall(refs[k]!)) this.#options.payloads.put(payload);
+    });
+    const value = { body, payloads: refs.map((ref, k) => payloadToWire(ref, sent[k]!)), entry: entryToWire(line) };
     return create(ReplySchema, { id: call.id, outcome: { case: 'answer', value } });
   }
 
@@ -244,6 +277,23 @@ function watch(link: Link): { signal: AbortSignal; stop: () => void } {
   void link.closed.then(() => lost.abort(new CausewayError(SQLSTATE.connectionFailure, 'the connection is closed')));
   return { signal: lost.signal, stop: () => clearInterval(timer) };
 }
+
+const DELIVERIES = 4;
+
+/** Tries again, with growing pauses, what fails while the link stands: a disk that is full for the moment, a bad digest. */
+async function patiently(link: Link, deliver: () => Promise<void>): Promise<void> {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return await deliver();
+    } catch (thrown) {
+      if (attempt === DELIVERIES || link.socket.destroyed) throw thrown;
+      await sleep(FIRST_PAUSE_MS * 2 ** (attempt - 1), new AbortController().signal);
+    }
+  }
+}
+
+const undelivered = (silo: string, { rawMessage }: ConnectError): CausewayError =>
+  new CausewayError(SQLSTATE.ioError, `the answer of silo ${silo} cannot be delivered: ${rawMessage}`, { silo });
 
 /** Trying again cannot help. */
 const isFinal = (thrown: unknown): boolean =>

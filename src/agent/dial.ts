@@ -59,7 +59,7 @@ export async function dial(options: DialOptions): Promise<Dialled> {
     createConnection: () => socket,
     settings: { initialWindowSize: WINDOW_BYTES },
   });
-  const client = createClient(AgentLink, createGrpcTransport({ baseUrl, sessionManager }));
+  const client = createClient(AgentLink, createGrpcTransport({ baseUrl, sessionManager, acceptCompression: [] }));
   return {
     client,
     socket,

@@ -64,7 +64,8 @@ export class EgressLedger {
       silo TEXT NOT NULL, sequence INTEGER NOT NULL, previous TEXT NOT NULL, hash TEXT NOT NULL, time INTEGER NOT NULL,
       purpose TEXT NOT NULL, kind TEXT NOT NULL, bytes INTEGER NOT NULL, digests TEXT NOT NULL, receipt BLOB,
       PRIMARY KEY (silo, sequence)
-    ) STRICT`);
+    ) STRICT;
+    CREATE INDEX IF NOT EXISTS egress_by_purpose ON egress_ledger (silo, purpose)`);
   }
 
   /** The agent's side: the next line, on disk before it is returned. */

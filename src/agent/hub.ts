@@ -9,9 +9,10 @@ import type { Authority } from './authority.ts';
 import type { CallAnswer, CallRequest } from './calls.ts';
 import { type EgressLedger, receiptBytes } from './egress-ledger.ts';
 import { Outbox } from './outbox.ts';
-import { CHUNK_BYTES, type PayloadRef, PayloadStore, refOf, sha256 } from './payload-store.ts';
+import { CHUNK_BYTES, inlined, type PayloadRef, PayloadStore, refOf, sha256 } from './payload-store.ts';
 import {
   type AgentMessage,
+  type Answer,
   type CoordinatorMessage,
   CoordinatorMessageSchema,
   type Hello,
@@ -19,12 +20,15 @@ import {
   type Reply,
   type RowChunk,
 } from './protocol/agent_pb.ts';
+import { RecentPayloads } from './recent-payloads.ts';
 import {
   ALIVE_INTERVAL_MS,
   entryFromWire,
   failureFromWire,
+  isSmall,
   MOST_CLOCK_SKEW_MS,
   PROTOCOL_VERSION,
+  payloadToWire,
   refFromWire,
   refToWire,
 } from './wire.ts';
@@ -45,7 +49,7 @@ const DEFAULT_ABSENCE_MS = 60_000;
 
 interface Pending {
   readonly silo: string;
-  readonly message: CoordinatorMessage;
+  readonly call: { readonly id: string; readonly method: string; readonly body: string };
   readonly payloads: readonly PayloadRef[];
   readonly answer: PromiseWithResolvers<CallAnswer>;
   readonly rows?: Outbox<Uint8Array>;
@@ -53,6 +57,7 @@ interface Pending {
 }
 
 interface Link {
+  readonly sent: RecentPayloads<{ readonly length: number }>;
   readonly outbox: Outbox<CoordinatorMessage>;
   /** Closes the connection under the link. */
   readonly cut: () => void;
@@ -136,7 +141,7 @@ export class Hub implements Disposable {
     messages: AsyncIterable<AgentMessage>,
     cut: () => void,
   ): AsyncGenerator<CoordinatorMessage> {
-    const link: Link = { outbox: new Outbox(), cut, heard: performance.now() };
+    const link: Link = { outbox: new Outbox(), sent: new RecentPayloads(), cut, heard: performance.now() };
     this.disconnect(silo);
     this.#links.set(silo, link);
     // Something must be said for the stream to open.
@@ -145,7 +150,7 @@ export class Hub implements Disposable {
       if (pending.silo !== silo) continue;
       clearTimeout(pending.absence);
       // Rows that were half read cannot be resumed: the statement fails, it does not return less.
-      if (pending.rows === undefined) void link.outbox.push(pending.message);
+      if (pending.rows === undefined) this.#push(link, pending);
       else pending.answer.reject(linkLost(silo));
     }
     const incoming = messages[Symbol.asyncIterator]();
@@ -204,10 +209,9 @@ export class Hub implements Disposable {
   #send(silo: string, request: CallRequest, signal: AbortSignal, rows?: Outbox<Uint8Array>): Pending {
     const { id, method, body, payloads = [] } = request;
     const refs = payloads.map((bytes) => this.#offer(bytes));
-    const value = { id, method, body: JSON.stringify(body), payloads: refs.map(refToWire) };
     const pending: Pending = {
       silo,
-      message: message({ case: 'call', value }),
+      call: { id, method, body: JSON.stringify(body) },
       payloads: refs,
       answer: Promise.withResolvers<CallAnswer>(),
       ...(rows === undefined ? {} : { rows }),
@@ -223,8 +227,19 @@ export class Hub implements Disposable {
     const link = this.#links.get(silo);
     if (signal.aborted) abort();
     else if (link === undefined) this.#await(id, pending);
-    else void link.outbox.push(pending.message);
+    else this.#push(link, pending);
     return pending;
+  }
+
+  /** Small payloads go with the call, unless this link has carried them lately. */
+  #push(link: Link, { call, payloads }: Pending): void {
+    const sent = payloads.map((ref) => {
+      if (!isSmall(ref) || link.sent.get(ref.digest) !== undefined) return refToWire(ref);
+      const { bytes } = this.#outgoing.get(ref.digest)!;
+      link.sent.add(ref.digest, { length: bytes.length });
+      return payloadToWire(ref, bytes);
+    });
+    void link.outbox.push(message({ case: 'call', value: { ...call, payloads: sent } }));
   }
 
   async #read(silo: string, link: Link, incoming: AsyncIterator<AgentMessage>): Promise<void> {
@@ -254,12 +269,12 @@ export class Hub implements Disposable {
       if (pending !== undefined && pending.silo === silo) {
         if (outcome.case === 'failure') pending.answer.reject(failureFromWire(silo, outcome.value));
         if (outcome.case === 'answer') {
-          const refs = outcome.value.payloads.map(refFromWire);
-          const store = this.#storeOf(silo);
-          if (refs.some((ref) => store.have(ref) < ref.size)) return void link.outbox.push(pending.message);
-          const payloads = refs.map((ref) => store.read(ref));
+          const payloads = this.#taken(silo, outcome.value.payloads);
+          if (payloads === undefined) {
+            this.#push(link, pending);
+            return;
+          }
           pending.answer.resolve({ body: JSON.parse(outcome.value.body || 'null') as unknown, payloads });
-          for (const { digest } of refs) store.remove(digest);
         }
       }
     } catch (thrown) {
@@ -268,6 +283,24 @@ export class Hub implements Disposable {
     // Also when nobody waits any more: the agent need not keep it.
     const value = { id: reply.id, ...(receipt === undefined ? {} : { receipt }) };
     void link.outbox.push(message({ case: 'taken', value }));
+  }
+
+  /** The payloads of an answer; undefined when some of their bytes have not come. */
+  #taken(silo: string, sent: Answer['payloads']): Uint8Array[] | undefined {
+    const payloads: Uint8Array[] = [];
+    const gathered: PayloadRef[] = [];
+    const store = this.#storeOf(silo);
+    for (const each of sent) {
+      const ref = refFromWire(each);
+      const here = inlined(ref, each.data);
+      if (here === undefined) {
+        if (store.have(ref) < ref.size) return undefined;
+        gathered.push(ref);
+      }
+      payloads.push(here ?? store.read(ref));
+    }
+    for (const { digest } of gathered) store.remove(digest);
+    return payloads;
   }
 
   #acknowledge(silo: string, entry: LedgerEntry): { hash: string; signature: Uint8Array } {

@@ -18,6 +18,7 @@ import { PayloadStore, sha256 } from './payload-store.ts';
 import { AgentRegistry } from './registry.ts';
 import { AgentServer } from './server.ts';
 import { openState } from './state-file.ts';
+import { PROTOCOL_VERSION } from './wire.ts';
 
 const never = new AbortController().signal;
 
@@ -361,15 +362,17 @@ describe('identity', () => {
     const { authority, certificate } = identity;
     const address = { coordinator: `127.0.0.1:${center.port}`, authority };
     using forged = await dial({ ...address, certificate, key: keyPem(identity) });
-    await expect(forged.client.greet({ protocol: 1, silo: 'berlin', time: BigInt(Date.now()) })).rejects.toThrow();
+    await expect(
+      forged.client.greet({ protocol: PROTOCOL_VERSION, silo: 'berlin', time: BigInt(Date.now()) }),
+    ).rejects.toThrow();
     using anonymous = await dial(address);
-    await expect(anonymous.client.greet({ protocol: 1, silo: 'berlin', time: BigInt(Date.now()) })).rejects.toThrow(
-      /a certificate of the coordinator that is dialled is needed/,
-    );
+    await expect(
+      anonymous.client.greet({ protocol: PROTOCOL_VERSION, silo: 'berlin', time: BigInt(Date.now()) }),
+    ).rejects.toThrow(/a certificate of the coordinator that is dialled is needed/);
   });
 
   test.each([
-    [{ protocol: 99 }, /speaks protocol 99, the coordinator 1/],
+    [{ protocol: 99 }, /speaks protocol 99, the coordinator 2/],
     [{ time: BigInt(Date.now() + 3_600_000) }, /clock of silo berlin’s agent is 3\d+ s ahead/],
     [{ time: BigInt(Date.now() - 3_600_000) }, /clock of silo berlin’s agent is 3\d+ s behind/],
   ])('a greeting that does not fit is refused: %#', async (over, message) => {
@@ -379,7 +382,7 @@ describe('identity', () => {
     const identity = loadIdentity(directory)!;
     const { authority, certificate } = identity;
     using link = await dial({ coordinator: `127.0.0.1:${center.port}`, authority, certificate, key: keyPem(identity) });
-    const hello = { protocol: 1, silo: 'berlin', version: 'test', time: BigInt(Date.now()), ...over };
+    const hello = { protocol: PROTOCOL_VERSION, silo: 'berlin', version: 'test', time: BigInt(Date.now()), ...over };
     await expect(link.client.greet(hello)).rejects.toThrow(message);
   });
 

@@ -26,6 +26,18 @@ export interface PayloadRef {
 
 export const sha256 = (bytes: Uint8Array): string => createHash('sha256').update(bytes).digest('hex');
 
+/**
+ * A payload that came with its reference, because it is no larger than one chunk; undefined when it did not.
+ * @throws CausewayError XX001 when the bytes are others.
+ */
+export function inlined({ digest, size }: PayloadRef, data: Uint8Array): Uint8Array | undefined {
+  if (size > 0 && data.length === 0) return undefined;
+  if (data.length === size && sha256(data) === digest) return data;
+  throw new CausewayError(SQLSTATE.dataCorrupted, `payload ${digest.slice(0, 12)} arrived with other bytes`, {
+    hint: 'It is sent again from its start.',
+  });
+}
+
 export const refOf = (bytes: Uint8Array): PayloadRef => ({ digest: sha256(bytes), size: bytes.length });
 
 export class PayloadStore {

@@ -76,7 +76,7 @@ const views = new WeakMap<Float32Array, Uint8Array>();
 
 /** @throws CausewayError XX001 when the bytes are no whole number of weights. */
 export function weightsOfBytes(bytes: Uint8Array | undefined): Float32Array {
-  if (bytes !== undefined && bytes.length % 4 === 0) return new Float32Array(Uint8Array.from(bytes).buffer);
+  if (bytes !== undefined && bytes.length % 4 === 0) return new Float32Array(new Uint8Array(bytes).buffer);
   throw new CausewayError(SQLSTATE.dataCorrupted, `${bytes?.length ?? 'no'} bytes are no weights`);
 }
 

@@ -54,6 +54,8 @@ export class AgentServer implements AsyncDisposable {
     const { key, certificate } = await authority.serverCredentials();
     const handler = connectNodeAdapter({
       routes: routes(options),
+      // Weights do not compress; gzip would take most of a round's time.
+      acceptCompression: [],
       contextValues: (request) => {
         const { session } = (request as Http2ServerRequest).stream;
         return createContextValues()

@@ -2,11 +2,11 @@
 import { create } from '@bufbuild/protobuf';
 import { CausewayError, messageOf, SQLSTATE } from '../plan/errors.ts';
 import type { EgressKind, LedgerLine } from './egress-ledger.ts';
-import type { PayloadRef } from './payload-store.ts';
+import { CHUNK_BYTES, type PayloadRef } from './payload-store.ts';
 import { type Failure, FailureSchema, type LedgerEntry, LedgerEntrySchema } from './protocol/agent_pb.ts';
 
 /** Both ends must speak this one. */
-export const PROTOCOL_VERSION = 1;
+export const PROTOCOL_VERSION = 2;
 
 /** Signatures expire by the clock: an agent whose clock is further off is told so at once. */
 export const MOST_CLOCK_SKEW_MS = 5 * 60_000;
@@ -23,6 +23,12 @@ export const refToWire = (ref: PayloadRef): { digest: string; size: bigint } => 
   digest: ref.digest,
   size: BigInt(ref.size),
 });
+
+/** One that travels with its message, and one that is fetched in chunks. */
+export const payloadToWire = (ref: PayloadRef, bytes: Uint8Array) =>
+  isSmall(ref) ? { ...refToWire(ref), data: bytes } : refToWire(ref);
+
+export const isSmall = ({ size }: PayloadRef): boolean => size <= CHUNK_BYTES;
 
 export function entryToWire(line: LedgerLine): LedgerEntry {
   const { sequence, previous, hash, time, purpose, kind, bytes, digests } = line;

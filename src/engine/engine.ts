@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import type { Connector } from '../../connectors/connector.ts';
 import { connectorOf } from '../../connectors/registry.ts';
-import { RoundJournal } from '../../operators/aggregate/rounds/journal.ts';
+import { openJournal, RoundJournal } from '../../operators/aggregate/rounds/journal.ts';
 import { type CohortLedger, cohortLedger } from '../../operators/aggregate/secure/cohort-ledger.ts';
 import { Mediator } from '../../operators/mediator/mediator.ts';
 import { Catalog } from '../catalog/catalog.ts';
@@ -60,6 +60,7 @@ export class Engine implements AsyncDisposable {
   /** Plans of statements that come again. */
   readonly plans: PlanCache;
   readonly #journalFile: DatabaseSync;
+  readonly #cohortFile: DatabaseSync;
   readonly #options: EngineOptions;
   readonly #sessions = new Set<Session>();
   /** The training jobs that run in this process. */
@@ -71,10 +72,12 @@ export class Engine implements AsyncDisposable {
   private constructor(catalog: Catalog<ModelSignature, ModelMetrics>, options: EngineOptions) {
     this.catalog = catalog;
     this.#options = options;
-    this.#journalFile = new DatabaseSync(join(catalog.directory, 'rounds.db'));
-    this.#journalFile.exec('PRAGMA journal_mode = WAL; PRAGMA busy_timeout = 5000');
+    this.#journalFile = openJournal(join(catalog.directory, 'rounds.db'));
     this.journal = new RoundJournal(this.#journalFile);
-    this.cohorts = cohortLedger(this.#journalFile);
+    // A cohort that is forgotten would reveal an update: these lines survive a power cut.
+    this.#cohortFile = new DatabaseSync(join(catalog.directory, 'rounds.db'));
+    this.#cohortFile.exec('PRAGMA synchronous = FULL; PRAGMA busy_timeout = 5000');
+    this.cohorts = cohortLedger(this.#cohortFile);
     const { connectors = {} } = options;
     this.loadConnector = async (kind) => (Object.hasOwn(connectors, kind) ? connectors[kind]! : connectorOf(kind));
     this.silos = new SiloPool(catalog.silos, this.loadConnector);
@@ -120,6 +123,7 @@ export class Engine implements AsyncDisposable {
     await this.silos[Symbol.asyncDispose]();
     const mediator = await this.#mediator?.catch(() => undefined);
     await mediator?.[Symbol.asyncDispose]();
+    this.#cohortFile.close();
     this.#journalFile.close();
     this.planner[Symbol.dispose]();
     this.catalog[Symbol.dispose]();

@@ -52,13 +52,15 @@ export interface PrivateMean {
 export function privateMean(updates: readonly Update[], privacy: CentralPrivacy, clip: number): PrivateMean {
   const { shares, adaptive, noiseMultiplier: z, seed } = privacy;
   const normal = normals(seed);
-  const delta = new Float64Array(updates[0]!.delta.length);
+  let delta = new Float64Array(0);
   let unclipped = 0;
   for (const update of updates) {
-    const size = norm(update.delta);
+    const own = update.delta;
+    if (delta.length === 0) delta = new Float64Array(own.length);
+    const size = norm(own);
     if (size <= clip) unclipped++;
     const scale = (shares.get(update.silo) ?? 0) * Math.min(1, clip / Math.max(size, Number.MIN_VALUE));
-    for (let i = 0; i < delta.length; i++) delta[i] = delta[i]! + scale * update.delta[i]!;
+    for (let i = 0; i < delta.length; i++) delta[i] = delta[i]! + scale * own[i]!;
   }
   const multiplier = adaptive === undefined ? z : updateNoiseMultiplier(z, adaptive.countNoise);
   const deviation = multiplier * clip * Math.max(...shares.values());

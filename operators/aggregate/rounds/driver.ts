@@ -105,7 +105,7 @@ async function oneRound(context: Context, at: Position): Promise<RoundReport> {
   }
   if (state === 'open') {
     missing = await collect(context, at);
-    const silos = [...journal.results(run, round).keys()];
+    const silos = journal.answered(run, round);
     if (silos.length < plan.minSilos) throw tooFewSilos(plan, round, silos.length, missing);
     journal.seal(run, round, silos);
     state = 'sealed';
@@ -135,7 +135,7 @@ async function collect(
   const task: RoundTask = { run, round, weights, terms, ...(control === undefined ? {} : { control }) };
   const closesAfter = strategy.closesAfter?.(options);
   const enough = Math.min(closesAfter ?? participants.length, participants.length);
-  const have = journal.results(run, round);
+  const have = new Set(journal.answered(run, round));
   for (const participant of participants) if (!have.has(participant.silo)) collector.ask(participant, task);
   const missing: Record<string, string> = {};
   const deadline = timer(deadlineSeconds(pastTimes(plan, journal)));
@@ -214,8 +214,7 @@ function mergeRound(
   missing: Readonly<Record<string, string>>,
 ): Float32Array {
   const { minSilos, options, privacy, run, strategy } = plan;
-  const results = journal.results(run, round);
-  const updates = [...results].map(([silo, result]) => ({ silo, ...result }));
+  const updates = [...journal.results(run, round).values()];
   const noise = privacy === undefined || seed === undefined ? {} : { privacy: { ...privacy, seed } };
   const population = participants.length;
   const merged = aggregate({ strategy, options, global, updates, state: server, population, ...noise });

@@ -4,7 +4,7 @@
  * as a later record may need them.
  */
 import { createHash } from 'node:crypto';
-import type { DatabaseSync } from 'node:sqlite';
+import { DatabaseSync } from 'node:sqlite';
 import { CausewayError, SQLSTATE } from '../../../src/plan/errors.ts';
 import type { ServerState } from '../strategy.ts';
 import type { LocalResult } from './participant.ts';
@@ -56,13 +56,11 @@ interface RoundRow {
 }
 
 interface ResultRow {
-  readonly silo: string;
   readonly staleness: number;
   readonly count: number;
   readonly loss: number;
   readonly seconds: number;
-  readonly delta: Uint8Array;
-  readonly control: Uint8Array | null;
+  readonly has_control: number;
 }
 
 const SCHEMA = `
@@ -86,10 +84,22 @@ const SCHEMA = `
 /** `weights` of round r are those it starts from; the other names of a round are the server's state vectors. */
 const WEIGHTS = 'weights';
 
+/**
+ * The journal's file. Updates and weights are a megabyte each: large pages, and a log that is not copied back after
+ * every few of them. A killed process loses nothing. A power cut may lose the last records, and they are made again: the
+ * same, because training in a silo is repeatable; a round's noise is not, and is on disk before it is used.
+ */
+export function openJournal(path: string): DatabaseSync {
+  const db = new DatabaseSync(path);
+  db.exec('PRAGMA page_size = 65536; PRAGMA journal_mode = WAL; PRAGMA wal_autocheckpoint = 512');
+  db.exec('PRAGMA synchronous = NORMAL; PRAGMA busy_timeout = 5000');
+  return db;
+}
+
 export class RoundJournal {
   readonly #db: DatabaseSync;
 
-  /** `db` must be on disk with synchronous = FULL for what is journalled to survive a power cut. */
+  /** `db` from {@link openJournal}, or in memory. */
   constructor(db: DatabaseSync) {
     this.#db = db;
     db.exec(SCHEMA);
@@ -123,9 +133,11 @@ export class RoundJournal {
 
   /** OPEN: the round begins; `seed` is the secret of its noise. */
   open(run: string, round: number, seed?: Uint8Array): void {
+    if (seed !== undefined) this.#db.exec('PRAGMA synchronous = FULL');
     this.#db
       .prepare("INSERT INTO training_rounds VALUES (?, ?, 'open', ?, NULL, NULL, NULL, NULL)")
       .run(run, round, seed ?? null);
+    if (seed !== undefined) this.#db.exec('PRAGMA synchronous = NORMAL');
   }
 
   /**
@@ -165,23 +177,42 @@ export class RoundJournal {
     return 'accepted';
   }
 
-  /** The results of a round so far, in silo order. */
-  results(run: string, round: number): Map<string, JournalledResult> {
-    const rows = this.#db
-      .prepare('SELECT * FROM training_results WHERE run = ? AND round = ? ORDER BY silo')
-      .all(run, round) as unknown as ResultRow[];
+  /** Silos whose result is here. */
+  answered(run: string, round: number): string[] {
+    return this.#db
+      .prepare('SELECT silo FROM training_results WHERE run = ? AND round = ?')
+      .all(run, round)
+      .map((row) => row.silo as string)
+      .sort();
+  }
+
+  /**
+   * The results of a round so far, in silo order. Their vectors are read when they are asked for, each time anew: those
+   * of a whole round may be larger than memory.
+   */
+  results(run: string, round: number): Map<string, JournalledResult & { readonly silo: string }> {
+    const key = 'WHERE run = ? AND round = ? AND silo = ?';
+    const numbers = this.#db.prepare(
+      `SELECT count, loss, seconds, staleness, control IS NOT NULL AS has_control FROM training_results ${key}`,
+    );
+    const vector = (name: 'delta' | 'control', silo: string): Float32Array =>
+      float32Of(
+        this.#db.prepare(`SELECT ${name} FROM training_results ${key}`).get(run, round, silo)![name] as Uint8Array,
+      );
     return new Map(
-      rows.map(({ silo, count, loss, seconds, staleness, delta, control }) => [
-        silo,
-        {
-          count,
-          loss,
-          seconds,
-          staleness,
-          delta: float32Of(delta),
-          ...(control ? { control: float32Of(control) } : {}),
-        },
-      ]),
+      this.answered(run, round).map((silo) => {
+        const { has_control, ...rest } = numbers.get(run, round, silo) as unknown as ResultRow;
+        const result = {
+          ...rest,
+          silo,
+          get delta() {
+            return vector('delta', silo);
+          },
+        };
+        if (has_control === 0) return [silo, result];
+        const get = (): Float32Array => vector('control', silo);
+        return [silo, Object.defineProperty(result, 'control', { get, enumerable: true })];
+      }),
     );
   }
 
@@ -288,5 +319,5 @@ const bytesOf = (values: Float32Array | Float64Array): Uint8Array =>
   new Uint8Array(values.buffer, values.byteOffset, values.byteLength);
 
 // Copies, because a blob's bytes need not be aligned.
-const float32Of = (bytes: Uint8Array): Float32Array => new Float32Array(Uint8Array.from(bytes).buffer);
-const float64Of = (bytes: Uint8Array): Float64Array => new Float64Array(Uint8Array.from(bytes).buffer);
+const float32Of = (bytes: Uint8Array): Float32Array => new Float32Array(new Uint8Array(bytes).buffer);
+const float64Of = (bytes: Uint8Array): Float64Array => new Float64Array(new Uint8Array(bytes).buffer);

@@ -81,11 +81,17 @@ export async function trainTask(
   const result = await trainer.trainRound({ ...withTerms(local, terms), weights, round, rounds }, signal);
   onSpeed(result.rowsPerSecond);
   return {
-    delta: result.weights.map((weight, k) => weight - weights[k]!),
+    delta: subtractFrom(result.weights, weights),
     count: countBy(weightBy, trainer),
     loss: result.loss,
     seconds: result.seconds,
   };
+}
+
+/** `trained` − `weights`, in `trained`'s own memory: a round has one copy of an update. */
+function subtractFrom(trained: Float32Array, weights: Float32Array): Float32Array {
+  for (let k = 0; k < trained.length; k++) trained[k] = trained[k]! - weights[k]!;
+  return trained;
 }
 
 function withTerms(local: LocalTrainingSpec, terms: LocalTerms): LocalTrainingSpec {

@@ -4,7 +4,7 @@ import { defaultProfile, type SiteProfile } from './site.ts';
 import { type PerUnit, secondsFor, UNITS, type Unit } from './work.ts';
 
 /** The layout of stored models; another version's are not read. */
-export const MODEL_VERSION = 1;
+export const MODEL_VERSION = 2;
 
 export interface StoredSite {
   readonly version: number;

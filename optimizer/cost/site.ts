@@ -8,8 +8,8 @@ export interface SiteProfile {
   readonly moneyPerByte: number;
   /** Price of a second of the site's engine. */
   readonly moneyPerSecond: number;
-  /** Training speed, floating point operations per second. */
-  readonly flops: number;
+  /** Training speed behind the silo's agent, floating point operations per second; absent until a run has shown it. */
+  readonly flops?: number;
 }
 
 /** The name of the mediator among the sites. No silo may be called so. */
@@ -18,11 +18,10 @@ export const MEDIATOR = 'mediator';
 /** A 1 Gbit/s link, as goodput. */
 const LINK = 1 / 110e6;
 
-const profile = (seconds: Partial<PerUnit>, flops = 4e9): SiteProfile => ({
+const profile = (seconds: Partial<PerUnit>): SiteProfile => ({
   seconds: work({ bytes: LINK, ...seconds }),
   moneyPerByte: 0,
   moneyPerSecond: 0,
-  flops,
 });
 
 /**

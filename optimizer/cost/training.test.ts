@@ -6,10 +6,12 @@ const weights = 17_729;
 const shape: TrainingShape = { weights, flopsPerWindow: 5e6, rounds: 20, epochs: 1, compression: 'none' };
 const silo: SiloTraining = {
   silo: 'berlin',
+  home: 'agent',
   windows: 100_000,
   rows: 100_048,
   rowBytes: 32,
-  flops: { agent: 4e9, mediator: 8e9 },
+  homeFlops: 4e9,
+  hereFlops: 8e9,
   secondsPerByte: 1e-7,
   roundTrip: 0.02,
   readSeconds: 1,
@@ -17,25 +19,31 @@ const silo: SiloTraining = {
 };
 
 describe('trainingPrices', () => {
-  it('sends four bytes per weight, or one when compressed', () => {
-    expect([updateBytes(weights), updateBytes(weights, 'int8')]).toEqual([4 * weights, weights]);
+  it('sends four bytes per weight, or one and the scales when compressed', () => {
+    expect(updateBytes(weights)).toBe(4 * weights);
+    expect(updateBytes(weights, 'int8')).toBe(Math.ceil(weights * (1 + 4 / 256)));
   });
 
-  it('lets only updates leave when training in place, only rows when shipping', () => {
-    const [agent, mediator] = trainingPrices(silo, shape);
-    expect(agent).toMatchObject({ site: 'agent', bytesKind: 'updates', bytes: 20 * 4 * weights });
-    expect(mediator).toMatchObject({ site: 'mediator', bytesKind: 'rows', bytes: 100_048 * 32 });
+  it('lets only updates leave when training at home, only rows when bringing them', () => {
+    const { home, mediator } = trainingPrices(silo, shape);
+    expect(home).toMatchObject({ site: 'agent', bytesKind: 'updates', bytes: 20 * 4 * weights });
+    expect(mediator).toMatchObject({ site: 'mediator', bytesKind: 'rows', bytes: 100_048 * 32, exchange: 0 });
   });
 
-  it('has shipping win for a small silo and training in place for a large one behind a slow link', () => {
-    const cheapest = (each: SiloTraining) =>
-      trainingPrices(each, shape).toSorted((a, b) => a.seconds - b.seconds)[0]!.site;
-    expect(cheapest({ ...silo, windows: 500, rows: 548 })).toBe('mediator');
-    expect(cheapest({ ...silo, secondsPerByte: 1e-3, rowBytes: 320 })).toBe('agent');
+  it('has the link carry weights and updates every round, or the rows once', () => {
+    const { home, mediator } = trainingPrices(silo, shape);
+    expect(home.exchange).toBeCloseTo(2 * 4 * weights * silo.secondsPerByte + 2 * silo.roundTrip);
+    expect(mediator.prepare - home.prepare).toBeCloseTo(100_048 * 32 * silo.secondsPerByte);
   });
 
-  it('offers no site that cannot train', () => {
-    expect(trainingPrices({ ...silo, flops: {} }, shape)).toEqual([]);
+  it('knows that a worker in this process has its rows brought, and trains as fast as the mediator', () => {
+    const { home, mediator } = trainingPrices({ ...silo, home: 'worker' }, shape);
+    expect(home).toMatchObject({ site: 'worker', prepare: mediator.prepare, compute: mediator.compute, exchange: 0 });
+  });
+
+  it('has seconds of training cost money where they do', () => {
+    const { home } = trainingPrices({ ...silo, homeMoneyPerSecond: 2 }, shape);
+    expect(home.money).toBeCloseTo(home.bytes * silo.moneyPerByte + 2 * 20 * home.compute);
   });
 });
 

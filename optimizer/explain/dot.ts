@@ -32,5 +32,5 @@ export function explainDot({ fragments, root }: Explained): readonly string[] {
 }
 
 /** A quoted string; line ends are left-justified line breaks. */
-const quoted = (text: string): string =>
+export const quoted = (text: string): string =>
   `"${text.replaceAll('\\', '\\\\').replaceAll('"', '\\"').replaceAll('\n', '\\l')}"`;

@@ -62,7 +62,7 @@ function actualText({ actual, qError, site }: ExplainedFragment): string {
 }
 
 /** Left text and right text on one line, on two when they do not fit. */
-function aligned(left: string, right: string): string {
+export function aligned(left: string, right: string): string {
   const gap = WIDTH - left.length - right.length;
   return gap >= 2 ? left + ' '.repeat(gap) + right : `${left}  ${right}`;
 }

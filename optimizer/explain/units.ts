@@ -2,6 +2,9 @@
 
 const grouped = new Intl.NumberFormat('en-US', { maximumFractionDigits: 0 });
 
+/** `12,345`. */
+export const countText = (count: number): string => grouped.format(Math.round(count));
+
 export const rowsText = (rows: number): string => {
   const rounded = Math.round(rows);
   return `${grouped.format(rounded)} row${rounded === 1 ? '' : 's'}`;

@@ -23,7 +23,7 @@ import {
 import { type BoundPolicy, PolicyBook, validatePolicy } from './book.ts';
 import { assertLawful, leaksOf } from './check.ts';
 import { constrain } from './constrain.ts';
-import { requireTrainingAllowed } from './training.ts';
+import { requireTrainingAllowed, trainingLegality } from './training.ts';
 
 const people = (...names: string[]) =>
   table('berlin.people', Object.fromEntries(names.map((name) => [name, name === 'city' ? text : integer])));
@@ -253,11 +253,11 @@ describe('updates', () => {
     expect(book.updates(target, undefined)).toBeUndefined();
   });
   it('are what TRAIN needs in every silo', () => {
-    const plans = new Map([['berlin', people('id', 'salary') as RelationalNode]]);
+    const plan = people('id', 'salary');
     const trains =
       (given: PrivacySpec | undefined, ...policies: BoundPolicy[]) =>
       () =>
-        requireTrainingAllowed(plans, given, new PolicyBook(policies));
+        requireTrainingAllowed(trainingLegality('berlin', plan, given, new PolicyBook(policies)));
     expect(trains(privacy, secure)).not.toThrow();
     expect(trains(undefined)).not.toThrow();
     expect(trains(undefined, secure)).toThrow(
@@ -268,13 +268,29 @@ describe('updates', () => {
   it('do not bring a guarded lookup table to another silo', () => {
     const local = table('paris.t', { id: integer });
     const plan = join('inner', local, people('id'), test('=', of(local, 'id'), of(local, 'id')));
-    const plans = new Map([['paris', plan]]);
     const trains =
       (...policies: BoundPolicy[]) =>
       () =>
-        requireTrainingAllowed(plans, undefined, new PolicyBook(policies));
+        requireTrainingAllowed(trainingLegality('paris', plan, undefined, new PolicyBook(policies)));
     expect(trains(rows)).toThrow(/training in paris would read rows of berlin.people/);
     expect(trains({ ...rows, to: { kind: 'any' } })).not.toThrow();
+  });
+  it('stay where rows may leave for training: only a policy says so, about every column, and for every row', () => {
+    const legal = (given: PrivacySpec | undefined, ...policies: BoundPolicy[]) =>
+      trainingLegality('berlin', people('id', 'city'), given, new PolicyBook(policies));
+    expect(legal(undefined)).toEqual({ mediator: expect.stringContaining('no policy of berlin says') });
+    expect(legal(undefined, rows).mediator).toBeUndefined();
+    expect(legal(undefined, rows).home?.message).toMatch(/no policy of berlin lets model updates/);
+    expect(legal(undefined, secure).mediator).toMatch(/keep id, city in/);
+    const some: BoundPolicy = {
+      ...rows,
+      where: 'id > 5',
+      condition: (scan) => test('>', of(scan, 'id'), literal(5)),
+      conditionColumns: ['id'],
+    };
+    expect(legal(undefined, some).mediator).toMatch(/keep id, city in/);
+    expect(legal(privacy, rows).mediator).toMatch(/PRIVACY \(secure\)/);
+    expect(() => requireTrainingAllowed(legal(privacy, rows))).toThrow(/model updates/);
   });
   it('do not let rows leave', () => {
     expect(refusal(people('id'), secure).hint).toMatch(/TRAIN over it/);

@@ -4,6 +4,7 @@ import type { BackendChoice } from '../../operators/lstm/choose-backend.ts';
 import { CausewayError, type Position, SQLSTATE } from '../plan/errors.ts';
 import type { RelationalNode } from '../plan/nodes.ts';
 import { type BoundSelect, bindSelect } from '../sql/select/bind.ts';
+import type { FragmentReport } from './execution/report.ts';
 import { longWay } from './long-way.ts';
 import { ModelFunctions } from './model-functions.ts';
 import { withParameters } from './parameters.ts';
@@ -72,10 +73,18 @@ export function streamRows({ engine, settings }: StatementContext): StreamRows {
   };
 }
 
-/** A silo's rows for scoring: they leave it with their predictions, as the rows of a SELECT do. */
-function leavingRows({ engine, settings, text, onNotice, access }: StatementContext): StreamRows {
+/**
+ * A silo's rows for the mediator: for scoring they leave it with their predictions, as the rows of a SELECT do.
+ * @param onSent is told the bytes of each silo's answer
+ */
+export function leavingRows(
+  { engine, settings, text, onNotice, access }: StatementContext,
+  onSent: (silo: string, bytes: number) => void = () => {},
+): StreamRows {
   return async function* (_silo, plan, signal) {
-    yield* (await runPlan(plan, { engine, settings, signal, memory: noMemory, text, onNotice, roles: access.roles }))
+    const onFragment = ({ bytes, site }: FragmentReport): void => onSent(site, bytes);
+    const { roles } = access;
+    yield* (await runPlan(plan, { engine, settings, signal, memory: noMemory, text, onNotice, roles, onFragment }))
       .batches;
   };
 }

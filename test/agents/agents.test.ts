@@ -140,9 +140,54 @@ test('a classifier of many classes is evaluated through agents as without them',
 
 test('EXPLAIN TRAIN says which silos train behind their agents', async () => {
   const lines = (await sql(`EXPLAIN ${TRAIN}`)).map(([line]) => line);
-  expect(lines.filter((line) => line === '  behind its agent, with the backend found there')).toHaveLength(
-    SILOS.length,
-  );
+  expect(lines.filter((line) => /^Train in \w+, behind its agent /.test(line!))).toHaveLength(SILOS.length);
+});
+
+describe('a silo whose policy lets its rows leave for training', () => {
+  const train = TRAIN.replace('rounds => 3', 'rounds => 8');
+  const open = `CREATE POLICY rows ON oslo.readings ALLOW ROWS (ts, meter, load) TO mediator;
+    CREATE POLICY updates ON oslo.readings ALLOW UPDATES TO mediator; SET causeway.optimize_for = 'egress'`;
+  const close = `DROP POLICY rows; DROP POLICY updates; RESET causeway.optimize_for`;
+  const weights = (of: Engine) => of.catalog.models.weights(of.catalog.models.get('load')!);
+  const kindsSince = (before: number) =>
+    new Set(
+      coordinator.office.ledger
+        .lines('oslo')
+        .slice(before)
+        .map(({ kind }) => kind),
+    );
+  const linesOf = () => coordinator.office.ledger.lines('oslo').length;
+
+  test('sends them where that is cheaper, and the weights are the same bit for bit', async () => {
+    await sql(train);
+    const home = Buffer.from(weights(engine));
+    await sql(open);
+    const before = linesOf();
+    const notices: Notice[] = [];
+    await sql(train, notices);
+    expect(Buffer.from(weights(engine)).equals(home)).toBe(true);
+    expect(notices.map(({ message }) => message).join('\n')).toContain('rows of silo "oslo" come to the mediator');
+    expect(kindsSince(before)).toContain('rows');
+    expect(kindsSince(before)).not.toContain('updates');
+    const text = (await sql(`EXPLAIN ${train}`)).map(([line]) => line).join('\n');
+    expect(text).toMatch(/Train at the mediator on rows of oslo/);
+    expect(text).toMatch(/rejected: behind its agent · .* times the bytes of the run/);
+    await sql(close);
+  });
+
+  test('trains by itself where its agent keeps the rows, whatever the coordinator believes', async () => {
+    const file = join(federation.directory, 'oslo-updates.sql');
+    writeFileSync(file, 'CREATE POLICY p ON oslo.readings ALLOW UPDATES TO mediator');
+    await restart('oslo', { policy: file });
+    await sql(open);
+    const before = linesOf();
+    const notices: Notice[] = [];
+    await sql(train, notices);
+    expect(notices.map(({ message }) => message).join('\n')).toContain('silo "oslo" keeps its rows and trains them');
+    expect(kindsSince(before)).toContain('updates');
+    await sql(close);
+    await restart('oslo');
+  });
 });
 
 test('an agent that is killed in the middle of a run comes back, and the weights are the same', async () => {

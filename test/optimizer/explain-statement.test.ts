@@ -1,5 +1,6 @@
 /** EXPLAIN as a statement, over three real silos. */
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
+import type { ExplainedTraining } from '../../optimizer/explain/training.ts';
 import { type Federation, openFederation, run } from '../support/federation.ts';
 
 let federation: Federation;
@@ -44,10 +45,34 @@ describe('EXPLAIN', () => {
 
   it('of TRAIN prices every silo, and says why rows stay', async () => {
     const text = (await lines(`EXPLAIN ${train}`)).join('\n');
-    expect(text).toMatch(/Train in paris: 400 rows, 352 windows · .* of updates out/);
-    expect(text).toMatch(/rejected: rows to the mediator · .* of rows out/);
+    expect(text).toMatch(/Train in paris, by its worker in this process .* of updates out\n {2}400 rows, 272 windows/);
+    expect(text).toMatch(/rejected: rows to the mediator · .* of rows out · no policy of paris says/);
+    for (const line of text.split('\n')) expect(line.length).toBeLessThanOrEqual(100);
     await run(federation.session, 'CREATE POLICY train_only ON paris.readings ALLOW UPDATES TO mediator');
-    expect((await lines(`EXPLAIN ${train}`)).join('\n')).toContain('policies of paris keep its rows in');
+    expect((await lines(`EXPLAIN ${train}`)).join('\n')).toMatch(/policies of paris keep ts, meter,\s+load in/);
     await run(federation.session, 'DROP POLICY train_only');
+  });
+
+  it('of TRAIN brings rows where only rows may leave, and ANALYZE trains', async () => {
+    await run(federation.session, 'CREATE POLICY open ON berlin.readings ALLOW ROWS (ts, meter, load) TO mediator');
+    const short = train.replace('AS SELECT', 'FEDERATE fedavg (rounds => 2) AS SELECT');
+    const text = (await lines(`EXPLAIN (ANALYZE) ${short}`)).join('\n');
+    expect(text).toMatch(/Train at the mediator on rows of berlin/);
+    expect(text).toMatch(/actual .* of rows out · 400 rows/);
+    expect(text).toMatch(/^Actual .* \(2 rounds\)/m);
+    expect(federation.engine.catalog.models.get('m')?.version).toBe(1);
+    const sent = await run(
+      federation.session,
+      "SELECT kind, bytes > 0 FROM causeway.egress WHERE silo = 'berlin' AND statement LIKE '%TRAIN%' ORDER BY kind",
+    );
+    expect(sent).toEqual([['rows', 't']]);
+    const json = JSON.parse((await lines(`EXPLAIN (FORMAT json) ${train}`)).join('\n')) as ExplainedTraining;
+    expect(json.silos.map(({ silo, site }) => `${silo} ${site}`)).toEqual([
+      'berlin mediator',
+      'oslo worker',
+      'paris worker',
+    ]);
+    expect((await lines(`EXPLAIN (FORMAT dot) ${train}`)).join('\n')).toMatch(/^digraph train \{[\s\S]*\}$/);
+    await run(federation.session, 'DROP POLICY open; DROP MODEL m');
   });
 });

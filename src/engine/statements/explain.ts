@@ -1,23 +1,16 @@
-/** EXPLAIN [ANALYZE] [(FORMAT text | json | dot)] of a SELECT; EXPLAIN TRAIN: what every silo would do and send. */
-import { resolveOptions } from '../../../operators/aggregate/options.ts';
-import { strategyNamed } from '../../../operators/aggregate/strategies.ts';
-import type { TrainingRate } from '../../../operators/lstm/calibrate.ts';
-import type { BackendChoice } from '../../../operators/lstm/choose-backend.ts';
-import { flopsPerWindow, weightCount } from '../../../operators/lstm/model.ts';
-import { subtreeWork } from '../../../optimizer/cost/node-work.ts';
+/** EXPLAIN [ANALYZE] [(FORMAT text | json | dot)] of a SELECT or a TRAIN. */
 import type { Objective } from '../../../optimizer/cost/objective.ts';
 import { explainDot } from '../../../optimizer/explain/dot.ts';
 import { type Explained, explained } from '../../../optimizer/explain/explained.ts';
-import { explainText, WIDTH } from '../../../optimizer/explain/text.ts';
-import { priceTraining, type SiloShare, trainText } from '../../../optimizer/explain/train.ts';
-import { wrapped } from '../../../optimizer/explain/wrap.ts';
-import { siloPlans } from '../../../optimizer/fragments/silo-plans.ts';
-import { MEDIATOR } from '../../../optimizer/physical.ts';
-import { leaksOf } from '../../../optimizer/policy/check.ts';
-import { requireTrainingAllowed } from '../../../optimizer/policy/training.ts';
-import { estimator } from '../../../optimizer/statistics/cardinality.ts';
-import { CausewayError, SQLSTATE } from '../../plan/errors.ts';
-import type { RelationalNode } from '../../plan/nodes.ts';
+import { explainText } from '../../../optimizer/explain/text.ts';
+import { trainText } from '../../../optimizer/explain/train.ts';
+import { trainDot } from '../../../optimizer/explain/train-dot.ts';
+import {
+  type ExplainedTraining,
+  explainedTraining,
+  type Network,
+  type SiloActual,
+} from '../../../optimizer/explain/training.ts';
 import type { Explain, QueryText, TrainModel } from '../../sql/statements/statement.ts';
 import { type BoundQuery, bindQuery } from '../bind.ts';
 import type { FragmentReport } from '../execution/report.ts';
@@ -25,9 +18,8 @@ import type { StatementResult } from '../result.ts';
 import { columnsOf, rowsResult } from '../rows.ts';
 import { planRows, runPhysical } from '../run-plan.ts';
 import type { StatementContext } from '../session.ts';
-import { measureLocalRate } from '../training/local-rate.ts';
-import { trainsInside } from '../training/silo-trainer.ts';
-import { bindTrainModel } from './train.ts';
+import { chosenSitesOf, placeTrain, trainingLegalities } from '../training/place.ts';
+import { bindTrainModel, startTrain } from './train.ts';
 
 export async function explain(
   { statement, analyze, format }: Explain,
@@ -35,8 +27,8 @@ export async function explain(
 ): Promise<StatementResult> {
   const lines =
     statement.kind === 'query'
-      ? linesOf(await explainSelect(statement.query, analyze, context), format)
-      : await explainTrain(statement, analyze, format, context);
+      ? linesOf(await explainSelect(statement.query, analyze, context), format, explainText, explainDot)
+      : linesOf(await explainTrain(statement, analyze, context), format, trainText, trainDot);
   return rowsResult(
     'EXPLAIN',
     columnsOf({ 'QUERY PLAN': 'text' }),
@@ -44,9 +36,14 @@ export async function explain(
   );
 }
 
-function linesOf(plan: Explained, format: Explain['format']): readonly string[] {
+function linesOf<T>(
+  plan: T,
+  format: Explain['format'],
+  asText: (plan: T) => readonly string[],
+  asDot: (plan: T) => readonly string[],
+): readonly string[] {
   if (format === 'json') return JSON.stringify(plan, undefined, 2).split('\n');
-  return format === 'dot' ? explainDot(plan) : explainText(plan);
+  return format === 'dot' ? asDot(plan) : asText(plan);
 }
 
 async function explainSelect(query: QueryText, analyze: boolean, context: StatementContext): Promise<Explained> {
@@ -68,61 +65,28 @@ async function explainSelect(query: QueryText, analyze: boolean, context: Statem
   return explained(planned, objective, planned.statisticsMs, { reports, milliseconds: performance.now() - started });
 }
 
+/** ANALYZE trains, and stores the model, as the statement alone would. */
 async function explainTrain(
   statement: TrainModel,
   analyze: boolean,
-  format: Explain['format'],
   context: StatementContext,
-): Promise<readonly string[]> {
-  if (analyze || format !== 'text') {
-    throw new CausewayError(SQLSTATE.featureNotSupported, 'EXPLAIN of TRAIN is a text of estimates', {
-      hint: 'Say EXPLAIN TRAIN …; the rounds of a run stand in causeway.rounds.',
-    });
-  }
-  const { engine, signal } = context;
-  const { planner } = engine;
+): Promise<ExplainedTraining> {
   const plan = await bindTrainModel(statement, context);
-  const strategy = strategyNamed(plan.federation.strategy);
-  resolveOptions(strategy, plan.federation.options);
-  const policies = await planner.policies(signal, context.access.roles);
-  const parts = siloPlans(plan.source);
-  requireTrainingAllowed(parts, plan.privacy, policies);
-  const network = { weights: weightCount(plan.spec), flopsPerWindow: flopsPerWindow(plan.spec, plan.sequence) };
-  const local = await measureLocalRate(plan, context.settings.own('causeway.training_backend') as BackendChoice);
-  const mediator = { ...planner.model.profile(MEDIATOR), flops: local.flopsPerSecond };
-  const shares = await Promise.all(
-    [...parts].map(async ([silo, source]) => {
-      const share = await siloShare(silo, source, local, context);
-      const leaks = leaksOf(source, MEDIATOR, policies);
-      const refused = leaks.length === 0 ? {} : { rowsRefused: `policies of ${silo} keep its rows in` };
-      const whole: SiloShare = { ...share, ...refused };
-      return { share: whole, plan: priceTraining(plan, network, whole, mediator) };
-    }),
-  );
-  return trainText(plan, network, strategy.name, local, shares);
-}
-
-async function siloShare(
-  silo: string,
-  source: RelationalNode,
-  local: TrainingRate,
-  context: StatementContext,
-): Promise<SiloShare> {
-  const { engine, settings, signal } = context;
-  const memory = () =>
-    Promise.reject(new CausewayError(SQLSTATE.featureNotSupported, 'a model is trained on tables of silos'));
-  const { planned } = await planRows(source, { engine, settings, signal, memory });
-  const estimate = estimator(planned.estimation);
-  const profile = engine.planner.model.profile(silo);
-  const behindAgent = trainsInside((await engine.silos.open(silo)).silo);
-  return {
-    silo,
-    estimate: estimate(source),
-    query: subtreeWork(source, estimate),
-    profile: behindAgent ? profile : { ...profile, flops: local.flopsPerSecond },
-    behindAgent,
-    statement: planned.physical.fragments.flatMap(({ request }) =>
-      wrapped(request.kind === 'sql' ? request.text : `scan ${request.table.table}`, WIDTH - 4),
-    ),
-  };
+  const legalities = await trainingLegalities(plan, context);
+  const { here, placed, planning, statements, strategy } = await placeTrain(plan, legalities, context);
+  const network: Network = placed.shape;
+  const facts = { network, strategy, here, statements, planning };
+  if (!analyze) return explainedTraining(plan, placed, facts);
+  const began = performance.now();
+  let silos: readonly SiloActual[] = [];
+  const stored = await startTrain(statement, plan, { sites: chosenSitesOf(legalities, placed), placed }, context, {
+    onTrained(actuals) {
+      silos = actuals;
+    },
+  }).result;
+  const seconds = (performance.now() - began) / 1000;
+  return explainedTraining(plan, placed, {
+    ...facts,
+    actuals: { silos, seconds, rounds: stored.metrics.rounds.length },
+  });
 }

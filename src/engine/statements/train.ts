@@ -1,7 +1,5 @@
 /** TRAIN MODEL, and RESUME TRAIN. */
 import type { BackendChoice } from '../../../operators/lstm/choose-backend.ts';
-import { siloPlans } from '../../../optimizer/fragments/silo-plans.ts';
-import { requireTrainingAllowed } from '../../../optimizer/policy/training.ts';
 import { CausewayError, type Position, SQLSTATE } from '../../plan/errors.ts';
 import { didYouMean } from '../../plan/nearest.ts';
 import type { Train } from '../../plan/training.ts';
@@ -9,12 +7,13 @@ import { positionAt } from '../../sql/lexer.ts';
 import { parseStatement } from '../../sql/statements/parse.ts';
 import type { ResumeTrain, TrainModel } from '../../sql/statements/statement.ts';
 import { bindTrain } from '../../sql/train/bind-train.ts';
-import { bindQuery, streamRows } from '../bind.ts';
+import { bindQuery, leavingRows, streamRows } from '../bind.ts';
 import type { StatementResult } from '../result.ts';
 import { columnsOf, rowsResult } from '../rows.ts';
 import type { StatementContext } from '../session.ts';
 import { figureNames, figuresOf } from '../training/metrics.ts';
-import { startTraining } from '../training/train.ts';
+import { chosenSitesOf, placeTrain, trainingLegalities } from '../training/place.ts';
+import { type StartedTraining, startTraining, type TrainOptions } from '../training/train.ts';
 
 /** The bound statement: every name found, every option checked, nothing run. */
 export async function bindTrainModel(statement: TrainModel, context: StatementContext): Promise<Train> {
@@ -66,22 +65,9 @@ async function runTraining(
   context: StatementContext,
   resume?: number,
 ): Promise<StatementResult> {
-  const { engine, signal, onNotice } = context;
   const plan = await bindTrainModel(statement, context);
-  requireTrainingAllowed(
-    siloPlans(plan.source),
-    plan.privacy,
-    await engine.planner.policies(signal, context.access.roles),
-  );
-  const { job, result } = startTraining(engine, plan, {
-    // A job in the background outlives the statement: CANCEL JOB stops it.
-    signal: statement.async ? new AbortController().signal : signal,
-    onNotice,
-    stream: streamRows(context),
-    backend: context.settings.own('causeway.training_backend') as BackendChoice,
-    query: statement.query.text,
-    ...(resume === undefined ? {} : { resume }),
-  });
+  const more = resume === undefined ? {} : { resume };
+  const { job, result } = startTrain(statement, plan, await chosenSites(plan, context), context, more);
   if (statement.async) {
     // Its end is in causeway.jobs; nobody waits for it here.
     result.catch(() => undefined);
@@ -110,6 +96,46 @@ async function runTraining(
     }),
   );
   return rowsResult('TRAIN MODEL', columns, rows);
+}
+
+/** Begins a bound TRAIN at the sites that were chosen for it. */
+export function startTrain(
+  statement: TrainModel,
+  plan: Train,
+  sites: Sites,
+  context: StatementContext,
+  more: Pick<TrainOptions, 'onTrained' | 'resume'>,
+): StartedTraining {
+  const { engine, signal, onNotice, settings } = context;
+  return startTraining(engine, plan, {
+    // A job in the background outlives the statement: CANCEL JOB stops it.
+    signal: statement.async ? new AbortController().signal : signal,
+    onNotice,
+    ...sites,
+    streams: (onSent) => ({ home: streamRows(context), leaving: leavingRows(context, onSent) }),
+    backend: settings.own('causeway.training_backend') as BackendChoice,
+    query: statement.query.text,
+    ...more,
+  });
+}
+
+type Sites = Pick<TrainOptions, 'sites' | 'placed'>;
+
+/** The sites of a TRAIN. Nothing is priced where no silo has a choice. */
+async function chosenSites(plan: Train, context: StatementContext): Promise<Sites> {
+  const legalities = await trainingLegalities(plan, context);
+  const open = [...legalities.values()].some(({ home, mediator }) => home === undefined && mediator === undefined);
+  if (!open) return { sites: chosenSitesOf(legalities) };
+  const { placed } = await placeTrain(plan, legalities, context);
+  for (const { chosen, training } of placed.shares) {
+    if (chosen.site !== 'mediator') continue;
+    context.onNotice({
+      severity: 'NOTICE',
+      message: `rows of silo "${training.silo}" come to the mediator for training: its policies let them, and it is cheaper`,
+      hint: 'EXPLAIN shows what every way of training would cost.',
+    });
+  }
+  return { sites: chosenSitesOf(legalities, placed), placed };
 }
 
 /** Six digits are more than a test part of any size can tell; the model's metrics keep them all. */

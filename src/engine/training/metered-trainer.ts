@@ -11,23 +11,40 @@ interface Crossed {
 
 export class EgressMeter {
   readonly #silos = new Map<string, Crossed>();
+  readonly #rows = new Map<string, number>();
 
-  /** What has crossed so far. Training sends no rows: that is said too, as a number. */
+  /** What has crossed so far. Training at home sends no rows: that is said too, as a number. */
   entries(statement: string): EgressEntry[] {
     return [...this.#silos].flatMap(([silo, { statistics, updates }]): EgressEntry[] => [
-      { silo, statement, kind: 'rows', bytes: 0 },
+      ...(this.#rows.has(silo) ? [] : [{ silo, statement, kind: 'rows' as const, bytes: 0 }]),
       { silo, statement, kind: 'statistics', bytes: statistics },
       { silo, statement, kind: 'updates', bytes: updates },
     ]);
   }
 
+  /** Bytes that have left a silo so far, of whatever kind. */
+  bytes(silo: string): number {
+    const { statistics, updates } = this.#silos.get(silo) ?? { statistics: 0, updates: 0 };
+    return statistics + updates + (this.#rows.get(silo) ?? 0);
+  }
+
+  /** Rows that a silo has sent to the mediator; whoever moved them writes them down. */
+  rowsSent(silo: string, bytes: number): void {
+    this.#rows.set(silo, (this.#rows.get(silo) ?? 0) + bytes);
+  }
+
   /** Trainers that are opened through the result are counted. */
   metered(open: OpenTrainer<SiloTrainer>): OpenTrainer<SiloTrainer> {
     return async (silo, query, spec, signal) => {
-      const crossed: Crossed = { statistics: 0, updates: 0 };
-      this.#silos.set(silo, crossed);
+      const crossed = this.#crossed(silo);
       return meter(await open(silo, query, spec, signal), crossed);
     };
+  }
+
+  #crossed(silo: string): Crossed {
+    const crossed = this.#silos.get(silo) ?? { statistics: 0, updates: 0 };
+    this.#silos.set(silo, crossed);
+    return crossed;
   }
 }
 

@@ -6,25 +6,36 @@
 import { type RoundReport, type RunResult, runRounds } from '../../../operators/aggregate/rounds/driver.ts';
 import type { BackendChoice } from '../../../operators/lstm/choose-backend.ts';
 import { type Evaluation, mergeEvaluations } from '../../../operators/lstm/evaluation.ts';
-import { weightLayout } from '../../../operators/lstm/model.ts';
+import { flopsPerWindow, weightLayout } from '../../../operators/lstm/model.ts';
 import { encodeSafetensors } from '../../../operators/lstm/safetensors.ts';
 import { type FeatureStatistics, mergeStatistics } from '../../../operators/lstm/statistics.ts';
+import type { SiloActual } from '../../../optimizer/explain/training.ts';
+import type { PlacedTraining } from '../../../optimizer/placement/placed-training.ts';
 import { CausewayError, canceled, messageOf, SQLSTATE } from '../../plan/errors.ts';
 import type { Train } from '../../plan/training.ts';
 import type { Engine, StoredModel } from '../engine.ts';
 import type { Notice } from '../result.ts';
 import { EgressMeter } from './metered-trainer.ts';
 import { type ModelMetrics, type RoundMetrics, type SiloMetrics, targetMetrics } from './metrics.ts';
-import { type OpenTrainer, openAll, openLocally, type StreamRows, type Trainers } from './open-trainers.ts';
+import { type ChosenSite, openHome, openPlaced, type RowStreams } from './open-placed.ts';
+import type { Trainers } from './open-trainers.ts';
+import { PlacedTrainer } from './placed-trainer.ts';
 import { privateRun } from './privacy.ts';
 import { participants, runPlan } from './rounds.ts';
 import type { ModelSignature } from './signature.ts';
-import { type SiloTrainer, trainsInside } from './silo-trainer.ts';
+import type { SiloTrainer } from './silo-trainer.ts';
+import { RoundWatch } from './watch-rounds.ts';
 
 export interface TrainOptions {
   readonly signal: AbortSignal;
   readonly onNotice: (notice: Notice) => void;
-  readonly stream: StreamRows;
+  /** How a silo's own worker reads its rows, and how rows leave for the mediator. */
+  readonly streams: (onSent: (silo: string, bytes: number) => void) => RowStreams;
+  readonly sites: ReadonlyMap<string, ChosenSite>;
+  /** The plan that chose the sites, where there was a choice: rounds that take far longer change it. */
+  readonly placed?: PlacedTraining;
+  /** What every silo did, once all have. */
+  readonly onTrained?: (silos: readonly SiloActual[]) => void;
   readonly backend: BackendChoice;
   /** The feature query's text, stored with the model. */
   readonly query: string;
@@ -86,9 +97,16 @@ async function runJob(
   job: number,
   meter: EgressMeter,
 ): Promise<StoredModel> {
-  const { signal, onNotice, stream, backend } = options;
+  const { signal, onNotice, placed, sites, streams, backend } = options;
   const began = performance.now();
-  await using trainers = await openAll(plan, meter.metered(whereRowsAre(engine, plan, stream, backend)), signal);
+  const opening = { engine, streams: streams((silo, bytes) => meter.rowsSent(silo, bytes)), backend, meter, onNotice };
+  // Secure rounds keep every update inside, so nobody moves.
+  await using trainers: Trainers<SiloTrainer> =
+    plan.privacy?.secure === true
+      ? await openHome(plan, opening, signal)
+      : await openPlaced(plan, sites, opening, signal);
+  const movable = trainers.all.filter((trainer) => trainer instanceof PlacedTrainer);
+  const watch = placed === undefined ? undefined : new RoundWatch(placed, movable, onNotice);
   const statistics = standardise(trainers, onNotice);
   const rounds = roundsDone(engine, job);
   const speeds = new Map<string, number>();
@@ -99,12 +117,14 @@ async function runJob(
     engine.journal,
     signal,
   );
-  const weights = await follow(driver, (report) => {
+  const weights = await follow(driver, async (report) => {
     const { round, loss, validationLoss, seconds } = report;
     rounds.push({ round, loss, validationLoss, seconds });
     engine.catalog.jobs.round({ job, round, loss, validation_loss: validationLoss, seconds });
     noticeRound(plan, report, speeds, onNotice);
+    await watch?.afterRound(round, plan.federation.rounds - round, signal);
   });
+  learnSpeeds(engine, plan, movable);
   const evaluations = await Promise.all(trainers.all.map((trainer) => trainer.evaluate(weights, 'test', signal)));
   const { model } = trainers.all[0]!;
   const metrics: ModelMetrics = {
@@ -122,7 +142,21 @@ async function runJob(
     weights: encodeSafetensors(weightLayout(model), weights, { model: plan.model }),
   });
   noticeDefeats(metrics, onNotice);
+  options.onTrained?.(
+    movable.map(({ silo, site, seconds, summary: { rows, windows } }) => {
+      return { silo, site, seconds, rows, windows: windows.train, bytes: meter.bytes(silo) };
+    }),
+  );
   return stored;
+}
+
+/** How fast agents train is seen where they do: the next plan counts with it. */
+function learnSpeeds({ planner }: Engine, { local, sequence }: Train, trainers: readonly PlacedTrainer[]): void {
+  for (const { lastRound, model, silo, site, summary } of trainers) {
+    if (site !== 'agent' || lastRound === undefined || lastRound.compute <= 0) continue;
+    const flops = summary.windows.train * flopsPerWindow(model, sequence) * local.epochs;
+    planner.model.configure(silo, { flops: flops / lastRound.compute });
+  }
 }
 
 /** A job's run in the journal. */
@@ -135,31 +169,15 @@ const roundsDone = ({ catalog }: Engine, job: number): RoundMetrics[] =>
     .filter((round) => round.job === job)
     .map(({ round, loss, validation_loss, seconds }) => ({ round, loss, validationLoss: validation_loss, seconds }));
 
-/** Behind an agent training runs there; other silos' rows are trained on in this process. */
-function whereRowsAre(
-  engine: Engine,
-  plan: Train,
-  stream: StreamRows,
-  backend: BackendChoice,
-): OpenTrainer<SiloTrainer> {
-  const here = openLocally(stream, backend);
-  const { federation, local, privacy, text } = plan;
-  const run = { statement: text, rounds: federation.rounds, local, ...(privacy === undefined ? {} : { privacy }) };
-  return async (name, query, spec, signal) => {
-    const { silo } = await engine.silos.open(name);
-    return trainsInside(silo) ? silo.openTrainer(spec, query, run, signal) : here(name, query, spec, signal);
-  };
-}
-
 /** Reads a round driver to its end. */
 async function follow(
   driver: AsyncGenerator<RoundReport, RunResult>,
-  onRound: (report: RoundReport) => void,
+  onRound: (report: RoundReport) => Promise<void>,
 ): Promise<Float32Array> {
   for (;;) {
     const step = await driver.next();
     if (step.done) return step.value.weights;
-    onRound(step.value);
+    await onRound(step.value);
   }
 }
 

@@ -1,0 +1,93 @@
+/** A TRAIN with a site for every silo's share: what it will cost, and why every other site was rejected. */
+import { type Cost, leading, type Objective } from '../cost/objective.ts';
+import {
+  type SiloTraining,
+  secondsAlone,
+  type TrainingPrice,
+  type TrainingShape,
+  trainingPrices,
+} from '../cost/training.ts';
+import type { TrainingLegality } from '../policy/training.ts';
+import { placeTraining, type SiloOptions, type TrainingTerms, trainingCost } from './training.ts';
+
+/** One silo's share, as it goes into the search. */
+export interface TrainingShare {
+  readonly training: SiloTraining;
+  readonly legality: TrainingLegality;
+}
+
+export interface RejectedSite {
+  readonly price: TrainingPrice;
+  readonly reason: string;
+}
+
+export interface PlacedShare extends TrainingShare {
+  readonly chosen: TrainingPrice;
+  /** The lawful sites, home first. */
+  readonly options: SiloOptions;
+  readonly rejected: readonly RejectedSite[];
+}
+
+export interface PlacedTraining {
+  /** In the order of the silos' names. */
+  readonly shares: readonly PlacedShare[];
+  readonly shape: TrainingShape;
+  readonly terms: TrainingTerms;
+  readonly cost: Cost;
+}
+
+/** @throws CausewayError CW001 for a silo whose policies leave no site */
+export function placedTraining(
+  shares: readonly TrainingShare[],
+  shape: TrainingShape,
+  terms: Omit<TrainingTerms, 'rounds'>,
+): PlacedTraining {
+  const ordered = shares.toSorted((a, b) => (a.training.silo < b.training.silo ? -1 : 1));
+  const priced = ordered.map(({ training }) => trainingPrices(training, shape));
+  const options = ordered.map((share, i): SiloOptions => {
+    const { home, mediator } = priced[i]!;
+    const lawful = [
+      ...(share.legality.home === undefined ? [home] : []),
+      ...(share.legality.mediator === undefined ? [mediator] : []),
+    ];
+    if (lawful.length === 0) throw share.legality.home;
+    return { silo: share.training.silo, prices: lawful };
+  });
+  const all = { ...terms, rounds: shape.rounds };
+  const placement = placeTraining(options, all);
+  const cost = trainingCost(placement, all);
+  return {
+    shares: ordered.map((share, i): PlacedShare => {
+      const { home, mediator } = priced[i]!;
+      const chosen = placement[i]!;
+      const other = chosen.site === 'mediator' ? home : mediator;
+      const refused = chosen.site === 'mediator' ? share.legality.home?.message : share.legality.mediator;
+      const reason = refused ?? reasonAgainst(other, trainingCost(placement.with(i, other), all), chosen, cost, all);
+      return { ...share, chosen, options: options[i]!, rejected: [{ price: other, reason }] };
+    }),
+    shape,
+    terms: all,
+    cost,
+  };
+}
+
+const WORDS: Readonly<Record<Objective, string>> = { time: 'time', egress: 'bytes', money: 'price' };
+
+/** Why a lawful site was not taken: its own price, or what it would make of the whole run. */
+function reasonAgainst(
+  other: TrainingPrice,
+  otherRun: Cost,
+  chosen: TrainingPrice,
+  run: Cost,
+  { objective, rounds }: TrainingTerms,
+): string {
+  const word = WORDS[objective];
+  const factor = leading(otherRun, objective) / Math.max(leading(run, objective), Number.MIN_VALUE);
+  if (factor >= 1.05) return `${factor >= 100 ? '> 100' : factor.toFixed(1)} times the ${word} of the run`;
+  if (chosen.site === 'worker') return 'the same machine as its worker, and rows would leave';
+  const [here, there] = [chosen, other].map((price) => secondsAlone(price, rounds));
+  if (objective === 'time' && there! < here! && chosen.site !== 'mediator') {
+    return 'faster by itself, but the run waits for other silos, and rows would leave';
+  }
+  return other.site === 'mediator' ? `about the same ${word}, and rows would leave` : `about the same ${word}`;
+}

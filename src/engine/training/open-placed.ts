@@ -1,0 +1,107 @@
+/** Opens every silo's trainer at its site: behind its agent, by its worker here, or on its rows at the mediator. */
+import type { BackendChoice } from '../../../operators/lstm/choose-backend.ts';
+import { LocalTrainer, type LocalTrainerSpec } from '../../../operators/lstm/local-trainer.ts';
+import type { TrainingSite } from '../../../optimizer/cost/training.ts';
+import { MEDIATOR } from '../../../optimizer/physical.ts';
+import { CausewayError, SQLSTATE } from '../../plan/errors.ts';
+import type { RelationalNode } from '../../plan/nodes.ts';
+import type { Train } from '../../plan/training.ts';
+import type { Engine } from '../engine.ts';
+import type { Notice } from '../result.ts';
+import type { EgressMeter } from './metered-trainer.ts';
+import { type OpenTrainer, openAll, openLocally, type StreamRows, type Trainers } from './open-trainers.ts';
+import { type OpenAt, type OpenedAt, PlacedTrainer } from './placed-trainer.ts';
+import { type SiloTrainer, trainsInside } from './silo-trainer.ts';
+
+/** How rows are read: by a silo's own worker, and by the mediator, which counts and checks what leaves. */
+export interface RowStreams {
+  readonly home: StreamRows;
+  readonly leaving: StreamRows;
+}
+
+export interface OpeningContext {
+  readonly engine: Engine;
+  readonly streams: RowStreams;
+  readonly backend: BackendChoice;
+  readonly meter: EgressMeter;
+  readonly onNotice: (notice: Notice) => void;
+}
+
+/** Where a silo's share was placed, and whether it may be done at home as well. */
+export interface ChosenSite {
+  /** Everything but `mediator` means at home: behind the silo's agent where it has one. */
+  readonly site: TrainingSite;
+  readonly homeAllowed: boolean;
+}
+
+const AT_HOME: ChosenSite = { site: 'worker', homeAllowed: true };
+
+/** @throws CausewayError as `openAll` does */
+export function openPlaced(
+  plan: Train,
+  sites: ReadonlyMap<string, ChosenSite>,
+  context: OpeningContext,
+  signal: AbortSignal,
+): Promise<Trainers<PlacedTrainer>> {
+  const home = context.meter.metered(atHome(plan, context));
+  return openAll(
+    plan,
+    (silo, query, spec, opening) => {
+      const { homeAllowed, site } = sites.get(silo) ?? AT_HOME;
+      return PlacedTrainer.open(silo, site, openAt(silo, query, spec, homeAllowed, home, context), opening);
+    },
+    signal,
+  );
+}
+
+/** Secure rounds keep every update inside, so nobody moves. */
+export const openHome = (plan: Train, context: OpeningContext, signal: AbortSignal): Promise<Trainers<SiloTrainer>> =>
+  openAll(plan, context.meter.metered(atHome(plan, context)), signal);
+
+function openAt(
+  silo: string,
+  query: RelationalNode,
+  spec: LocalTrainerSpec,
+  homeAllowed: boolean,
+  home: OpenTrainer<SiloTrainer>,
+  { backend, engine, onNotice, streams }: OpeningContext,
+): OpenAt {
+  const stay = async (signal: AbortSignal): Promise<OpenedAt> => {
+    const trainer = await home(silo, query, spec, signal);
+    return { site: (await isBehindAgent(engine, silo)) ? 'agent' : 'worker', trainer };
+  };
+  return async (site, signal) => {
+    if (site !== 'mediator') return stay(signal);
+    try {
+      // As many threads as an agent would take: the weights are the same, bit for bit, wherever a silo's rows are.
+      const trainer = await LocalTrainer.open({ ...spec, backend }, streams.leaving(silo, query, signal), signal);
+      return { site, trainer };
+    } catch (thrown) {
+      // The silo's agent has policies of its own.
+      const refused = thrown instanceof CausewayError && thrown.sqlstate === SQLSTATE.policyViolation;
+      if (!refused || !homeAllowed) throw thrown;
+      onNotice({
+        severity: 'NOTICE',
+        message: `silo "${silo}" keeps its rows and trains them itself: ${thrown.message}`,
+      });
+      return stay(signal);
+    }
+  };
+}
+
+/** Rows of several silos that are put together at the mediator have no other home. */
+export const isBehindAgent = async (engine: Engine, silo: string): Promise<boolean> =>
+  silo !== MEDIATOR && trainsInside((await engine.silos.open(silo)).silo);
+
+/** Behind an agent training runs there; other silos' rows are trained on in this process. */
+function atHome(plan: Train, { backend, engine, streams }: OpeningContext): OpenTrainer<SiloTrainer> {
+  const { federation, local, privacy, text } = plan;
+  const run = { statement: text, rounds: federation.rounds, local, ...(privacy === undefined ? {} : { privacy }) };
+  const [here, together] = [streams.home, streams.leaving].map((stream) => openLocally(stream, backend));
+  return async (name, query, spec, signal) => {
+    // Rows of several silos leave them to be put together.
+    if (name === MEDIATOR) return together!(name, query, spec, signal);
+    const { silo } = await engine.silos.open(name);
+    return trainsInside(silo) ? silo.openTrainer(spec, query, run, signal) : here!(name, query, spec, signal);
+  };
+}

@@ -21,6 +21,7 @@ import {
   type RowChunk,
 } from './protocol/agent_pb.ts';
 import { RecentPayloads } from './recent-payloads.ts';
+import { Turns } from './turns.ts';
 import {
   ALIVE_INTERVAL_MS,
   entryFromWire,
@@ -44,6 +45,10 @@ export interface HubOptions {
 
 /** Rows that wait for their reader before the agent is held back. */
 const ROW_CHUNKS = 4;
+
+/** A payload is copied several times on its way through HTTP/2 and TLS: not for all of a large federation at once. */
+const PAYLOADS_AT_ONCE = 16;
+const TURN_MS = 1000;
 
 const DEFAULT_ABSENCE_MS = 60_000;
 
@@ -78,6 +83,7 @@ export class Hub implements Disposable {
   /** Digests of bytes that go to many agents, taken once. */
   readonly #refs = new WeakMap<Uint8Array, PayloadRef>();
   readonly #outgoing = new Map<string, Outgoing>();
+  readonly #sending = new Turns(PAYLOADS_AT_ONCE, TURN_MS);
   readonly #clock: NodeJS.Timeout;
 
   constructor(options: HubOptions) {
@@ -157,7 +163,13 @@ export class Hub implements Disposable {
     const reading = this.#read(silo, link, incoming).finally(() => link.outbox.close());
     reading.catch(() => undefined);
     try {
-      yield* link.outbox;
+      for await (const each of link.outbox) {
+        if (each.content.case !== 'call' || each.content.value.payloads.length === 0) yield each;
+        else {
+          using _ = await this.#sending.take();
+          yield each;
+        }
+      }
     } finally {
       if (this.#links.get(silo) === link) {
         this.#links.delete(silo);

@@ -80,6 +80,8 @@ export interface TableInfo extends TableName {
   readonly primaryKey?: readonly string[];
   readonly foreignKeys?: readonly ForeignKey[];
   readonly comment?: string;
+  /** Why the table cannot be read; it has no columns then. The silo's other tables are not harmed. */
+  readonly unreadable?: { readonly sqlstate: string; readonly message: string; readonly hint?: string };
 }
 
 export interface ForeignKey {

@@ -112,6 +112,20 @@ describe('a lake in SQL', () => {
     expect([...server.objects.keys()].filter((key) => key.startsWith('lake/made/daily/_delta_log/'))).toHaveLength(2);
   });
 
+  test('a table that cannot be read harms no other', async () => {
+    server.put('lake/files/broken.parquet', 'no parquet');
+    const keys = `endpoint '${server.endpoint}', region 'eu-test-1', access_key 'test-access', secret_key 'test-secret'`;
+    await rows(`CREATE SILO mixed USING s3 OPTIONS (url 's3://lake/files', ${keys})`);
+    expect(await rows('SELECT count(*) FROM mixed.readings')).toEqual([['3000']]);
+    await expect(rows('SELECT * FROM mixed.broken')).rejects.toMatchObject({
+      sqlstate: 'XX001',
+      message: expect.stringMatching(/silo "mixed": broken\.parquet cannot be read/),
+    });
+    expect(await rows('SHOW TABLES')).toContainEqual(['mixed', 'broken', 'unreadable']);
+    server.objects.delete('lake/files/broken.parquet');
+    await rows('DROP SILO mixed');
+  });
+
   test('exports into the bucket, once', async () => {
     const text = "EXPORT (SELECT id, mw FROM files.readings WHERE id < 10) TO made 'reports/ten.parquet'";
     await rows(text);

@@ -270,7 +270,9 @@ describe('what is wrong is said', () => {
         s3Options(server, 's3://lake/bad', { tables: `{t: ${name}.parquet}` }),
         signal,
       )) as LakeSilo;
-      await expect(lake.tables(signal), name).rejects.toThrow(message);
+      await expect(lake.run(scanOf('t', ['id']), signal), name).rejects.toThrow(message);
+      const [table] = await lake.tables(signal);
+      expect(table?.unreadable?.message, name).toMatch(message);
     }
   });
 

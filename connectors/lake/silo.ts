@@ -79,7 +79,17 @@ export class LakeSilo implements Silo {
       const names = await this.#source.names(signal);
       return Promise.all(
         names.map(async (table): Promise<TableInfo> => {
-          return tableInfo({ table }, await this.#snapshot({ table }, signal));
+          try {
+            return tableInfo({ table }, await this.#snapshot({ table }, signal));
+          } catch (error) {
+            // A store that does not answer says nothing about the table.
+            if (error instanceof StoreError && (error.kind === 'transient' || error.kind === 'throttled')) throw error;
+            const known = asCausewayError(error);
+            if (!(known instanceof CausewayError) || signal.aborted) throw error;
+            const { sqlstate, message, hint } = known;
+            const unreadable = { sqlstate, message, ...(hint === undefined ? {} : { hint }) };
+            return { table, kind: 'table', columns: [], unreadable };
+          }
         }),
       );
     });

@@ -101,6 +101,10 @@ async function inSchema(
   const table =
     (await findTable(engine, silo, name, signal, remoteSchema)) ??
     (await findState(engine, silo, name, signal, remoteSchema));
+  if (table?.unreadable !== undefined) {
+    const { sqlstate, message, hint } = table.unreadable;
+    throw new CausewayError(sqlstate, `silo "${silo}": ${message}`, { silo, ...(hint === undefined ? {} : { hint }) });
+  }
   return table === undefined ? undefined : { kind: 'table', silo, table };
 }
 

@@ -14,7 +14,7 @@ export async function showTables({ engine, signal, access }: StatementContext): 
         (await engine.silos.tables(name, signal)).map((info): Cell[] => [
           schemaOf(name, info.schema),
           info.table,
-          info.kind,
+          info.unreadable === undefined ? info.kind : 'unreadable',
         ]),
       ),
   );

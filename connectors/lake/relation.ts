@@ -20,6 +20,8 @@ export interface Scanning extends ScanContext {
   readonly filters: readonly { readonly filter: ScanFilter; readonly column: LakeColumn }[];
   /** Files that can hold a matching row. */
   readonly files: readonly DataFile[];
+  /** Of the one file that is read: the row groups this part of the scan reads. */
+  readonly groups?: readonly number[];
   /** The equality deletes that apply to any of them. */
   readonly equality: readonly number[];
   readonly limit: number | undefined;

@@ -3,7 +3,7 @@ import { CausewayError, SQLSTATE } from '../../src/plan/errors.ts';
 import { didYouMean } from '../../src/plan/nearest.ts';
 import type {
   Fragment,
-  RelationResult,
+  FragmentResult,
   Silo,
   SiloOptions,
   TableInfo,
@@ -104,7 +104,7 @@ export class LakeSilo implements Silo {
     return this.#guarded(async () => statisticsOf(await this.#snapshot(name, signal), this.#scan, signal));
   }
 
-  run(fragment: Fragment, signal: AbortSignal): Promise<RelationResult> {
+  run(fragment: Fragment, signal: AbortSignal): Promise<FragmentResult> {
     return this.#guarded(async () => {
       if (fragment.kind !== 'scan') {
         throw new CausewayError(SQLSTATE.featureNotSupported, `${this.context} holds files and speaks no SQL`);

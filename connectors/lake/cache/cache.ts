@@ -18,7 +18,8 @@ const CONCURRENCY = 16;
 export class ObjectCache implements AsyncDisposable {
   readonly traffic: Traffic = { requests: 0, bytes: 0 };
   readonly folder: string;
-  readonly #limit: number;
+  /** The most bytes that stay when nothing is being read. */
+  readonly limit: number;
   readonly #store: ObjectStore;
   readonly #gate = new Gate(CONCURRENCY);
   /** In order of last use. */
@@ -27,12 +28,17 @@ export class ObjectCache implements AsyncDisposable {
   private constructor(store: ObjectStore, folder: string, limit: number) {
     this.#store = store;
     this.folder = folder;
-    this.#limit = limit;
+    this.limit = limit;
   }
 
   /** A cache of at most `limit` bytes in a new folder under `parent`; the folder goes when the cache is disposed of. */
   static async open(store: ObjectStore, limit: number, parent = tmpdir()): Promise<ObjectCache> {
     return new ObjectCache(store, await mkdtemp(join(parent, 'causeway-lake-')), limit);
+  }
+
+  /** True where the store is this machine's disk: nothing is copied. */
+  get isLocal(): boolean {
+    return this.#store.localPath !== undefined;
   }
 
   /** The entry of this version of the object, pinned until {@link release}. */
@@ -49,24 +55,29 @@ export class ObjectCache implements AsyncDisposable {
 
   async release(objects: Iterable<CachedObject>): Promise<void> {
     for (const object of objects) object.pins--;
-    await this.#shrink();
+    await this.#shrink(this.limit);
   }
 
   /** @throws CausewayError 53100 when a query needs more than the cache may hold. */
   reserve(bytes: number): void {
-    if (bytes <= this.#limit) return;
+    if (bytes <= this.limit) return;
     throw new CausewayError(
       SQLSTATE.diskFull,
-      `the statement needs ${bytes} bytes of ${this.#store.location}, and the silo's cache holds ${this.#limit}`,
+      `the statement needs ${bytes} bytes of ${this.#store.location}, and the silo's cache holds ${this.limit}`,
       { hint: 'Select fewer columns, add a filter on a partition column, or raise the silo option cache_bytes.' },
     );
   }
 
-  async #shrink(): Promise<void> {
+  /** Lets entries go, so that `bytes` more fit the bound. */
+  makeRoom(bytes: number): Promise<void> {
+    return this.#shrink(this.limit - bytes);
+  }
+
+  async #shrink(limit: number): Promise<void> {
     let total = 0;
     for (const object of this.#objects.values()) total += object.size;
     for (const [id, object] of this.#objects) {
-      if (total <= this.#limit) return;
+      if (total <= limit) return;
       if (object.pins > 0) continue;
       this.#objects.delete(id);
       total -= object.size;

@@ -10,7 +10,7 @@ import { quoteLiteral } from '../../duckdb-engine/conform.ts';
 import { mightMatch, sameKeys } from '../bounds.ts';
 import type { ObjectCache } from '../cache/cache.ts';
 import type { CachedObject } from '../cache/object.ts';
-import { union } from '../cache/ranges.ts';
+import { byteCount, union } from '../cache/ranges.ts';
 import { duckRows, typedLiteral } from '../duck.ts';
 import type { ByteRange } from '../stores/store.ts';
 import { keepRowGroups, metadataRange, TRAILER } from './footer.ts';
@@ -34,6 +34,8 @@ export interface Wanted {
   readonly filters: readonly ColumnFilter[];
   readonly whole: boolean;
   readonly limit: number | undefined;
+  /** No other row groups than these. */
+  readonly groups?: readonly number[];
 }
 
 /** What of a file must be fetched for it. */
@@ -97,17 +99,24 @@ export class ParquetFiles {
     const [footer] = (await this.footers([object], signal)) as [Footer];
     const leaves = wanted.keys.flatMap((key) => columnOf(footer, key)?.leaves ?? []);
     const all = [...footer.rowGroups.keys()];
-    let groups: readonly number[] = all;
+    let groups = wanted.groups ?? all;
     // Where DuckDB reads the object itself, it skips by itself.
     if (!wanted.whole && !object.isLocal) {
-      groups = firstRows(footer, all, wanted.limit).filter((g) =>
+      groups = firstRows(footer, groups, wanted.limit).filter((g) =>
         wanted.filters.every((filter) => groupMightMatch(footer, footer.rowGroups[g]!, filter)),
       );
       groups = await this.#probeBlooms(object, footer, groups, leaves, wanted.filters, signal);
     }
     if (groups.length === 0 && all.length > 0) return undefined;
-    const everything = groups.length === all.length || object.has(rangesOf(footer, all, leaves));
+    const everything =
+      groups.length === all.length || (wanted.groups === undefined && object.has(rangesOf(footer, all, leaves)));
     return { object, footer, groups, ranges: rangesOf(footer, groups, leaves), everything };
+  }
+
+  /** What each row group of the selection takes. */
+  groupBytes({ footer, groups }: Selection, keys: Wanted['keys']): { index: number; bytes: number }[] {
+    const leaves = keys.flatMap((key) => columnOf(footer, key)?.leaves ?? []);
+    return groups.map((index) => ({ index, bytes: byteCount(rangesOf(footer, [index], leaves)) }));
   }
 
   /** A local file that holds the selection and names no other row group. */

@@ -13,8 +13,11 @@ import { type ColumnBuilder, columnBuilder } from './copy-columns.ts';
 /** The first batch is small, for lookups; the second one still shows rows early. */
 const FIRST_BATCH_ROWS = 64;
 const SECOND_BATCH_ROWS = 2048;
-/** A later batch is given on when it holds this many rows, or this many bytes of text. */
-const BATCH_ROWS = 32_768;
+/**
+ * Large enough to cost little each, small enough that the server goes on sending while one is taken in. A batch is given on when it holds this
+ * many rows, or this many bytes of text.
+ */
+const BATCH_ROWS = 8192;
 const BATCH_TEXT_BYTES = 16 * 1024 * 1024;
 
 /** `PGCOPY\n\xff\r\n\0`, then flags and the length of an extension. */
@@ -42,6 +45,8 @@ export class CopyDecoder {
   #ended = false;
   #rows = 0;
   #capacity = FIRST_BATCH_ROWS;
+  /** Of each column in the last batch: the next one will be much the same. */
+  #textBytes: readonly number[] = [];
 
   constructor(columns: readonly ResultColumn[], framed = true) {
     this.#columns = columns;
@@ -53,13 +58,14 @@ export class CopyDecoder {
   /** Takes whole messages, one row each; gives the batches that are full. */
   *push(messages: Buffer): Generator<RecordBatch, void, undefined> {
     let at = 0;
+    const view = new DataView(messages.buffer, messages.byteOffset, messages.length);
     while (at < messages.length && !this.#ended) {
-      this.#builders ??= this.#columns.map((column) => columnBuilder(column, this.#capacity));
+      this.#builders ??= this.#columns.map((column, i) => columnBuilder(column, this.#capacity, this.#textBytes[i]));
       const builders = this.#builders;
-      const found = this.#findRows(messages, at, this.#capacity - this.#rows);
+      const found = this.#findRows(messages, view, at, this.#capacity - this.#rows);
       const width = builders.length;
       for (let index = 0; index < width && found.rows > 0; index++) {
-        builders[index]!.read(messages, this.#starts, this.#lengths, index, width, found.rows, this.#rows);
+        builders[index]!.read(messages, view, this.#starts, this.#lengths, index, width, found.rows, this.#rows);
       }
       this.#rows += found.rows;
       at = found.next;
@@ -78,18 +84,18 @@ export class CopyDecoder {
   }
 
   /** Finds up to `limit` rows from `at` on. */
-  #findRows(messages: Buffer, at: number, limit: number): { rows: number; next: number } {
+  #findRows(messages: Buffer, view: DataView, at: number, limit: number): { rows: number; next: number } {
     const width = this.#columns.length;
     let rows = 0;
     let next = at;
     while (rows < limit && next < messages.length) {
       let cursor = next + MESSAGE_BYTES;
-      next += 1 + messages.readInt32BE(next + 1);
+      next += 1 + view.getInt32(next + 1);
       if (!this.#headerRead) {
         cursor = this.#readHeader(messages, cursor);
         if (cursor >= next) continue;
       }
-      const fields = (messages[cursor]! << 8) | messages[cursor + 1]!;
+      const fields = view.getUint16(cursor);
       if (fields === END_MARK && this.#framed) {
         this.#ended = true;
         break;
@@ -97,15 +103,13 @@ export class CopyDecoder {
       if (fields !== width) throw malformed(`a row has ${fields} fields instead of ${width}`);
       cursor += 2;
       if ((rows + 1) * width > this.#starts.length) this.#grow(width);
+      const starts = this.#starts;
+      const lengths = this.#lengths;
       for (let field = rows * width; field < (rows + 1) * width; field++) {
-        const length =
-          (messages[cursor]! << 24) |
-          (messages[cursor + 1]! << 16) |
-          (messages[cursor + 2]! << 8) |
-          messages[cursor + 3]!;
+        const length = view.getInt32(cursor);
         cursor += 4;
-        this.#starts[field] = cursor;
-        this.#lengths[field] = length;
+        starts[field] = cursor;
+        lengths[field] = length;
         if (length > 0) cursor += length;
       }
       if (cursor > next) throw malformed('a row is longer than its message');
@@ -132,6 +136,7 @@ export class CopyDecoder {
 
   #flush(): RecordBatch {
     const rows = this.#rows;
+    this.#textBytes = (this.#builders ?? []).map((column) => column.textBytes());
     const children: Data[] = (this.#builders ?? []).map((column) => column.finish(rows));
     this.#builders = undefined;
     this.#capacity = this.#capacity === FIRST_BATCH_ROWS ? SECOND_BATCH_ROWS : BATCH_ROWS;

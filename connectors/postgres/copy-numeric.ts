@@ -13,16 +13,16 @@ const POWERS_OF_10 = [1, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8];
  * @throws CausewayError for NaN, infinity, and values with more decimals than `scale`.
  */
 export function readNumeric(
-  buffer: Buffer,
+  view: DataView,
   from: number,
   scale: number,
   values: Int32Array,
   at: number,
   column: string,
 ): void {
-  const digits = (buffer[from]! << 8) | buffer[from + 1]!;
-  const weight = ((buffer[from + 2]! << 24) >> 16) | buffer[from + 3]!;
-  const sign = (buffer[from + 4]! << 8) | buffer[from + 5]!;
+  const digits = view.getUint16(from);
+  const weight = view.getInt16(from + 2);
+  const sign = view.getUint16(from + 4);
   if ((sign & SPECIAL) === SPECIAL) {
     throw new CausewayError(SQLSTATE.numericValueOutOfRange, `column "${column}" holds NaN or infinity`, {
       hint: `Cast it: ${column}::double precision.`,
@@ -32,7 +32,7 @@ export function readNumeric(
   if (weight <= 1 && scale <= 4 && digits - weight - 1 <= 1) {
     let value = 0;
     for (let i = 0, group = weight; i < digits; i++, group--) {
-      const digit = (buffer[from + 8 + i * 2]! << 8) | buffer[from + 9 + i * 2]!;
+      const digit = view.getUint16(from + 8 + i * 2);
       if (group >= 0) value += digit * POWERS_OF_10[group * 4 + scale]!;
       else value += scaledDown(digit, scale, column);
     }
@@ -41,7 +41,7 @@ export function readNumeric(
   }
   let exact = 0n;
   for (let i = 0; i < digits; i++) {
-    exact = exact * 10_000n + BigInt((buffer[from + 8 + i * 2]! << 8) | buffer[from + 9 + i * 2]!);
+    exact = exact * 10_000n + BigInt(view.getUint16(from + 8 + i * 2));
   }
   // exact × 10000^(weight - digits + 1) × 10^scale
   const power = 4 * (weight - digits + 1) + scale;

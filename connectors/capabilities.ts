@@ -4,6 +4,7 @@
  * Per operation one of three words: `exact` — pushed, the silo's answer is PostgreSQL's answer; `superset` — pushed and
  * checked again at the mediator, because the silo may return more rows; `none` — stays in the plan.
  */
+import type { Call } from '../src/plan/expressions.ts';
 import type { TypeKind } from '../src/plan/types.ts';
 import type { Dialect } from './dialect.ts';
 
@@ -32,8 +33,14 @@ export interface Capabilities {
   /**
    * Functions and operators by canonical name. A word for all types, or words by the type of the first argument with
    * `other` for the rest. {@link EVERY_OTHER} stands for every name that is not there. What is not named is `none`.
+   * `name('literal')`, `name(kind,kind)` and `cast:target` say more (callSupport, castSupport).
    */
   readonly functions: Readonly<Record<string, FunctionSupport>>;
+  /**
+   * Decimals of a product beyond which the engine rounds. Products of numeric values that may have more, or whose decimals
+   * the plan does not know, stay at the mediator.
+   */
+  readonly productScale?: number;
   /** Aggregates by name, likewise. */
   readonly aggregates: Readonly<Record<string, FunctionSupport>>;
   /** Types whose values the silo stores and returns unchanged. */
@@ -50,6 +57,36 @@ export interface Capabilities {
 export const EVERY_OTHER = 'every other';
 
 export type FunctionSupport = Support | Readonly<Partial<Record<TypeKind | 'other', Support>>>;
+
+/**
+ * The word for a call, by the most special key there is: `name('literal')` for a first argument that is a word of the
+ * language (`extract('year')`), by the kind of the second; `name(kind,kind)` of all arguments; `name`, by the kind of the first.
+ */
+export function callSupport(
+  { functions, productScale }: Pick<Capabilities, 'functions' | 'productScale'>,
+  call: Call,
+): Support {
+  const { name, args } = call;
+  const [first, second] = args;
+  const product = name === '*' && call.type.kind === 'numeric' ? call.type : undefined;
+  // A scale that the plan does not know may be any.
+  if (
+    productScale !== undefined &&
+    product !== undefined &&
+    (product.scale ?? Number.POSITIVE_INFINITY) > productScale
+  ) {
+    return 'none';
+  }
+  const word = `${name}('${first?.kind === 'literal' ? String(first.value) : ''}')`;
+  if (Object.hasOwn(functions, word)) return supportOf(functions, word, second?.type.kind);
+  const signature = `${name}(${args.map(({ type }) => type.kind).join(',')})`;
+  return supportOf(functions, Object.hasOwn(functions, signature) ? signature : name, first?.type.kind);
+}
+
+/** The word for a cast: `cast:target` by the kind of the operand where the table has such a key, else `cast`. */
+export function castSupport(table: Readonly<Record<string, FunctionSupport>>, from: TypeKind, to: TypeKind): Support {
+  return supportOf(table, Object.hasOwn(table, `cast:${to}`) ? `cast:${to}` : 'cast', from);
+}
 
 /** The word for `name` on a first argument of type `kind`. */
 export function supportOf(

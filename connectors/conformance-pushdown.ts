@@ -10,7 +10,7 @@ import { resolveOverload } from '../src/plan/overloads.ts';
 import type { ParameterType } from '../src/plan/signatures.ts';
 import { columnsOf } from '../src/plan/traverse.ts';
 import { isNumeric, type SqlType, scalar, type TypeKind, typeName } from '../src/plan/types.ts';
-import { supportOf } from './capabilities.ts';
+import { callSupport, supportOf } from './capabilities.ts';
 import type { ConformancePlace } from './conformance.ts';
 import { SAMPLE_TEXTS, sampleTable, TEXT_ARGUMENTS } from './conformance-samples.ts';
 import type { Connector, Silo } from './connector.ts';
@@ -64,7 +64,7 @@ export function pushdownConformance({ connector, open, runner, known = {} }: Pus
     };
 
     const scan = scanSamples(capabilities.types);
-    const pushed = (call: CallCase['call']) => supportOf(capabilities.functions, call.name, call.args[0]?.type.kind);
+    const pushed = (call: CallCase['call']) => callSupport(capabilities, call);
 
     const calls = callCases(scan, 'scalar').filter(({ title }) => known[title] === undefined);
     const groups = [...Map.groupBy(calls, ({ call }) => `${call.name}: ${pushed(call)}`)];

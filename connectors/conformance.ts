@@ -10,6 +10,7 @@ import type { Connector, Fragment, FragmentResult, ResultColumn, Silo, SiloOptio
 import { conform } from './duckdb-engine/conform.ts';
 import { connectDuckDB } from './duckdb-engine/process.ts';
 import { streamQuery } from './duckdb-engine/reader.ts';
+import { dialectIdentifier } from './quoting.ts';
 import { batchTexts } from './row-text.ts';
 
 export interface ConformancePlace extends AsyncDisposable {
@@ -254,8 +255,7 @@ function wholeTable(
   if (dialect === undefined) {
     return { kind: 'scan', table: { table }, sourceColumns, columns, filters: [] };
   }
-  const [left, right] = dialect.identifierQuotes;
-  const quote = (name: string) => left + name.replaceAll(right, right + right) + right;
+  const quote = (name: string) => dialectIdentifier(name, dialect);
   const real = names.every((name) => name.toLowerCase() === 'same') ? '*' : names.map(quote).join(', ');
   return { kind: 'sql', text: `SELECT ${real} FROM ${quote(table)}`, columns };
 }

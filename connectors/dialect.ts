@@ -11,6 +11,11 @@ export interface Dialect {
   readonly name: string;
   /** Opening and closing quote of identifiers; the closing one is doubled inside. */
   readonly identifierQuotes: readonly [string, string];
+  /**
+   * Engines that fold unquoted names to upper case: ORDERS there is orders here, and the other way round; names in mixed
+   * case stay as they are (quoting.ts).
+   */
+  readonly foldsTo?: 'upper';
   /** True where a backslash in a string literal is an escape and must be doubled. */
   readonly backslashEscapes?: boolean;
   /**
@@ -39,7 +44,9 @@ export interface Dialect {
   readonly limit: 'limit-offset' | 'offset-fetch';
   /** True where a statement may hold `$1`, `$2` …, whose values stand beside it (`SqlFragment.parameters`). */
   readonly parameters?: true;
-  /** Set operations and joins it lacks. */
+  /** What LIMIT says where there is only an OFFSET, in engines that take none without it. */
+  readonly noLimit?: string;
+  /** What it lacks. `cte-hints`: [NOT] MATERIALIZED; `special-frames`: window frames other than ROWS, and EXCLUDE. */
   readonly lacks?: readonly (
     | 'full-join'
     | 'lateral'
@@ -48,5 +55,7 @@ export interface Dialect {
     | 'grouping-sets'
     | 'filter-clause'
     | 'distinct-on'
+    | 'cte-hints'
+    | 'special-frames'
   )[];
 }

@@ -4,8 +4,11 @@ import type { SqlFragment } from './connector.ts';
 /** Quoted texts, comments, and `$n` outside of them. */
 const TOKENS = /'(?:[^']|'')*'|"(?:[^"]|"")*"|--[^\n]*|\/\*[\s\S]*?\*\/|\$(\d+)/g;
 
-/** The fragment's text with `$1` … as string literals, whose type the server infers as it does for parameters. */
-export function bindParameters(fragment: SqlFragment): string {
+/**
+ * The fragment's text with `$1` … as string literals, whose type the server infers as it does for parameters.
+ * @param quote how the dialect writes a text; PostgreSQL's way when absent
+ */
+export function bindParameters(fragment: SqlFragment, quote: (text: string) => string = escaped): string {
   const values = fragment.parameters ?? [];
   if (values.length === 0) return fragment.text;
   return fragment.text.replace(TOKENS, (token, index?: string) => {
@@ -16,5 +19,5 @@ export function bindParameters(fragment: SqlFragment): string {
 }
 
 /** A string literal that is the same whatever standard_conforming_strings says. */
-const quote = (text: string): string =>
+const escaped = (text: string): string =>
   text.includes('\\') ? `E'${text.replace(/[\\']/g, '$&$&')}'` : `'${text.replaceAll("'", "''")}'`;

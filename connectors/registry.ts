@@ -10,6 +10,7 @@ const CONNECTORS: Readonly<Record<string, () => Promise<Connector>>> = {
   mysql: async () => (await import('./mysql/connector.ts')).mysql,
   sqlite: async () => (await import('./sqlite/connector.ts')).sqlite,
   rest: async () => (await import('./rest/connector.ts')).rest,
+  snowflake: async () => (await import('./snowflake/connector.ts')).snowflake,
   s3: async () => (await import('./lake/kinds.ts')).s3,
   gcs: async () => (await import('./lake/kinds.ts')).gcs,
   adls: async () => (await import('./lake/kinds.ts')).adls,

@@ -1,6 +1,13 @@
 /** May a silo run a node, or an expression, and is its answer PostgreSQL's answer? Read from the connector's capabilities. */
-import { type Capabilities, type Operation, type Support, supportOf } from '../../connectors/capabilities.ts';
-import type { AggregateCall, Expression, SortKey } from '../../src/plan/expressions.ts';
+import {
+  type Capabilities,
+  callSupport,
+  castSupport,
+  type Operation,
+  type Support,
+  supportOf,
+} from '../../connectors/capabilities.ts';
+import type { AggregateCall, Expression, SortKey, WindowCall } from '../../src/plan/expressions.ts';
 import type { Join, RelationalNode, SetOperation } from '../../src/plan/nodes.ts';
 import { partsOf } from '../../src/plan/traverse.ts';
 import type { SqlType, TypeKind } from '../../src/plan/types.ts';
@@ -29,13 +36,16 @@ export function expressionSupport(expression: Expression, capabilities: Capabili
     case 'cast':
       if (!holds(expression.type, capabilities)) return 'none';
       if (widens(expression.operand.type, expression.type)) return strict(below);
-      return weakest([strict(below), supportOf(capabilities.functions, 'cast', expression.operand.type.kind)]);
+      return weakest([
+        strict(below),
+        castSupport(capabilities.functions, expression.operand.type.kind, expression.type.kind),
+      ]);
     case 'case':
       return strict(below);
     case 'subquery':
       return weakest([strict(below), operation('subquery', capabilities)]);
     case 'call': {
-      const own = supportOf(capabilities.functions, expression.name, expression.args[0]?.type.kind);
+      const own = callSupport(capabilities, expression);
       return expression.name === 'and' || expression.name === 'or'
         ? weakest([own, below])
         : weakest([own, strict(below)]);
@@ -109,6 +119,7 @@ export function runsExactly(node: RelationalNode, capabilities: Capabilities): b
         can('window') &&
         node.calls.every(
           (call) =>
+            !(lacks.includes('special-frames') && isSpecial(call)) &&
             aggregates({ ...call, distinct: false }, capabilities) &&
             exact(call.partitionBy, capabilities) &&
             comparable(call.partitionBy, capabilities),
@@ -144,6 +155,9 @@ export function runsExactly(node: RelationalNode, capabilities: Capabilities): b
       return false;
   }
 }
+
+const isSpecial = ({ frame }: WindowCall): boolean =>
+  frame !== undefined && (frame.unit !== 'rows' || frame.exclude !== undefined);
 
 function joins(join: Join, capabilities: Capabilities): boolean {
   const lacks = capabilities.dialect?.lacks ?? [];

@@ -1,13 +1,11 @@
 /** Identifiers, type names and literals in a dialect's spelling. */
 import type { Dialect } from '../../connectors/dialect.ts';
+import { dialectIdentifier } from '../../connectors/quoting.ts';
 import type { Literal } from '../../src/plan/expressions.ts';
 import { numeric, type SqlType, typeName } from '../../src/plan/types.ts';
 import { atom, BINDING, type Piece } from './piece.ts';
 
-export function identifier(name: string, dialect: Dialect): string {
-  const [open, close] = dialect.identifierQuotes;
-  return open + name.replaceAll(close, close + close) + close;
-}
+export const identifier = dialectIdentifier;
 
 function quoted(text: string, dialect: Dialect): string {
   const escaped = text.replaceAll("'", "''");

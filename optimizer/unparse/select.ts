@@ -97,7 +97,8 @@ function limitText({ limit, offset }: Select, dialect: Dialect): string {
   if (dialect.limit === 'offset-fetch') {
     return `OFFSET ${offset ?? '0'} ROWS${limit === undefined ? '' : ` FETCH NEXT ${limit} ROWS ONLY`}`;
   }
-  return [limit === undefined ? '' : `LIMIT ${limit}`, offset === undefined ? '' : `OFFSET ${offset}`]
+  const count = limit ?? dialect.noLimit;
+  return [count === undefined ? '' : `LIMIT ${count}`, offset === undefined ? '' : `OFFSET ${offset}`]
     .filter((part) => part !== '')
     .join(' ');
 }

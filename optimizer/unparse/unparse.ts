@@ -167,7 +167,12 @@ function setOperationText(node: SetOperation, outer: Outer, to: Writer): Select 
 function withText(node: With, outer: Outer, to: Writer): Select {
   const columns = node.definition.columns.map((_, i) => identifier(`c${i + 1}`, to.dialect)).join(', ');
   const definition = selectText(to.select(node.definition, outer), to.dialect);
-  const hint = node.materialized === undefined ? '' : node.materialized ? 'MATERIALIZED ' : 'NOT MATERIALIZED ';
+  const hint =
+    node.materialized === undefined || to.dialect.lacks?.includes('cte-hints')
+      ? ''
+      : node.materialized
+        ? 'MATERIALIZED '
+        : 'NOT MATERIALIZED ';
   const body = to.select(node.body, outer);
   return {
     ...body,

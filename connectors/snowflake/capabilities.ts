@@ -1,0 +1,171 @@
+/**
+ * Snowflake compares text by code point, computes decimals exactly up to 38 digits, and folds names to upper case. What its
+ * answer could differ in from PostgreSQL's stays at the mediator: integer overflow (its whole numbers have 38 digits),
+ * division (six decimals), products beyond twelve decimals, FLATTEN, QUALIFY, semi-structured access — the last three are
+ * there for native queries.
+ */
+import type { Capabilities, FunctionSupport } from '../capabilities.ts';
+import type { Dialect } from '../dialect.ts';
+
+/** Fields that Snowflake's own functions give as PostgreSQL's extract does; WEEK_START is 0 in the session. */
+const FIELDS: Readonly<Record<string, string>> = {
+  year: 'YEAR',
+  quarter: 'QUARTER',
+  month: 'MONTH',
+  day: 'DAY',
+  hour: 'HOUR',
+  minute: 'MINUTE',
+  dow: 'DAYOFWEEK',
+  isodow: 'DAYOFWEEKISO',
+  doy: 'DAYOFYEAR',
+  week: 'WEEKISO',
+  isoyear: 'YEAROFWEEKISO',
+};
+const UNITS = ['year', 'quarter', 'month', 'week', 'day', 'hour', 'minute', 'second'];
+
+export const snowflakeDialect: Dialect = Object.freeze({
+  name: 'snowflake',
+  identifierQuotes: ['"', '"'],
+  foldsTo: 'upper',
+  backslashEscapes: true,
+  calls: {
+    // A backslash escapes in PostgreSQL's patterns, nothing does in Snowflake's unless it is said.
+    like: String.raw`$1 LIKE $2 ESCAPE '\\'`,
+    'like/3': '$1 LIKE $2 ESCAPE $3',
+    text_collate_c: '$1',
+    greatest: 'GREATEST_IGNORE_NULLS($*)',
+    least: 'LEAST_IGNORE_NULLS($*)',
+    btrim: 'TRIM($*)',
+    strpos: 'POSITION($2, $1)',
+    char_length: 'LENGTH($1)',
+    starts_with: 'STARTSWITH($1, $2)',
+    // Before the first character there is nothing; a negative length divides by zero, as it is an error in PostgreSQL.
+    'substring/2': 'SUBSTR($1, GREATEST($2, 1))',
+    'substring/3':
+      'SUBSTR($1, GREATEST($2, 1), CAST(GREATEST(0, $3 / IFF($3 < 0, 0, 1) + LEAST($2, 1) - 1) AS NUMBER(10, 0)))',
+    ...Object.fromEntries(
+      Object.entries(FIELDS).map(([field, name]) => [`extract('${field}')`, `CAST(${name}($2) AS NUMBER(38, 0))`]),
+    ),
+    ...Object.fromEntries(UNITS.map((unit) => [`date_trunc('${unit}')`, `DATE_TRUNC('${unit}', $2)`])),
+  },
+  aggregates: {
+    bool_and: 'BOOLAND_AGG($1)',
+    bool_or: 'BOOLOR_AGG($1)',
+    every: 'BOOLAND_AGG($1)',
+  },
+  types: {
+    smallint: 'NUMBER(5, 0)',
+    integer: 'NUMBER(10, 0)',
+    bigint: 'NUMBER(19, 0)',
+    real: 'DOUBLE',
+    double: 'DOUBLE',
+    numeric: 'NUMBER($p, $s)',
+    text: 'VARCHAR',
+    varchar: 'VARCHAR($p)',
+    bytea: 'BINARY',
+    timestamp: 'TIMESTAMP_NTZ(6)',
+    timestamptz: 'TIMESTAMP_LTZ(6)',
+    json: 'VARIANT',
+    unknown: 'VARCHAR',
+  },
+  literals: {
+    timestamp: 'CAST($1 AS TIMESTAMP_NTZ(6))',
+    // Literals of the plan are in UTC, which is the session's zone.
+    timestamptz: "CAST(REPLACE($1, '+00', '') AS TIMESTAMP_LTZ(6))",
+    bytea: "TO_BINARY(SUBSTR($1, 3), 'HEX')",
+  },
+  nullOrdering: 'standard',
+  booleanLiterals: 'keyword',
+  limit: 'limit-offset',
+  noLimit: 'NULL',
+  lacks: ['lateral', 'intersect-all', 'except-all', 'filter-clause', 'distinct-on', 'cte-hints', 'special-frames'],
+} satisfies Dialect);
+
+const integers = { smallint: 'exact', integer: 'exact', bigint: 'exact' } as const satisfies FunctionSupport;
+const numbers = { ...integers, numeric: 'exact', double: 'exact' } as const satisfies FunctionSupport;
+const texts = { text: 'exact', varchar: 'exact', unknown: 'exact' } as const satisfies FunctionSupport;
+const moments = { date: 'exact', timestamp: 'exact' } as const satisfies FunctionSupport;
+const compared: FunctionSupport = {
+  ...numbers,
+  ...texts,
+  ...moments,
+  boolean: 'exact',
+  time: 'exact',
+  timestamptz: 'exact',
+  bytea: 'exact',
+};
+const exactly = { numeric: 'exact', double: 'exact' } as const satisfies FunctionSupport;
+
+const entries = (names: string, support: FunctionSupport): Record<string, FunctionSupport> =>
+  Object.fromEntries(names.split(' ').map((name) => [name, support]));
+
+/** What a field may be taken from: a date has no hour in PostgreSQL, a timestamptz depends on the session's zone. */
+const fieldSupport = (field: string): FunctionSupport =>
+  field === 'hour' || field === 'minute' ? { timestamp: 'exact', time: 'exact' } : moments;
+
+export const snowflakeCapabilities: Capabilities = {
+  language: 'sql',
+  dialect: snowflakeDialect,
+  operations: {
+    filter: 'exact',
+    project: 'exact',
+    join: 'exact',
+    aggregate: 'exact',
+    sort: 'exact',
+    limit: 'exact',
+    distinct: 'exact',
+    'set-operation': 'exact',
+    window: 'exact',
+    subquery: 'exact',
+    values: 'exact',
+  },
+  functions: {
+    ...entries('= <> < <= > >= is_distinct_from is_not_distinct_from in_list coalesce nullif greatest least', compared),
+    ...entries('and or not is_null is_not_null', 'exact'),
+    ...entries('is_true is_false is_not_true is_not_false', 'none'),
+    ...entries('+ - * negate abs', exactly),
+    ...entries('ceil floor', exactly),
+    '%': { numeric: 'exact' },
+    '/': { double: 'exact' },
+    ...entries('like || length char_length substring btrim ltrim rtrim replace strpos reverse starts_with', texts),
+    // A pattern, not a place.
+    'substring(text,text)': 'none',
+    text_collate_c: 'exact',
+    ...Object.fromEntries(Object.keys(FIELDS).map((field) => [`extract('${field}')`, fieldSupport(field)])),
+    ...Object.fromEntries(UNITS.map((unit) => [`date_trunc('${unit}')`, { timestamp: 'exact' } as const])),
+    'cast:double': { ...integers, numeric: 'exact' },
+    'cast:text': { ...integers, varchar: 'exact', date: 'exact' },
+  },
+  productScale: 12,
+  aggregates: {
+    count: 'exact',
+    ...entries('min max', { ...numbers, ...texts, ...moments, time: 'exact', timestamptz: 'exact' }),
+    sum: numbers,
+    avg: { double: 'exact' },
+    ...entries('bool_and bool_or every', 'exact'),
+    ...entries('stddev stddev_samp stddev_pop variance var_samp var_pop', { double: 'exact' }),
+    ...entries('row_number rank dense_rank', 'exact'),
+    ...entries('lag lead', compared),
+  },
+  types: [
+    'boolean',
+    'smallint',
+    'integer',
+    'bigint',
+    'numeric',
+    'double',
+    'text',
+    'varchar',
+    'bytea',
+    'date',
+    'time',
+    'timestamp',
+    'timestamptz',
+    'json',
+  ],
+  // The service takes 16,384 expressions in one list.
+  maxListLength: 10_000,
+  // Statements of one session run side by side; a warehouse queues beyond eight (MAX_CONCURRENCY_LEVEL).
+  maxConnections: 8,
+  training: 'none',
+};

@@ -1,0 +1,131 @@
+/** An open Snowflake schema: fragments run as asynchronous statements of one session. */
+import type { RecordBatch } from 'apache-arrow';
+import type { RowStatement } from 'snowflake-sdk';
+import { CausewayError, canceled, SQLSTATE } from '../../src/plan/errors.ts';
+import { scalar } from '../../src/plan/types.ts';
+import type {
+  ColumnInfo,
+  Fragment,
+  FragmentResult,
+  ResultColumn,
+  Silo,
+  SqlFragment,
+  TableInfo,
+  TableName,
+  TableStatistics,
+  WriteRequest,
+} from '../connector.ts';
+import { bindParameters } from '../parameters.ts';
+import { foldedName } from '../quoting.ts';
+import { batchTexts } from '../row-text.ts';
+import { type Ask, readStatistics, readTables } from './catalog.ts';
+import type { SnowflakeErrors } from './errors.ts';
+import { awaitResult, readResult } from './result.ts';
+import type { SnowflakeSession } from './session.ts';
+import { quoted } from './spelling.ts';
+import { typeOf } from './types.ts';
+import { writeTable } from './write.ts';
+
+export interface SnowflakePlace {
+  readonly session: SnowflakeSession;
+  readonly errors: SnowflakeErrors;
+  readonly context: string;
+  readonly schema: string;
+}
+
+export class SnowflakeSilo implements Silo {
+  readonly context: string;
+  readonly #place: SnowflakePlace;
+
+  constructor(place: SnowflakePlace) {
+    this.#place = place;
+    this.context = place.context;
+  }
+
+  tables(signal: AbortSignal): Promise<readonly TableInfo[]> {
+    return readTables(this.#ask(signal), this.#place.schema);
+  }
+
+  statistics({ schema, table }: TableName, signal: AbortSignal): Promise<TableStatistics | undefined> {
+    const where = schema === undefined ? this.#place.schema : foldedName(schema);
+    return readStatistics(this.#ask(signal), where, foldedName(table));
+  }
+
+  async run(fragment: Fragment, signal: AbortSignal): Promise<FragmentResult> {
+    if (fragment.kind !== 'sql') {
+      throw new CausewayError(SQLSTATE.featureNotSupported, 'a snowflake silo takes SQL fragments only');
+    }
+    if (signal.aborted) throw canceled(signal.reason);
+    return { kind: 'batches', columns: fragment.columns, batches: this.#read(fragment, signal) };
+  }
+
+  #read({ columns, ...fragment }: SqlFragment, signal: AbortSignal): AsyncGenerator<RecordBatch, void, undefined> {
+    return this.#rows(bindParameters({ ...fragment, columns }, quoted), columns, signal);
+  }
+
+  async *#rows(
+    text: string,
+    columns: readonly ResultColumn[],
+    signal: AbortSignal,
+  ): AsyncGenerator<RecordBatch, void, undefined> {
+    const { session, errors } = this.#place;
+    const statement = await session.submit(text, signal);
+    const place = { session, errors, queryId: statement.getQueryId(), signal };
+    let running = true;
+    try {
+      const first = await awaitResult(place);
+      running = false;
+      yield* readResult(place, first, columns);
+    } finally {
+      // A statement that nobody waits for any more would run, and be billed, to its end.
+      if (running) await abort(statement);
+    }
+  }
+
+  /** A statement's rows as texts. */
+  #ask(signal: AbortSignal): Ask {
+    return async (text, names) => {
+      const columns = names.map((name) => ({ name, type: scalar('text') }));
+      const rows: (string | null)[][] = [];
+      for await (const batch of this.#rows(text, columns, signal)) {
+        const texts = batchTexts(batch, columns);
+        for (let row = 0; row < batch.numRows; row++) rows.push(texts.map((read) => read(row)));
+      }
+      return rows;
+    };
+  }
+
+  async execute(text: string, signal: AbortSignal): Promise<void> {
+    const { session, errors } = this.#place;
+    const statement = await session.submit(text, signal);
+    try {
+      await awaitResult({ session, errors, queryId: statement.getQueryId(), signal });
+    } catch (thrown) {
+      if (signal.aborted) await abort(statement);
+      throw thrown;
+    }
+  }
+
+  async describe(text: string, signal: AbortSignal): Promise<readonly ColumnInfo[]> {
+    const statement = await this.#place.session.describe(text, signal);
+    return (statement.getColumns() ?? []).map((column) => ({
+      name: foldedName(column.getName()),
+      type: typeOf(column.getType(), column.getPrecision(), column.getScale()),
+      nullable: column.isNullable(),
+    }));
+  }
+
+  write(request: WriteRequest, signal: AbortSignal): Promise<{ readonly rows: number }> {
+    return writeTable((text, stop) => this.execute(text, stop), request, signal);
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.#place.session[Symbol.asyncDispose]();
+  }
+}
+
+/** Tells the service to stop; whether it still could is of no matter. */
+const abort = (statement: RowStatement): Promise<void> =>
+  new Promise((done) => {
+    statement.cancel(() => done());
+  });

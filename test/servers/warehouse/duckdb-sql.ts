@@ -1,0 +1,100 @@
+/**
+ * What a warehouse's test server runs statements on: a DuckDB of its own, in memory. The server brings the dialect — a
+ * function from its texts to DuckDB's, macros, and how values are spelled — and gets rows as JSON.
+ */
+import { type DuckDBConnection, DuckDBInstance } from '@duckdb/node-api';
+
+export interface SqlColumn {
+  readonly name: string;
+  /** DuckDB's word: `DECIMAL(12,2)`, `STRUCT(a INTEGER)`. */
+  readonly type: string;
+}
+
+export interface SqlResult {
+  readonly columns: readonly SqlColumn[];
+  /** Batches of rows, each row the JSON text of a list of texts and nulls: `["1",null]`. */
+  readonly rows: AsyncIterable<readonly string[]>;
+}
+
+/** A text value of DuckDB spelled as the service spells it: SQL over `$1`. */
+export type Spelling = (type: string) => string;
+
+export class WarehouseSql implements AsyncDisposable {
+  readonly #instance: DuckDBInstance;
+
+  private constructor(instance: DuckDBInstance) {
+    this.#instance = instance;
+  }
+
+  /** `setup` is run once: schemas, macros, views of the catalog. */
+  static async open(setup: readonly string[]): Promise<WarehouseSql> {
+    // DuckDB 1.5 returns wrong rows with this optimizer (docs/design.md §4).
+    const instance = await DuckDBInstance.create(':memory:', { disabled_optimizers: 'join_filter_pushdown' });
+    const sql = new WarehouseSql(instance);
+    await sql.run("SET GLOBAL TimeZone = 'UTC'");
+    for (const text of setup) await sql.run(text);
+    return sql;
+  }
+
+  /** A statement without rows, or whose rows nobody wants. */
+  async run(text: string, signal?: AbortSignal): Promise<void> {
+    await this.#with(signal, (connection) => connection.run(text));
+  }
+
+  /** The columns that a SELECT would give. */
+  async columns(text: string): Promise<readonly SqlColumn[]> {
+    return this.#with(undefined, async (connection) => {
+      const reader = await connection.runAndReadAll(`DESCRIBE ${text}`);
+      return reader.getRowsJS().map(([name, type]) => ({ name: String(name), type: String(type) }));
+    });
+  }
+
+  /** A SELECT's rows, in its order. An abort of the signal ends the query. */
+  async query(text: string, spelling: Spelling, signal: AbortSignal): Promise<SqlResult> {
+    const columns = await this.columns(text);
+    const names = columns.map((_, i) => `c${i}`);
+    const values = columns.map(({ type }, i) => `CAST(${spelling(type).replaceAll('$1', `c${i}`)} AS VARCHAR)`);
+    const select = `SELECT CAST(to_json([${values.join(', ')}]) AS VARCHAR) FROM (${text}\n) AS t(${names.join(', ')})`;
+    const rows = this.#stream(select, signal);
+    // Errors of the first row are errors of the statement.
+    const first = await rows.next();
+    const all = async function* () {
+      if (first.done !== true) yield first.value;
+      yield* rows;
+    };
+    return { columns, rows: all() };
+  }
+
+  async *#stream(select: string, signal: AbortSignal): AsyncGenerator<readonly string[]> {
+    const connection = await this.#instance.connect();
+    const stop = () => connection.interrupt();
+    signal.addEventListener('abort', stop);
+    try {
+      const result = await connection.stream(select);
+      for (;;) {
+        const chunk = await result.fetchChunk();
+        if (chunk === null || chunk.rowCount === 0) return;
+        yield chunk.getColumnValues(0).map(String);
+      }
+    } finally {
+      signal.removeEventListener('abort', stop);
+      connection.closeSync();
+    }
+  }
+
+  async #with<T>(signal: AbortSignal | undefined, use: (connection: DuckDBConnection) => Promise<T>): Promise<T> {
+    const connection = await this.#instance.connect();
+    const stop = () => connection.interrupt();
+    signal?.addEventListener('abort', stop);
+    try {
+      return await use(connection);
+    } finally {
+      signal?.removeEventListener('abort', stop);
+      connection.closeSync();
+    }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#instance.closeSync();
+  }
+}

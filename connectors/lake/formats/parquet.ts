@@ -2,7 +2,7 @@
  * Parquet over ranges: the footer first, then only the column chunks that a scan needs, in row groups that can hold a
  * matching row by statistics and bloom filters.
  */
-import { open } from 'node:fs/promises';
+import { open, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { SqlType } from '../../../src/plan/types.ts';
 import type { ScanFilter } from '../../connector.ts';
@@ -157,6 +157,7 @@ export class ParquetFiles {
           ),
         ),
       );
+      await rm(probe);
       const sets = excluded.map((rows) => new Set(rows.map((row) => row.g as number)));
       left = left.filter((_, i) => !sets.every((set) => set.has(i)));
     }

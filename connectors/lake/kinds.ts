@@ -65,15 +65,12 @@ function lake(
     async connect(given, signal) {
       checkOptions({ kind, options: all }, given);
       const store = await openStore(given);
-      return LakeSilo.open(
-        store,
-        {
-          cacheBytes: bytesOption(given, 'cache_bytes', CACHE_BYTES),
-          ...(given.cache_folder === undefined ? {} : { cacheFolder: given.cache_folder }),
-          silo: given,
-        },
-        signal,
-      );
+      const cache = {
+        limit: bytesOption(given, 'cache_bytes', CACHE_BYTES),
+        encrypted: flagOption(given, 'cache_encryption', false),
+        ...(given.cache_folder === undefined ? {} : { parent: given.cache_folder }),
+      };
+      return LakeSilo.open(store, { cache, silo: given }, signal);
     },
   };
 }

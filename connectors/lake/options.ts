@@ -13,6 +13,10 @@ export const LAKE_OPTIONS: readonly OptionSpec[] = [
   },
   { name: 'cache_bytes', description: 'the most bytes of the local cache (default 10 GiB)' },
   { name: 'cache_folder', description: 'where the cache stands (default: the folder for temporary files)' },
+  {
+    name: 'cache_encryption',
+    description: 'true: the cache’s files can be read by this process only (default false)',
+  },
   { name: 'write_format', description: 'layout of tables that are created here: parquet (default) or delta' },
   { name: 'iceberg_catalog', description: 'URL of an Iceberg REST catalog; its tables are the silo’s' },
   { name: 'iceberg_warehouse', description: 'the warehouse that is asked of the catalog' },

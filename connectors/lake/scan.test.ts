@@ -237,6 +237,22 @@ describe('a lake in a bucket', () => {
     await rm(folder, { recursive: true });
   });
 
+  test('answers the same from an encrypted cache, cold and warm', async () => {
+    await using sealed = await open({ cache_encryption: 'true' });
+    await using plain = await open();
+    const scans = [
+      scanOf('big', ['id', 'name'], [where('day', '>=', '2024-01-10'), where('kind', '=', 3)]),
+      scanOf('big', ['id', 'price']),
+      scanOf('hive', ['id', 'year']),
+      scanOf('text', ['note', 'year']),
+      scanOf('lines', ['a', 'b']),
+    ];
+    for (const each of [...scans, ...scans]) {
+      expect(await rowsOf(sealed, each, duck)).toEqual(await rowsOf(plain, each, duck));
+    }
+    expect(sealed.traffic).toEqual(plain.traffic);
+  });
+
   test('answers the same while every third request fails in one way or another', async () => {
     const faults = [
       { status: 503, code: 'SlowDown' },

@@ -11,7 +11,7 @@ import type {
   TableStatistics,
   WriteRequest,
 } from '../connector.ts';
-import { ObjectCache } from './cache/cache.ts';
+import { type CacheOptions, ObjectCache } from './cache/cache.ts';
 import type { ScanContext } from './context.ts';
 import { ParquetFiles } from './formats/parquet.ts';
 import { tableSpecs, writeFormat } from './options.ts';
@@ -26,8 +26,7 @@ import { createDelta } from './write/delta.ts';
 import { createFolder } from './write/folder.ts';
 
 export interface LakeOptions {
-  readonly cacheBytes: number;
-  readonly cacheFolder?: string;
+  readonly cache: CacheOptions;
   /** The silo's options as its owner wrote them. */
   readonly silo: SiloOptions;
 }
@@ -54,7 +53,7 @@ export class LakeSilo implements Silo {
       const specs = tableSpecs(options.silo);
       const catalog = catalogOf(options.silo);
       await store.children('', signal);
-      const cache = await ObjectCache.open(store, options.cacheBytes, options.cacheFolder);
+      const cache = await ObjectCache.open(store, options.cache);
       const context = { cache, parquet: new ParquetFiles(cache) };
       const source =
         specs !== undefined

@@ -1,4 +1,4 @@
-import { mkdtemp, readdir, rm } from 'node:fs/promises';
+import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import fc from 'fast-check';
@@ -55,7 +55,7 @@ describe('the cache', () => {
   afterAll(() => rm(folder, { recursive: true }));
 
   test('asks for each byte once', async () => {
-    await using cache = await ObjectCache.open(store, 1e9);
+    await using cache = await ObjectCache.open(store, { limit: 1e9 });
     const object = cache.pin((await store.stat('a.bin', signal))!);
     const wanted = [{ start: 10, end: 500 }];
     await Promise.all([object.fetch(wanted, signal), object.fetch(wanted, signal)]);
@@ -67,7 +67,7 @@ describe('the cache', () => {
   });
 
   test('a replaced object is another entry', async () => {
-    await using cache = await ObjectCache.open(store, 1e9);
+    await using cache = await ObjectCache.open(store, { limit: 1e9 });
     const before = cache.pin((await store.stat('b.bin', signal))!);
     await before.fetch([{ start: 0, end: 5 }], signal);
     await store.write('b.bin', Buffer.alloc(100_000, 'NEW'), 'any', signal);
@@ -78,7 +78,7 @@ describe('the cache', () => {
   });
 
   test('keeps to its bound, sparing what is in use', async () => {
-    await using cache = await ObjectCache.open(store, 150_000);
+    await using cache = await ObjectCache.open(store, { limit: 150_000 });
     const all = [{ start: 0, end: 100_000 }];
     const a = cache.pin((await store.stat('a.bin', signal))!);
     const b = cache.pin((await store.stat('b.bin', signal))!);
@@ -89,5 +89,29 @@ describe('the cache', () => {
     await cache.release([a]);
     expect(await readdir(cache.folder)).toHaveLength(1);
     expect(() => cache.reserve(150_001)).toThrow(/cache holds 150000/);
+  });
+
+  test('encrypted, leaves nothing on the disk that could be read, and nothing in memory after a scan', async () => {
+    const parent = await mkdtemp(join(tmpdir(), 'lake-sealed-'));
+    await using cache = await ObjectCache.open(store, { limit: 1e9, parent, encrypted: true });
+    const object = cache.pin((await store.stat('a.bin', signal))!);
+    await object.fetch([{ start: 7, end: 5003 }], signal);
+    const whole = Buffer.alloc(100_000, 'a.bin');
+    expect(Buffer.from(await object.bytes({ start: 35, end: 4001 }))).toEqual(whole.subarray(35, 4001));
+    expect((await readFile(object.path)).subarray(7, 5003)).toEqual(whole.subarray(7, 5003));
+    const atRest = async () => {
+      const names = await readdir(parent, { recursive: true, withFileTypes: true });
+      const files = names.filter((name) => name.isFile());
+      return Buffer.concat(await Promise.all(files.map((name) => readFile(join(name.parentPath, name.name)))));
+    };
+    expect((await atRest()).length).toBe(100_000);
+    expect((await atRest()).includes('a.bin')).toBe(false);
+    await cache.release([object]);
+    expect(await readdir(cache.folder)).toEqual([]);
+    const again = cache.pin((await store.stat('a.bin', signal))!);
+    await again.fetch([{ start: 100, end: 200 }], signal);
+    expect((await readFile(again.path)).subarray(100, 200)).toEqual(whole.subarray(100, 200));
+    expect(cache.traffic).toEqual({ requests: 1, bytes: 4996 });
+    await rm(parent, { recursive: true });
   });
 });

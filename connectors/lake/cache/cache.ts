@@ -4,6 +4,7 @@
  * a running query reads stay.
  */
 import { createHash } from 'node:crypto';
+import { existsSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
@@ -11,29 +12,60 @@ import { CausewayError, SQLSTATE } from '../../../src/plan/errors.ts';
 import type { ObjectInfo, ObjectStore } from '../stores/store.ts';
 import { Gate } from './gate.ts';
 import { CachedObject, type Traffic } from './object.ts';
+import { Seal } from './seal.ts';
 
 /** Requests that one silo has open at a time. */
 const CONCURRENCY = 16;
 
-export class ObjectCache implements AsyncDisposable {
-  readonly traffic: Traffic = { requests: 0, bytes: 0 };
-  readonly folder: string;
+export interface CacheOptions {
   /** The most bytes that stay when nothing is being read. */
   readonly limit: number;
+  /** Where the cache's folder is made. */
+  readonly parent?: string;
+  /** True when nothing may stand on a disk that could be read there. */
+  readonly encrypted?: boolean;
+}
+
+/** A file system in memory: where open copies stand when the cache is encrypted. */
+const MEMORY = '/dev/shm';
+
+export class ObjectCache implements AsyncDisposable {
+  readonly traffic: Traffic = { requests: 0, bytes: 0 };
+  /** For files that can be read: entries, and what a scan makes beside them. */
+  readonly folder: string;
+  readonly limit: number;
   readonly #store: ObjectStore;
+  /** Where entries stand at rest when the cache is encrypted. */
+  readonly #sealed: { readonly folder: string; readonly key: Buffer } | undefined;
   readonly #gate = new Gate(CONCURRENCY);
   /** In order of last use. */
   readonly #objects = new Map<string, CachedObject>();
 
-  private constructor(store: ObjectStore, folder: string, limit: number) {
+  private constructor(store: ObjectStore, folder: string, limit: number, sealedFolder: string | undefined) {
     this.#store = store;
     this.folder = folder;
     this.limit = limit;
+    this.#sealed = sealedFolder === undefined ? undefined : { folder: sealedFolder, key: Seal.key() };
   }
 
-  /** A cache of at most `limit` bytes in a new folder under `parent`; the folder goes when the cache is disposed of. */
-  static async open(store: ObjectStore, limit: number, parent = tmpdir()): Promise<ObjectCache> {
-    return new ObjectCache(store, await mkdtemp(join(parent, 'causeway-lake-')), limit);
+  /**
+   * A cache with folders of its own, which go when it is disposed of.
+   * @throws CausewayError 0A000 when it shall be encrypted on a machine without a file system in memory
+   */
+  static async open(store: ObjectStore, { limit, parent, encrypted }: CacheOptions): Promise<ObjectCache> {
+    const make = (where: string) => mkdtemp(join(where, 'causeway-lake-'));
+    const folder = parent ?? tmpdir();
+    if (encrypted !== true) return new ObjectCache(store, await make(folder), limit, undefined);
+    if (!existsSync(MEMORY)) {
+      throw new CausewayError(
+        SQLSTATE.featureNotSupported,
+        `cache_encryption needs a file system in memory, ${MEMORY}`,
+        {
+          hint: 'Leave the option away and put cache_folder on an encrypted disk.',
+        },
+      );
+    }
+    return new ObjectCache(store, await make(MEMORY), limit, await make(folder));
   }
 
   /** True where the store is this machine's disk: nothing is copied. */
@@ -44,17 +76,25 @@ export class ObjectCache implements AsyncDisposable {
   /** The entry of this version of the object, pinned until {@link release}. */
   pin(info: ObjectInfo): CachedObject {
     const id = createHash('sha256').update(`${info.key}\0${info.etag}\0${info.size}`).digest('hex').slice(0, 32);
-    const object =
-      this.#objects.get(id) ??
-      new CachedObject(info, join(this.folder, `${id}-${suffix(info.key)}`), this.#store, this.#gate, this.traffic);
+    const object = this.#objects.get(id) ?? this.#entry(id, info);
     this.#objects.delete(id);
     this.#objects.set(id, object);
     object.pins++;
     return object;
   }
 
-  async release(objects: Iterable<CachedObject>): Promise<void> {
+  #entry(id: string, info: ObjectInfo): CachedObject {
+    const name = `${id}-${suffix(info.key)}`;
+    const services = { store: this.#store, gate: this.#gate, traffic: this.traffic };
+    const path = join(this.folder, name);
+    if (this.#sealed === undefined) return new CachedObject(info, path, services);
+    const { folder, key } = this.#sealed;
+    return new CachedObject(info, path, services, { path: join(folder, name), seal: new Seal(key) });
+  }
+
+  async release(objects: readonly CachedObject[]): Promise<void> {
     for (const object of objects) object.pins--;
+    await Promise.all(objects.map((object) => object.close()));
     await this.#shrink(this.limit);
   }
 
@@ -81,13 +121,14 @@ export class ObjectCache implements AsyncDisposable {
       if (object.pins > 0) continue;
       this.#objects.delete(id);
       total -= object.size;
-      await rm(object.path, { force: true });
+      await object.remove();
     }
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.#objects.clear();
     await rm(this.folder, { recursive: true, force: true });
+    if (this.#sealed !== undefined) await rm(this.#sealed.folder, { recursive: true, force: true });
   }
 }
 

@@ -122,7 +122,7 @@ export class ParquetFiles {
   /** A local file that holds the selection and names no other row group. */
   async fetch({ object, footer, groups, ranges, everything }: Selection, signal: AbortSignal): Promise<LocalParquet> {
     await object.fetch(ranges, signal);
-    if (everything) return { path: object.path, temporary: false };
+    if (everything && object.staysOpen) return { path: object.path, temporary: false };
     return { path: await this.#view(object, footer, groups, ranges), temporary: true };
   }
 

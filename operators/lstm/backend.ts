@@ -12,6 +12,11 @@ export interface SequenceData {
   readonly window: number;
   /** The target of step t is the value `horizon` rows after it. */
   readonly horizon: number;
+  /**
+   * Rows at which sequences begin, ascending. Given where windows may begin before their sequence does: the steps that
+   * are missing then are masked. A start before row 0 stands in a Uint32Array modulo 2³².
+   */
+  readonly sequences?: Uint32Array;
 }
 
 export interface StepOptions {
@@ -40,15 +45,36 @@ export interface TrainingBackend extends Disposable {
   trainStep(starts: Uint32Array, options: StepOptions): number;
   /** Mean loss and its gradient, in the order of `weightLayout`; weights stay. */
   gradients(starts: Uint32Array, dropoutSeed?: number): { readonly loss: number; readonly gradient: Float32Array };
-  /** Network outputs: windows × outputs, or windows × steps × outputs when the readout is every step. */
-  predict(starts: Uint32Array, outputs: Float32Array): void;
+  /**
+   * Network outputs: windows × outputs, or windows × steps × outputs when the readout is every step. With a seed
+   * activations are dropped as in training (for Monte-Carlo intervals).
+   */
+  predict(starts: Uint32Array, outputs: Float32Array, dropoutSeed?: number): void;
+}
+
+/** A window's first row, below 0 where rows before the first one are missing. */
+export const firstRow = ({ sequences, window }: SequenceData, start: number): number =>
+  sequences !== undefined && start >= 2 ** 32 - window ? start - 2 ** 32 : start;
+
+/** Steps at the beginning of a window that lie before its sequence. */
+export function missingSteps(data: SequenceData, start: number): number {
+  const { sequences, window } = data;
+  if (sequences === undefined) return 0;
+  const first = firstRow(data, start);
+  let low = 0;
+  for (let high = sequences.length - 1; low < high; ) {
+    const middle = (low + high + 1) >> 1;
+    if (sequences[middle]! < first + window) low = middle;
+    else high = middle - 1;
+  }
+  return Math.max(0, sequences[low]! - first);
 }
 
 /** Output values per window. */
 export const outputsPerWindow = (spec: ModelSpec, window: number): number =>
   spec.outputs * (spec.readout === 'every' ? window : 1);
 
-/** Target values per output row, as the loss reads them. */
+/** Target values per output row, as the loss reads them; 0 for masked steps. */
 export function gatherTargets(
   data: SequenceData,
   readout: ModelSpec['readout'],
@@ -58,9 +84,11 @@ export function gatherTargets(
   const first = readout === 'every' ? 0 : data.window - 1;
   let next = 0;
   for (const start of starts) {
+    const base = firstRow(data, start);
+    const missing = missingSteps(data, start);
     for (let step = first; step < data.window; step++) {
-      const row = (start + step + data.horizon) * data.features;
-      for (const target of data.targets) into[next++] = data.values[row + target]!;
+      const row = (base + step + data.horizon) * data.features;
+      for (const target of data.targets) into[next++] = step < missing ? 0 : data.values[row + target]!;
     }
   }
 }

@@ -1,5 +1,5 @@
 /** The network's parameters as one flat Float32 vector: names, shapes and offsets (PyTorch's), first values, cost. */
-import type { ModelSpec, SequenceSpec } from '../../src/plan/training.ts';
+import type { CategorySpec, ModelSpec, SequenceSpec } from '../../src/plan/training.ts';
 import { MersenneTwister } from './random.ts';
 
 /** One tensor inside the flat vector; `offset` and the product of `shape` count elements. */
@@ -18,7 +18,8 @@ export const layerInputs = (spec: ModelSpec, layer: number): number => (layer ==
 /**
  * Every tensor in its place. The order is that of PyTorch's `nn.LSTM`/`nn.GRU` followed by `nn.Linear`:
  * per layer `weight_ih [gates·hidden, inputs]`, `weight_hh [gates·hidden, hidden]`, `bias_ih [gates·hidden]`,
- * with two biases also `bias_hh`; then `head.weight [outputs, hidden]` and `head.bias [outputs]`.
+ * with two biases also `bias_hh`; then `head.weight [outputs, hidden]` and `head.bias [outputs]`; then, as `nn.Embedding` has
+ * them, the categories' embeddings, `embedding.n.weight [size, dimension]`.
  */
 export function weightLayout(spec: ModelSpec): readonly WeightView[] {
   const views: WeightView[] = [];
@@ -36,8 +37,19 @@ export function weightLayout(spec: ModelSpec): readonly WeightView[] {
   }
   add('head.weight', spec.outputs, spec.hidden);
   add('head.bias', spec.outputs);
+  embedded(spec).forEach(({ dimension, size }, n) => {
+    add(`embedding.${n}.weight`, size, dimension);
+  });
   return Object.freeze(views);
 }
+
+/** The categories that have embeddings, in the order of their columns. */
+export const embedded = ({ categories = [] }: ModelSpec): (CategorySpec & { readonly dimension: number })[] =>
+  categories.flatMap(({ column, dimension, size }) => (dimension === undefined ? [] : [{ column, size, dimension }]));
+
+/** Offsets of the embeddings in the flat vector. */
+export const embeddingOffsets = (spec: ModelSpec): number[] =>
+  weightLayout(spec).flatMap(({ name, offset }) => (name.startsWith('embedding.') ? [offset] : []));
 
 /** Elements of the flat vector. */
 export function weightCount(spec: ModelSpec): number {
@@ -47,7 +59,8 @@ export function weightCount(spec: ModelSpec): number {
 
 /**
  * First weights, uniform in ±1/√hidden: bit for bit what PyTorch draws for the same modules after
- * `torch.manual_seed(seed)` (with two biases; a single bias skips the draws of the second).
+ * `torch.manual_seed(seed)` (with two biases; a single bias skips the draws of the second). Embeddings follow, uniform in
+ * ±1/√dimension; the one of "unknown" is 0.
  */
 export function initialWeights(spec: ModelSpec, seed: number): Float32Array {
   const bound = 1 / Math.sqrt(spec.hidden);
@@ -56,6 +69,13 @@ export function initialWeights(spec: ModelSpec, seed: number): Float32Array {
   // PyTorch computes u · 2b − b in float32 with one rounding at the end.
   const low = -Math.fround(bound);
   for (let i = 0; i < weights.length; i++) weights[i] = random.uniform24() * (-2 * low) + low;
+  const tables = embeddingOffsets(spec);
+  embedded(spec).forEach(({ dimension, size }, n) => {
+    const table = weights.subarray(tables[n]!, tables[n]! + size * dimension);
+    for (let i = 0; i < table.length; i++) {
+      table[i] = i < dimension ? 0 : (table[i]! / bound) / Math.sqrt(dimension);
+    }
+  });
   return weights;
 }
 

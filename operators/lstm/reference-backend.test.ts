@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { ModelSpec } from '../../src/plan/training.ts';
 import type { SequenceData } from './backend.ts';
+import { UNUSUAL, type UnusualCase } from './fixtures/unusual.ts';
 import { initialWeights } from './model.ts';
 import { MersenneTwister } from './random.ts';
 import { ReferenceBackend } from './reference-backend.ts';
@@ -44,20 +45,24 @@ const data: SequenceData = {
 
 const starts = Uint32Array.of(0, 3, 8);
 
+const CASES: readonly UnusualCase[] = [
+  ...SPECS.map(([name, overrides]) => ({ name, spec: { ...BASE, ...overrides }, data, starts })),
+  ...UNUSUAL,
+];
+
 describe('gradients in float64 against central differences', () => {
-  it.each(SPECS)('%s', (_, overrides) => {
-    const spec = { ...BASE, ...overrides };
-    const backend = new ReferenceBackend(spec, data, 'float64');
-    const weights = Float64Array.from(initialWeights(spec, 1));
+  it.each(CASES)('$name', (one) => {
+    const backend = new ReferenceBackend(one.spec, one.data, 'float64');
+    const weights = Float64Array.from(initialWeights(one.spec, 1));
     backend.setWeights(weights);
     const seed = 11;
-    backend.gradients(starts, seed);
+    backend.gradients(one.starts, seed);
     const analytic = backend.exactGradient.slice();
     const lossAt = (i: number, change: number) => {
       const moved = weights.slice();
       moved[i] = moved[i]! + change;
       backend.setWeights(moved);
-      return backend.gradients(starts, seed).loss;
+      return backend.gradients(one.starts, seed).loss;
     };
     const step = 1e-5;
     for (let i = 0; i < weights.length; i++) {
@@ -65,6 +70,18 @@ describe('gradients in float64 against central differences', () => {
       expect(Math.abs(numeric - analytic[i]!)).toBeLessThan(1e-8 + 1e-6 * Math.abs(numeric));
     }
   });
+});
+
+it('a window whose first rows are missing is what a shorter window is', () => {
+  const spec = { ...BASE, layers: 2 };
+  const values = data.values.subarray(0, 12);
+  const ofShorter = new ReferenceBackend(spec, { ...data, values, window: 3 });
+  const masked = new ReferenceBackend(spec, { ...data, values, sequences: Uint32Array.of(0) });
+  const [expected, found] = [ofShorter, masked].map((backend, k) => {
+    backend.setWeights(initialWeights(spec, 4));
+    return backend.gradients(Uint32Array.of(k === 0 ? 0 : -2));
+  });
+  expect(found).toEqual(expected);
 });
 
 it.each(['lstm', 'gru'] as const)('the gradient by the inputs of an %s agrees with central differences', (cell) => {

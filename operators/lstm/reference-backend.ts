@@ -1,14 +1,18 @@
 /** The reference network as a training backend: runs anywhere, is not fast, and is what the others are tested against. */
 import type { ModelSpec, OptimizerSpec } from '../../src/plan/training.ts';
 import {
+  firstRow,
   gatherTargets,
+  missingSteps,
   outputsPerWindow,
   type SequenceData,
   type StepOptions,
   type TrainingBackend,
 } from './backend.ts';
+import { InputEncoding } from './input-encoding.ts';
 import { type Floats, type LossFunction, lossFunction } from './losses.ts';
-import { weightCount } from './model.ts';
+import { accumulateMasked, maskedWeight, outputMask } from './masked-loss.ts';
+import { embeddingOffsets, weightCount } from './model.ts';
 import { addCorrection, addProximal, clipNorm, type OptimizerState, optimizerStep } from './optimizers.ts';
 import { dropped } from './random.ts';
 import { type Mask, ReferenceNetwork } from './reference-network.ts';
@@ -22,6 +26,9 @@ export class ReferenceBackend implements TrainingBackend {
   readonly #spec: ModelSpec;
   readonly #data: SequenceData;
   readonly #network: ReferenceNetwork;
+  readonly #encoding: InputEncoding;
+  readonly #inputs: Floats;
+  readonly #inputSlopes: Floats;
   readonly #loss: LossFunction;
   readonly #allocate: (length: number) => Floats;
   readonly #weights: Floats;
@@ -35,6 +42,9 @@ export class ReferenceBackend implements TrainingBackend {
     this.#data = data;
     this.#allocate = (length) => (precision === 'float32' ? new Float32Array(length) : new Float64Array(length));
     this.#network = new ReferenceNetwork(spec, data.window, this.#allocate);
+    this.#encoding = new InputEncoding(spec, data.features, embeddingOffsets(spec));
+    this.#inputs = this.#allocate(data.window * spec.inputs);
+    this.#inputSlopes = this.#allocate(data.window * spec.inputs);
     this.#loss = lossFunction(spec);
     this.#weights = this.#allocate(weightCount(spec));
     this.#gradient = this.#allocate(this.#weights.length);
@@ -76,15 +86,26 @@ export class ReferenceBackend implements TrainingBackend {
     return this.#gradient;
   }
 
-  predict(starts: Uint32Array, outputs: Float32Array): void {
-    const { features, values, window } = this.#data;
-    const size = outputsPerWindow(this.#spec, window);
+  predict(starts: Uint32Array, outputs: Float32Array, dropoutSeed?: number): void {
+    const size = outputsPerWindow(this.#spec, this.#data.window);
     starts.forEach((start, k) => {
-      this.#network.forward(this.#weights, values, start * features, outputs, k * size);
+      this.#forward(start, outputs, k * size, this.#mask(dropoutSeed, k));
     });
   }
 
   [Symbol.dispose](): void {}
+
+  /** Returns the steps that are missing at the window's beginning. */
+  #forward(start: number, outputs: Floats, at: number, mask: Mask | undefined): number {
+    const { features, values, window } = this.#data;
+    const first = firstRow(this.#data, start);
+    const missing = missingSteps(this.#data, start);
+    for (let t = missing; t < window; t++) {
+      this.#encoding.encode(values, (first + t) * features, this.#weights, this.#inputs, t * this.#spec.inputs);
+    }
+    this.#network.forward(this.#weights, this.#inputs, 0, outputs, at, mask, missing);
+    return missing;
+  }
 
   /** Mean loss of the batch; its gradient is left in `#gradient`. */
   #backward(starts: Uint32Array, dropoutSeed: number | undefined): number {
@@ -94,17 +115,25 @@ export class ReferenceBackend implements TrainingBackend {
     const perWindow = rows * this.#data.targets.length;
     const targets = this.#allocate(starts.length * perWindow);
     gatherTargets(this.#data, this.#spec.readout, starts, targets);
-    const weight = this.#loss.weight(targets, starts.length * rows);
+    const masked = outputMask(this.#data, this.#spec.readout, starts);
+    const weight = maskedWeight(this.#loss, targets, starts.length * rows, masked);
     const outputs = this.#allocate(size);
     const slopes = this.#allocate(size);
     this.#gradient.fill(0);
     let sum = 0;
     starts.forEach((start, k) => {
       const mask = this.#mask(dropoutSeed, k);
-      this.#network.forward(this.#weights, values, start * features, outputs, 0, mask);
+      const missing = this.#forward(start, outputs, 0, mask);
       const expected = targets.subarray(k * perWindow, (k + 1) * perWindow);
-      sum += this.#loss.accumulate(outputs, expected, slopes, rows, 1 / weight);
-      this.#network.backward(this.#weights, slopes, 0, this.#gradient, mask);
+      const own = masked?.subarray(k * rows, (k + 1) * rows);
+      sum += accumulateMasked(this.#loss, outputs, expected, slopes, rows, 1 / weight, own);
+      this.#network.backward(this.#weights, slopes, 0, this.#gradient, mask, this.#inputSlopes, missing);
+      if (!this.#encoding.trained) return;
+      const first = firstRow(this.#data, start);
+      for (let t = missing; t < window; t++) {
+        const row = (first + t) * features;
+        this.#encoding.addSlopes(values, row, this.#inputSlopes, t * this.#spec.inputs, this.#gradient);
+      }
     });
     return sum / weight;
   }

@@ -65,13 +65,26 @@ export class ReferenceNetwork {
     }));
   }
 
-  /** Outputs of one window: `inputs` is steps × features from `at` on. */
-  forward(weights: Floats, inputs: Floats, at: number, outputs: Floats, outputsAt: number, mask?: Mask): void {
+  /**
+   * Outputs of one window: `inputs` is steps × inputs from `at` on. The first `missing` steps are masked: the state
+   * after them is 0, as it is before the first one.
+   */
+  forward(
+    weights: Floats,
+    inputs: Floats,
+    at: number,
+    outputs: Floats,
+    outputsAt: number,
+    mask?: Mask,
+    missing = 0,
+  ): void {
     const { hidden: H, outputs: O, readout } = this.spec;
     this.#layers.forEach((layer, l) => {
       const trace = this.#traces[l]!;
       const below = this.#traces[l - 1]?.hidden;
-      for (let t = 0; t < this.steps; t++) {
+      trace.hidden.fill(0, 0, (missing + 1) * H);
+      trace.cell.fill(0, 0, (missing + 1) * H);
+      for (let t = missing; t < this.steps; t++) {
         for (let i = 0; i < layer.inputs; i++) {
           const value = below ? below[(t + 1) * H + i]! * (mask?.(l, t, i) ?? 1) : inputs[at + t * layer.inputs + i]!;
           trace.input[t * layer.inputs + i] = value;
@@ -91,7 +104,7 @@ export class ReferenceNetwork {
 
   /**
    * Adds the gradient of the window last given to {@link forward}; `slopes` is the loss's derivative by its outputs.
-   * `inputGradient`, when given, receives the derivative by the inputs (steps × features).
+   * `inputGradient`, when given, receives the derivative by the inputs (steps × inputs). `missing` is as it was there.
    */
   backward(
     weights: Floats,
@@ -100,6 +113,7 @@ export class ReferenceNetwork {
     gradient: Floats,
     mask?: Mask,
     inputGradient?: Floats,
+    missing = 0,
   ): void {
     const { hidden: H, layers, readout } = this.spec;
     let above = this.#headBackward(weights, slopes, slopesAt, gradient, readout === 'every' ? 0 : this.steps - 1);
@@ -108,7 +122,7 @@ export class ReferenceNetwork {
       const below = this.#allocate(this.steps * layer.inputs);
       const dh = this.#allocate(H);
       const dc = this.#allocate(H);
-      for (let t = this.steps - 1; t >= 0; t--) {
+      for (let t = this.steps - 1; t >= missing; t--) {
         for (let j = 0; j < H; j++) dh[j] = dh[j]! + above[t * H + j]!;
         if (this.spec.cell === 'lstm') this.#lstmBackward(weights, layer, this.#traces[l]!, t, dh, dc, below, gradient);
         else this.#gruBackward(weights, layer, this.#traces[l]!, t, dh, below, gradient);

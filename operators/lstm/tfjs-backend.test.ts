@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { dataOf, expectPyTorch, fixture } from './fixtures/pytorch.ts';
+import { expectReference, UNUSUAL } from './fixtures/unusual.ts';
 import { initialWeights } from './model.ts';
 import { ReferenceBackend } from './reference-backend.ts';
 import { loadTfjs, TfjsBackend } from './tfjs-backend.ts';
@@ -10,6 +11,11 @@ describe('tfjs', () => {
   it.each(fixture.cases)('does what PyTorch does: $name', (one) => {
     using backend = new TfjsBackend(tf, one.spec, dataOf(one));
     expectPyTorch(one, backend);
+  });
+
+  it.each(UNUSUAL)('does what the reference does: $name', (one) => {
+    using backend = new TfjsBackend(tf, one.spec, one.data);
+    expectReference(one, backend);
   });
 
   it('drops what the reference drops, predicts what it predicts, and keeps no tensors', () => {

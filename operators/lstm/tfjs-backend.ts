@@ -7,9 +7,18 @@ import { dirname } from 'node:path';
 import type * as Tf from '@tensorflow/tfjs';
 import { CausewayError, SQLSTATE } from '../../src/plan/errors.ts';
 import type { ModelSpec, OptimizerSpec } from '../../src/plan/training.ts';
-import { gatherTargets, type SequenceData, type StepOptions, type TrainingBackend } from './backend.ts';
+import {
+  firstRow,
+  gatherTargets,
+  missingSteps,
+  type SequenceData,
+  type StepOptions,
+  type TrainingBackend,
+} from './backend.ts';
+import { InputEncoding } from './input-encoding.ts';
 import { type LossFunction, lossFunction } from './losses.ts';
-import { weightCount, weightLayout } from './model.ts';
+import { accumulateMasked, maskedWeight, outputMask } from './masked-loss.ts';
+import { embeddingOffsets, type WeightView, weightCount, weightLayout } from './model.ts';
 import { addCorrection, addProximal, clipNorm, type OptimizerState, optimizerStep } from './optimizers.ts';
 import { dropped } from './random.ts';
 
@@ -58,6 +67,7 @@ export class TfjsBackend implements TrainingBackend {
   readonly #spec: ModelSpec;
   readonly #data: SequenceData;
   readonly #loss: LossFunction;
+  readonly #encoding: InputEncoding;
   readonly #weights: Float32Array;
   #correction: Float32Array | undefined;
   #optimizer:
@@ -70,6 +80,7 @@ export class TfjsBackend implements TrainingBackend {
     this.#spec = spec;
     this.#data = data;
     this.#loss = lossFunction(spec);
+    this.#encoding = new InputEncoding(spec, data.features, embeddingOffsets(spec));
     this.#weights = new Float32Array(weightCount(spec));
   }
 
@@ -102,48 +113,86 @@ export class TfjsBackend implements TrainingBackend {
     return tf.tidy(() => {
       const inputs = this.#inputs(starts);
       const masks = this.#masks(starts.length, dropoutSeed);
+      const present = this.#present(starts);
       const weights = this.#tensors();
-      const outputs = this.#outputs(weights, inputs, masks);
+      const outputs = this.#outputs(weights, inputs, masks, present);
       const rows = outputs.size / this.#spec.outputs;
       const targets = new Float32Array(rows * this.#data.targets.length);
       gatherTargets(this.#data, this.#spec.readout, starts, targets);
-      const weight = this.#loss.weight(targets, rows);
+      const mask = outputMask(this.#data, this.#spec.readout, starts);
+      const weight = maskedWeight(this.#loss, targets, rows, mask);
       const slopes = new Float32Array(outputs.size);
       const values = outputs.dataSync() as Float32Array;
-      const sum = this.#loss.accumulate(values, targets, slopes, rows, 1 / weight);
-      const gradientsOf = tf.grads((...views: Tf.Tensor[]) => this.#outputs(views, inputs, masks));
+      const sum = accumulateMasked(this.#loss, values, targets, slopes, rows, 1 / weight, mask);
+      const gradientsOf = tf.grads((first: Tf.Tensor, ...views: Tf.Tensor[]) =>
+        this.#outputs(views, first as Tf.Tensor3D, masks, present),
+      );
       const gradient = new Float32Array(this.#weights.length);
-      gradientsOf(weights, tf.tensor(slopes, outputs.shape)).forEach((tensor, i) => {
-        gradient.set(tensor.dataSync(), weightLayout(this.#spec)[i]!.offset);
+      const [inputSlopes, ...ofWeights] = gradientsOf([inputs, ...weights], tf.tensor(slopes, outputs.shape));
+      ofWeights.forEach((tensor, i) => {
+        gradient.set(tensor.dataSync(), this.#layout[i]!.offset);
       });
+      if (this.#encoding.trained) this.#embeddingGradient(starts, inputSlopes!.dataSync() as Float32Array, gradient);
       return { loss: sum / weight, gradient };
     });
   }
 
-  predict(starts: Uint32Array, outputs: Float32Array): void {
-    outputs.set(this.#tf.tidy(() => this.#outputs(this.#tensors(), this.#inputs(starts), []).dataSync()));
+  predict(starts: Uint32Array, outputs: Float32Array, dropoutSeed?: number): void {
+    const run = () => {
+      const masks = this.#masks(starts.length, dropoutSeed);
+      return this.#outputs(this.#tensors(), this.#inputs(starts), masks, this.#present(starts)).dataSync();
+    };
+    outputs.set(this.#tf.tidy(run));
   }
 
   [Symbol.dispose](): void {}
 
+  /** The weights that are tensors: embeddings are looked up before. */
+  get #layout(): readonly WeightView[] {
+    return weightLayout(this.#spec).filter(({ name }) => !name.startsWith('embedding.'));
+  }
+
   #tensors(): Tf.Tensor[] {
-    return weightLayout(this.#spec).map(({ offset, shape }) => {
+    return this.#layout.map(({ offset, shape }) => {
       const size = shape.reduce((product, n) => product * n, 1);
       return this.#tf.tensor(this.#weights.slice(offset, offset + size), [...shape]);
     });
   }
 
-  /** Steps × windows × features. */
+  /** Steps × windows × inputs; zeros where a step is missing. */
   #inputs(starts: Uint32Array): Tf.Tensor3D {
     const { features, values, window } = this.#data;
-    const gathered = new Float32Array(window * starts.length * features);
-    for (let t = 0; t < window; t++) {
-      starts.forEach((start, b) => {
-        const from = (start + t) * features;
-        gathered.set(values.subarray(from, from + features), (t * starts.length + b) * features);
-      });
-    }
-    return this.#tf.tensor3d(gathered, [window, starts.length, features]);
+    const { inputs } = this.#spec;
+    const gathered = new Float32Array(window * starts.length * inputs);
+    starts.forEach((start, b) => {
+      const first = firstRow(this.#data, start);
+      for (let t = missingSteps(this.#data, start); t < window; t++) {
+        const to = (t * starts.length + b) * inputs;
+        this.#encoding.encode(values, (first + t) * features, this.#weights, gathered, to);
+      }
+    });
+    return this.#tf.tensor3d(gathered, [window, starts.length, inputs]);
+  }
+
+  /** Steps × windows × 1: 0 where a step is missing; undefined where none is. */
+  #present(starts: Uint32Array): Tf.Tensor3D | undefined {
+    const missing = Array.from(starts, (start) => missingSteps(this.#data, start));
+    if (missing.every((steps) => steps === 0)) return undefined;
+    const { window } = this.#data;
+    const factors = Array.from({ length: window }, (_, t) => missing.map((steps) => [t < steps ? 0 : 1]));
+    return this.#tf.tensor3d(factors, [window, starts.length, 1]);
+  }
+
+  /** `slopes` are those of the inputs, steps × windows × inputs. */
+  #embeddingGradient(starts: Uint32Array, slopes: Float32Array, gradient: Float32Array): void {
+    const { features, values, window } = this.#data;
+    starts.forEach((start, b) => {
+      const first = firstRow(this.#data, start);
+      for (let t = missingSteps(this.#data, start); t < window; t++) {
+        const from = (t * starts.length + b) * this.#spec.inputs;
+        this.#encoding.addSlopes(values, (first + t) * features, slopes, from, gradient);
+      }
+    });
   }
 
   /** Per upper layer, the dropout factors of its inputs: steps × windows × hidden. */
@@ -166,7 +215,12 @@ export class TfjsBackend implements TrainingBackend {
   }
 
   /** Windows × outputs, or windows × steps × outputs. `weights` are in the order of the weight layout. */
-  #outputs(weights: readonly Tf.Tensor[], inputs: Tf.Tensor3D, masks: readonly (Tf.Tensor3D | undefined)[]): Tf.Tensor {
+  #outputs(
+    weights: readonly Tf.Tensor[],
+    inputs: Tf.Tensor3D,
+    masks: readonly (Tf.Tensor3D | undefined)[],
+    present: Tf.Tensor3D | undefined,
+  ): Tf.Tensor {
     const tf = this.#tf;
     const { biases, cell, hidden, layers, readout } = this.#spec;
     let steps = tf.unstack(inputs) as Tf.Tensor2D[];
@@ -181,9 +235,12 @@ export class TfjsBackend implements TrainingBackend {
       };
       let h: Tf.Tensor2D = tf.zeros([entering[0]!.shape[0], hidden]);
       let c = h;
-      steps = entering.map((x) => {
+      steps = entering.map((x, t) => {
         if (cell === 'gru') h = this.#gruStep(fromInput(x), fromState(h), h);
         else [h, c] = this.#lstmStep(tf.add(fromInput(x), fromState(h)), c);
+        if (present === undefined) return h;
+        // The state after a missing step is 0, as it is before the first one.
+        [h, c] = [h, c].map((state) => tf.mul<Tf.Tensor2D>(state, tf.gather(present, t))) as [Tf.Tensor2D, Tf.Tensor2D];
         return h;
       });
     }

@@ -4,11 +4,23 @@ import type { RelationalNode } from './nodes.ts';
 
 export type Loss = 'mse' | 'mae' | 'huber' | 'quantile' | 'binary-cross-entropy' | 'softmax-cross-entropy';
 
+/** A column of a row that holds the number of a category instead of a value; 0 is "unknown". */
+export interface CategorySpec {
+  /** Position among the row's columns. */
+  readonly column: number;
+  /** Categories, "unknown" among them. */
+  readonly size: number;
+  /** Length of the trained vector (embedding) that stands for each category; absent: one-hot. */
+  readonly dimension?: number;
+}
+
 /** The network. Input width and output width follow from the bound columns. */
 export interface ModelSpec {
   readonly cell: 'lstm' | 'gru';
-  /** Features per time step. */
+  /** Values that enter per time step: one per numeric column, and as many as each category is spread to. */
   readonly inputs: number;
+  /** Columns with categories, ascending. */
+  readonly categories?: readonly CategorySpec[];
   readonly hidden: number;
   /** Stacked layers, 1 … 4. */
   readonly layers: number;
@@ -50,6 +62,8 @@ export interface SequenceSpec {
   /** The target is the value `horizon` rows after the window's last row. */
   readonly horizon: number;
   readonly stride: number;
+  /** Rows that a window at the beginning of a sequence may do with, the missing ones being masked; absent: all of them. */
+  readonly minWindow?: number;
   /** Rows per season, for the seasonal-naive comparison; absent: no season. */
   readonly season?: number;
   /**
@@ -95,8 +109,13 @@ export interface PrivacySpec {
 /** What a column of the feature query is to the model. */
 export interface FeatureSpec {
   readonly name: string;
-  /** Standardised with the exact federated mean and population deviation, or passed through as it is. */
-  readonly scale: 'standard' | 'none';
+  /**
+   * Standardised with the mean and population deviation of the whole federation (`standard`), of each silo or of each
+   * entity; or passed through as it is.
+   */
+  readonly scale: 'standard' | 'silo' | 'entity' | 'none';
+  /** The column holds categories: of at most so many names, each one-hot or (with `dimension`) an embedding. */
+  readonly category?: { readonly most: number; readonly dimension?: number };
 }
 
 /** A bound TRAIN: one feature query per silo, and everything that decides the result. */

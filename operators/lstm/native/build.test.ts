@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 import { messageOf } from '../../../src/plan/errors.ts';
 import { dataOf, expectPyTorch, fixture } from '../fixtures/pytorch.ts';
+import { expectReference, UNUSUAL } from '../fixtures/unusual.ts';
 import { initialWeights } from '../model.ts';
 import { type NativeCode, nativeCodes } from '../packed/native-kernels.ts';
 import { PackedBackend } from '../packed/packed-backend.ts';
@@ -36,6 +37,11 @@ describe.each(codes)('$name', (native) => {
   it.each(fixture.cases)('does what PyTorch does: $name', (one) => {
     using backend = backendOf(native, 1, one.spec, dataOf(one));
     expectPyTorch(one, backend);
+  });
+
+  it.each(UNUSUAL)('does what the reference does: $name', (one) => {
+    using backend = backendOf(native, 2, one.spec, one.data);
+    expectReference(one, backend);
   });
 
   it.each([1, 2])('agrees with the reference for batches of any size, %i threads', (threads) => {

@@ -32,6 +32,8 @@ export interface SliceOffsets {
   readonly c: readonly number[];
   /** Slopes of the layer's hidden values. */
   readonly dh: readonly number[];
+  /** Slopes of the network's inputs, for embeddings; 0 without any. */
+  readonly dx: number;
   readonly carry: number;
   readonly gradient: number;
   /** Output rows × outputs; slopes likewise; targets. */
@@ -104,6 +106,7 @@ export function planArena({ spec, window, batch, threads, lanes, targets }: Aren
       gStride: perLayer(() => gStride),
       c: perLayer(() => floats((window + 1) * rows * hidden)),
       dh: perLayer((_, l) => floats((l === spec.layers - 1 && spec.readout === 'last' ? 1 : window) * rows * hidden)),
+      dx: layout.embeddings.length === 0 ? 0 : floats(window * rows * layout.layers[0]!.inputs),
       carry: floats(rows * hidden),
       gradient: floats(layout.length),
       outputs: floats(outputRows * spec.outputs),
@@ -123,7 +126,9 @@ export function planArena({ spec, window, batch, threads, lanes, targets }: Aren
     weights: floats(layout.length),
     first: floats(layout.length),
     second: floats(layout.length),
-    transposed: layout.layers.map((layer, l) => floats(4 * hidden * (hidden + (l === 0 ? 0 : layer.inputs)))),
+    transposed: layout.layers.map((layer, l) =>
+      floats(4 * hidden * (hidden + (l === 0 && layout.embeddings.length === 0 ? 0 : layer.inputs))),
+    ),
     slices: Array.from({ length: threads }, slice),
   };
   return { ...planned, bytes };

@@ -6,7 +6,7 @@
  * A GRU has four slots too: reset, update, and the new gate's input part and state part apart.
  */
 import type { ModelSpec } from '../../../src/plan/training.ts';
-import { gateCount, layerInputs, weightCount, weightLayout } from '../model.ts';
+import { embedded, gateCount, layerInputs, weightCount } from '../model.ts';
 
 /** One layer's shape after padding, in floats. */
 interface PackedLayer {
@@ -28,6 +28,8 @@ export interface PackedLayout {
   /** Head weights (outputs × padded hidden) and biases, in the packed vector. */
   readonly head: number;
   readonly headBias: number;
+  /** Embeddings (categories × dimension, without padding), in the packed vector. */
+  readonly embeddings: readonly number[];
   /** Floats of the packed vector. */
   readonly length: number;
   /** Packed position of every weight of the flat vector. */
@@ -48,13 +50,21 @@ export function packedLayout(spec: ModelSpec, lanes: number): PackedLayout {
   const layers: PackedLayer[] = [];
   let offset = 0;
   for (let layer = 0; layer < spec.layers; layer++) {
-    const inputs = layer === 0 ? spec.inputs : hidden;
+    // Slopes of inputs, where they are needed, come two vectors at a time.
+    const own = embedded(spec).length > 0 ? roundUp(spec.inputs, 2 * lanes) : spec.inputs;
+    const inputs = layer === 0 ? own : hidden;
     const columns = inputs + spec.biases + hidden;
     layers.push({ inputs, ones: spec.biases, hidden, columns, stride: strideOf(columns), offset });
     offset += columns * SLOTS * hidden;
   }
   const headBias = offset + spec.outputs * hidden;
-  const layout = { lanes, layers, head: offset, headBias, length: headBias + roundUp(spec.outputs, 2 * lanes) };
+  let length = headBias + roundUp(spec.outputs, 2 * lanes);
+  const embeddings = embedded(spec).map(({ dimension, size }) => {
+    const at = length;
+    length += roundUp(size * dimension, 2 * lanes);
+    return at;
+  });
+  const layout = { lanes, layers, head: offset, headBias, embeddings, length };
   return { ...layout, positions: positions(spec, layout) };
 }
 
@@ -96,6 +106,9 @@ function positions(spec: ModelSpec, layout: Omit<PackedLayout, 'positions'>): In
     for (let k = 0; k < spec.hidden; k++) found[next++] = layout.head + o * hidden + k;
   }
   for (let o = 0; o < spec.outputs; o++) found[next++] = layout.headBias + o;
-  if (next !== weightLayout(spec).at(-1)!.offset + spec.outputs) throw new Error('the packed layout misses weights');
+  embedded(spec).forEach(({ dimension, size }, n) => {
+    for (let k = 0; k < size * dimension; k++) found[next++] = layout.embeddings[n]! + k;
+  });
+  if (next !== found.length) throw new Error('the packed layout misses weights');
   return found;
 }

@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest';
 import type { ModelSpec } from '../../../src/plan/training.ts';
 import { outputsPerWindow, type SequenceData } from '../backend.ts';
 import { createBackend } from '../choose-backend.ts';
+import { expectReference, UNUSUAL } from '../fixtures/unusual.ts';
 import { initialWeights } from '../model.ts';
 import { MersenneTwister } from '../random.ts';
 import { ReferenceBackend } from '../reference-backend.ts';
@@ -41,6 +42,11 @@ function worstError(found: ArrayLike<number>, expected: ArrayLike<number>): numb
 }
 
 describe.each([1, 2, 3])('%i threads', (threads) => {
+  it.each(UNUSUAL)('does what the reference does: $name', (one) => {
+    using backend = createBackend(one.spec, one.data, { choice: 'wasm', batch: 13, threads });
+    expectReference(one, backend);
+  });
+
   const packed = () => {
     const backend = createBackend(SPEC, data, { choice: 'wasm', batch: 13, threads });
     backend.setWeights(weights);

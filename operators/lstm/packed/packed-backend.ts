@@ -10,6 +10,7 @@ import {
   type TrainingBackend,
 } from '../backend.ts';
 import { isRegression, type LossFunction, lossFunction } from '../losses.ts';
+import { maskedWeight, outputMask } from '../masked-loss.ts';
 import { addCorrection, addProximal, clipNorm, type OptimizerState, optimizerStep } from '../optimizers.ts';
 import { type Arena, type ArenaShape, CONTROL, OPERATION, planArena } from './arena.ts';
 import { createKernels, type KernelCode, lanesOf } from './create-kernels.ts';
@@ -118,8 +119,8 @@ export class PackedBackend implements TrainingBackend {
     return { loss, gradient: this.#unpack(this.#vector(this.#arena.slices[0]!.gradient)) };
   }
 
-  predict(starts: Uint32Array, outputs: Float32Array): void {
-    this.#launch(starts, OPERATION.predict);
+  predict(starts: Uint32Array, outputs: Float32Array, dropoutSeed?: number): void {
+    this.#launch(starts, OPERATION.predict, dropoutSeed);
     const size = outputsPerWindow(this.#spec, this.#data.window);
     const { outputs: width } = this.#spec;
     for (const slice of this.#slices) {
@@ -158,7 +159,7 @@ export class PackedBackend implements TrainingBackend {
     const rows = starts.length * (this.#spec.readout === 'every' ? this.#data.window : 1);
     const targets = new Float32Array(isRegression(this.#spec) ? 0 : rows * this.#data.targets.length);
     if (targets.length > 0) gatherTargets(this.#data, this.#spec.readout, starts, targets);
-    return this.#loss.weight(targets, rows);
+    return maskedWeight(this.#loss, targets, rows, outputMask(this.#data, this.#spec.readout, starts));
   }
 
   #launch(starts: Uint32Array, operation: number, dropoutSeed?: number): void {

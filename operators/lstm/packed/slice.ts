@@ -1,7 +1,9 @@
 /** One thread's share of a batch: gather, forward, loss, backward. */
 import type { ModelSpec } from '../../../src/plan/training.ts';
-import type { SequenceData } from '../backend.ts';
+import { firstRow, missingSteps, type SequenceData } from '../backend.ts';
+import { InputEncoding } from '../input-encoding.ts';
 import { type LossFunction, lossFunction } from '../losses.ts';
+import { accumulateMasked, outputMask } from '../masked-loss.ts';
 import { type Arena, CONTROL, OPERATION, type SliceOffsets } from './arena.ts';
 import { DESCRIPTOR_BYTES, WORD } from './descriptor.ts';
 import type { Kernels } from './kernels.ts';
@@ -15,6 +17,7 @@ export class Slice {
   readonly #kernels: Kernels;
   readonly #at: SliceOffsets;
   readonly #loss: LossFunction;
+  readonly #encoding: InputEncoding;
   readonly #control: Int32Array;
   readonly #starts: Uint32Array;
   readonly #descriptors: readonly Uint32Array[];
@@ -35,6 +38,7 @@ export class Slice {
     this.#kernels = kernels;
     this.#at = arena.slices[index]!;
     this.#loss = lossFunction(spec);
+    this.#encoding = new InputEncoding(spec, data.features, arena.layout.embeddings);
     this.#control = new Int32Array(memory, arena.control, 16);
     this.#starts = new Uint32Array(memory, arena.starts, arena.batch);
     this.#descriptors = arena.layout.layers.map((_, layer) => this.#describe(layer));
@@ -90,7 +94,8 @@ export class Slice {
     this.#gatherTargets(from, rows, targets);
     const slopes = new Float32Array(this.#memory, this.#at.slopes, outputRows * this.#spec.outputs);
     const scale = new Float64Array(this.#memory, this.#arena.scale, 1)[0]!;
-    const sum = this.#loss.accumulate(this.outputs, targets, slopes, outputRows, scale);
+    const mask = outputMask(this.#data, this.#spec.readout, this.#starts.subarray(from, from + rows), true);
+    const sum = accumulateMasked(this.#loss, this.outputs, targets, slopes, outputRows, scale, mask);
     new Float64Array(this.#memory, this.#at.loss, 1)[0] = sum;
     this.#head(rows, (h, stride, count, hidden) => {
       const { layout, weights } = this.#arena;
@@ -102,6 +107,23 @@ export class Slice {
       this.#kernels.headBackward(h, stride, count, hidden, head, outputs, this.#at.slopes, dh, gradient, bias);
     });
     for (const { byteOffset } of this.#descriptors.toReversed()) this.#kernels.backward(byteOffset);
+    if (this.#encoding.trained) this.#embeddingGradient(from, rows);
+  }
+
+  #embeddingGradient(from: number, rows: number): void {
+    const { layout } = this.#arena;
+    const { features, values, window } = this.#data;
+    const { inputs } = layout.layers[0]!;
+    const gradient = new Float32Array(this.#memory, this.#at.gradient, layout.length);
+    gradient.fill(0, layout.embeddings[0]);
+    const slopes = new Float32Array(this.#memory, this.#at.dx, window * rows * inputs);
+    for (let b = 0; b < rows; b++) {
+      const start = this.#starts[from + b]!;
+      const first = firstRow(this.#data, start);
+      for (let t = missingSteps(this.#data, start); t < window; t++) {
+        this.#encoding.addSlopes(values, (first + t) * features, slopes, (t * rows + b) * inputs, gradient);
+      }
+    }
   }
 
   /** Calls `use` with the hidden rows that the head reads. */
@@ -139,7 +161,7 @@ export class Slice {
     words[WORD.belowStride] = layer === 0 ? 0 : layout.layers[layer - 1]!.stride;
     words[WORD.exampleStride] = layers * this.#data.window * hidden;
     words[WORD.logicalHidden] = hidden;
-    words[WORD.dx] = layer === 0 ? 0 : this.#at.dh[layer - 1]!;
+    words[WORD.dx] = layer === 0 ? this.#at.dx : this.#at.dh[layer - 1]!;
     words[WORD.stateFrom] = packed.inputs + 1;
     words[WORD.scratch] = this.#at.scratch;
     new Float32Array(words.buffer, words.byteOffset)[WORD.keep] = 1 / (1 - dropout);
@@ -176,6 +198,10 @@ export class Slice {
   }
 
   #gatherInputs(from: number, rows: number): void {
+    if (!this.#encoding.plain || this.#data.sequences !== undefined) {
+      this.#encodeInputs(from, rows);
+      return;
+    }
     const { features, values, window } = this.#data;
     const { stride } = this.#arena.layout.layers[0]!;
     const z = new Float32Array(this.#memory, this.#at.z[0]!, window * rows * stride);
@@ -188,14 +214,43 @@ export class Slice {
     }
   }
 
+  /**
+   * Categories are spread to what stands for them. A step that is missing becomes a row of zeros, those for the biases
+   * too: all its gates' sums are 0, so that the state stays 0 and no gradient comes from it, through all layers.
+   */
+  #encodeInputs(from: number, rows: number): void {
+    const { layout, weights } = this.#arena;
+    const { features, values, window } = this.#data;
+    const packed = new Float32Array(this.#memory, weights, layout.length);
+    const all = layout.layers.map(
+      ({ stride }, l) => new Float32Array(this.#memory, this.#at.z[l]!, window * rows * stride),
+    );
+    const z = all[0]!;
+    for (let b = 0; b < rows; b++) {
+      const start = this.#starts[from + b]!;
+      const missing = missingSteps(this.#data, start);
+      const first = firstRow(this.#data, start);
+      for (let t = 0; t < window; t++) {
+        layout.layers.forEach(({ inputs, ones, stride }, l) => {
+          const at = (t * rows + b) * stride + inputs;
+          all[l]!.fill(t < missing ? 0 : 1, at, at + ones);
+        });
+        const write = (t * rows + b) * layout.layers[0]!.stride;
+        if (t < missing) z.fill(0, write, write + this.#spec.inputs);
+        else this.#encoding.encode(values, (first + t) * features, packed, z, write);
+      }
+    }
+  }
+
   /** As `gatherTargets` of backend.ts, time-major. */
   #gatherTargets(from: number, rows: number, into: Float32Array): void {
     const { features, horizon, targets, values, window } = this.#data;
     let next = 0;
     for (let t = this.#spec.readout === 'every' ? 0 : window - 1; t < window; t++) {
       for (let b = 0; b < rows; b++) {
-        const row = (this.#starts[from + b]! + t + horizon) * features;
-        for (const target of targets) into[next++] = values[row + target]!;
+        const row = firstRow(this.#data, this.#starts[from + b]!) + t + horizon;
+        // Before row 0 only masked steps lie.
+        for (const target of targets) into[next++] = row < 0 ? 0 : values[row * features + target]!;
       }
     }
   }

@@ -1,26 +1,33 @@
 /** From a network's outputs on one part to the sums of an evaluation. */
-import { gatherTargets, outputsPerWindow } from './backend.ts';
+import { firstRow, gatherTargets, outputsPerWindow } from './backend.ts';
 import { ClassificationCounter, type ClassificationSums } from './classification.ts';
 import { ErrorCounter, type Evaluation, type QuantileSums, type TargetEvaluation } from './evaluation.ts';
 import { isRegression, lossFunction, probabilities } from './losses.ts';
+import { accumulateMasked, maskedWeight, outputMask } from './masked-loss.ts';
 import { pointOutput } from './model.ts';
+import { scaleAt } from './scales.ts';
 import type { SessionSetup } from './training-session.ts';
 import type { Part, Segment } from './windows.ts';
 
-/** `outputs` are those of all windows of the part, as the network puts them out. */
-export function evaluateOutputs(setup: SessionSetup, part: Part, outputs: Float32Array): Evaluation {
+/** `outputs` are those of the windows `starts`, as the network puts them out. */
+export function evaluateOutputs(
+  setup: SessionSetup,
+  part: Part,
+  starts: Uint32Array,
+  outputs: Float32Array,
+): Evaluation {
   const { data, model } = setup;
-  const starts = setup.windows[part];
   const loss = lossFunction(model);
   const rows = outputs.length / model.outputs;
   const targets = new Float32Array(rows * data.targets.length);
   gatherTargets(data, model.readout, starts, targets);
+  const mask = outputMask(data, model.readout, starts);
   const regression = isRegression(model);
   return {
     part,
     windows: starts.length,
-    lossSum: loss.accumulate(outputs, targets, new Float32Array(outputs.length), rows, 1),
-    lossWeight: loss.weight(targets, rows),
+    lossSum: accumulateMasked(loss, outputs, targets, new Float32Array(outputs.length), rows, 1, mask),
+    lossWeight: maskedWeight(loss, targets, rows, mask),
     targets: regression ? data.targets.map((_, i) => targetErrors(setup, i, starts, outputs)) : [],
     ...(regression ? {} : { classifications: classify(setup, starts, outputs) }),
   };
@@ -36,22 +43,24 @@ function targetErrors(
   const { data, model, names, scales, season, segments } = setup;
   const { features, horizon, values, window } = data;
   const column = data.targets[index]!;
-  const { deviation, mean } = scales[column]!;
-  const original = (value: number) => value * deviation + mean;
-  const valueAt = (row: number) => original(values[row * features + column]!);
+  const original = (value: number, row: number) => {
+    const { deviation, mean } = scaleAt(scales, row, column);
+    return value * deviation + mean;
+  };
+  const valueAt = (row: number) => original(values[row * features + column]!, row);
   const size = outputsPerWindow(model, window);
   const output = size - model.outputs + pointOutput(model, index, data.targets.length);
   const counters = { model: new ErrorCounter(), persistence: new ErrorCounter(), seasonal: new ErrorCounter() };
   const back = season === undefined ? 0 : season * Math.ceil(horizon / season);
+  const rows = Array.from(starts, (start) => firstRow(data, start) + window - 1 + horizon);
   let sum = 0;
-  for (const start of starts) sum += valueAt(start + window - 1 + horizon);
-  const average = starts.length === 0 ? 0 : sum / starts.length;
+  for (const target of rows) sum += valueAt(target);
+  const average = rows.length === 0 ? 0 : sum / rows.length;
   let m2 = 0;
-  starts.forEach((start, k) => {
-    const target = start + window - 1 + horizon;
+  rows.forEach((target, k) => {
     const actual = valueAt(target);
     m2 += (actual - average) ** 2;
-    counters.model.add(actual, original(outputs[k * size + output]!));
+    counters.model.add(actual, original(outputs[k * size + output]!, target));
     counters.persistence.add(actual, valueAt(target - horizon));
     if (season !== undefined && target - back >= segmentStart(segments, target)) {
       counters.seasonal.add(actual, valueAt(target - back));
@@ -69,12 +78,7 @@ function targetErrors(
       ? {}
       : {
           quantiles: levels.map((level, q) =>
-            quantileSums(
-              level,
-              starts,
-              (k) => original(outputs[k * size + firstLevel + q]!),
-              (start) => valueAt(start + window - 1 + horizon),
-            ),
+            quantileSums(level, rows, (k) => original(outputs[k * size + firstLevel + q]!, rows[k]!), valueAt),
           ),
         }),
   };
@@ -82,14 +86,14 @@ function targetErrors(
 
 function quantileSums(
   level: number,
-  starts: Uint32Array,
+  rows: readonly number[],
   predicted: (window: number) => number,
-  actual: (start: number) => number,
+  actual: (row: number) => number,
 ): QuantileSums {
   let pinballSum = 0;
   let covered = 0;
-  starts.forEach((start, k) => {
-    const error = actual(start) - predicted(k);
+  rows.forEach((row, k) => {
+    const error = actual(row) - predicted(k);
     pinballSum += error >= 0 ? level * error : (level - 1) * error;
     if (error <= 0) covered++;
   });
@@ -107,7 +111,7 @@ function classify(
   return targets.map((column, i) => {
     const counter = new ClassificationCounter(names[column]!, binary ? 2 : model.outputs);
     starts.forEach((start, k) => {
-      const actual = values[(start + window - 1 + horizon) * features + column]!;
+      const actual = values[(firstRow(data, start) + window - 1 + horizon) * features + column]!;
       const logits = outputs.subarray((k + 1) * size - model.outputs, (k + 1) * size);
       const found = probabilities(model, logits);
       counter.add(actual, binary ? [1 - found[i]!, found[i]!] : found);

@@ -2,8 +2,18 @@
  * What a model looks at, as sums that pool over silos: permutation importance (Breiman 2001; Fisher, Rudin and Dominici 2019) and
  * integrated gradients (Sundararajan, Taly and Yan 2017), per feature and per time lag. No row leaves the silo, only sums.
  */
-import { gatherTargets, outputsPerWindow, type SequenceData, type TrainingBackend } from './backend.ts';
+import {
+  firstRow,
+  gatherTargets,
+  missingSteps,
+  outputsPerWindow,
+  type SequenceData,
+  type TrainingBackend,
+} from './backend.ts';
+import { columnOfInput, InputEncoding } from './input-encoding.ts';
 import { type LossFunction, lossFunction } from './losses.ts';
+import { accumulateMasked, maskedWeight, type OutputMask, outputMask } from './masked-loss.ts';
+import { embeddingOffsets } from './model.ts';
 import { addLists } from './pooling.ts';
 import { deriveSeed, MersenneTwister, shuffle } from './random.ts';
 import { ReferenceNetwork } from './reference-network.ts';
@@ -69,14 +79,21 @@ export function explain(
   // A copy of the windows, one after the other, in which single features can be exchanged.
   const size = window * features;
   const values = new Float32Array(new SharedArrayBuffer(4 * size * starts.length));
-  starts.forEach((start, k) => {
-    values.set(data.values.subarray(start * features, start * features + size), k * size);
+  const sequences = Uint32Array.from(starts, (start, k) => {
+    const missing = missingSteps(data, start);
+    const first = firstRow(data, start);
+    values.set(
+      data.values.subarray((first + missing) * features, (first + window) * features),
+      k * size + missing * features,
+    );
+    return k * window + missing;
   });
+  const mask = outputMask(data, model.readout, starts);
   const original = values.slice();
-  using backend = create({ ...data, values }, Math.max(1, starts.length));
+  using backend = create({ ...data, values, sequences }, Math.max(1, starts.length));
   backend.setWeights(weights);
   const places = Uint32Array.from(starts, (_, k) => k * window);
-  const lossOf = () => sumOfLoss(loss, backend, places, targets, outputsPerWindow(model, window), rows);
+  const lossOf = () => sumOfLoss(loss, backend, places, targets, outputsPerWindow(model, window), rows, mask);
   const lossSum = lossOf();
   const permutedLossSums = names.map((name, feature) => {
     const order = Uint32Array.from(starts, (_, k) => k);
@@ -95,7 +112,7 @@ export function explain(
     features: names,
     window,
     windows: starts.length,
-    lossWeight: loss.weight(targets, rows),
+    lossWeight: maskedWeight(loss, targets, rows, mask),
     lossSum,
     permutedLossSums,
     attributed: attributed.length,
@@ -110,39 +127,52 @@ function sumOfLoss(
   targets: Float32Array,
   size: number,
   rows: number,
+  mask: OutputMask,
 ): number {
   const outputs = new Float32Array(starts.length * size);
   backend.predict(starts, outputs);
-  return loss.accumulate(outputs, targets, new Float32Array(outputs.length), rows, 1);
+  return accumulateMasked(loss, outputs, targets, new Float32Array(outputs.length), rows, 1, mask);
 }
 
 /**
  * Σ over windows of |x · mean gradient of the last step's outputs along the path from 0 to x|, per lag and feature. Zero is
- * the mean of a standardised feature.
+ * the mean of a standardised feature. A category's share is that of all the values it is spread to.
  */
 function attributions({ data, model }: SessionSetup, weights: Float32Array, starts: Uint32Array): Float64Array {
   const { features, values, window } = data;
-  const size = window * features;
+  const { inputs } = model;
   const network = new ReferenceNetwork(model, window, (length) => new Float32Array(length));
+  const encoding = new InputEncoding(model, features, embeddingOffsets(model));
+  const columns = columnOfInput(model, features);
   const width = outputsPerWindow(model, window);
   const outputs = new Float32Array(width);
   const slopes = new Float32Array(width).fill(1, width - model.outputs);
   const unused = new Float32Array(weights.length);
-  const point = new Float32Array(size);
-  const gradient = new Float32Array(size);
-  const sums = new Float64Array(size);
+  const x = new Float32Array(window * inputs);
+  const point = x.slice();
+  const gradient = x.slice();
+  const sums = new Float64Array(window * features);
   for (const start of starts) {
-    const x = values.subarray(start * features, start * features + size);
-    const total = new Float64Array(size);
+    const first = firstRow(data, start);
+    const missing = missingSteps(data, start);
+    x.fill(0);
+    for (let t = missing; t < window; t++) encoding.encode(values, (first + t) * features, weights, x, t * inputs);
+    const total = new Float64Array(x.length);
     for (let p = 0; p < PATH_POINTS; p++) {
       // Midpoints of equal pieces of the path.
       const factor = (p + 0.5) / PATH_POINTS;
-      for (let i = 0; i < size; i++) point[i] = factor * x[i]!;
-      network.forward(weights, point, 0, outputs, 0);
-      network.backward(weights, slopes, 0, unused, undefined, gradient);
-      for (let i = 0; i < size; i++) total[i]! += gradient[i]! / PATH_POINTS;
+      for (let i = 0; i < x.length; i++) point[i] = factor * x[i]!;
+      network.forward(weights, point, 0, outputs, 0, undefined, missing);
+      network.backward(weights, slopes, 0, unused, undefined, gradient, missing);
+      for (let i = 0; i < x.length; i++) total[i]! += gradient[i]! / PATH_POINTS;
     }
-    for (let i = 0; i < size; i++) sums[i]! += Math.abs(total[i]! * x[i]!);
+    const perColumn = new Float64Array(window * features);
+    for (let i = 0; i < x.length; i++) {
+      perColumn[Math.floor(i / inputs) * features + columns[i % inputs]!]! += total[i]! * x[i]!;
+    }
+    perColumn.forEach((value, i) => {
+      sums[i]! += Math.abs(value);
+    });
   }
   return sums;
 }

@@ -1,12 +1,15 @@
 /** Roll-out: predictions beyond the last known row of every entity. */
 import { outputsPerWindow, type SequenceData, type TrainingBackend } from './backend.ts';
 import { pointOutput, targetOfOutput } from './model.ts';
+import { scaleAt } from './scales.ts';
 import type { SessionSetup } from './training-session.ts';
 
 export interface ForecastRequest {
   readonly weights: Float32Array;
   /** Rows ahead of the last known one. */
   readonly steps: number;
+  /** Rows of a window that must be known; the others are masked. */
+  readonly minWindow: number;
   /** The entities' last rows: name, end of its last segment, and the rows known before it without a break. */
   readonly entities: readonly { readonly name: string; readonly end: number; readonly known: number }[];
   /**
@@ -25,28 +28,30 @@ export interface EntityForecast {
 /**
  * Step k predicts the value k rows after the last known row ("now") from the window that ends at row now − horizon + k.
  * Up to the horizon all its inputs are known; beyond it, it reads earlier predictions and the given future. Entities
- * with fewer than window + horizon − 1 unbroken rows are left out.
+ * with fewer than minWindow + horizon − 1 unbroken rows are left out.
  */
 export function forecastEntities(
   setup: SessionSetup,
   create: (data: SequenceData, batch: number) => TrainingBackend,
-  { entities, future, steps, weights }: ForecastRequest,
+  { entities, future, minWindow, steps, weights }: ForecastRequest,
 ): EntityForecast[] {
   const { data, model, scales } = setup;
   const { features, horizon, targets, window } = data;
   const known = window + horizon - 1;
-  const able = entities.filter((entity) => entity.known >= known);
+  const able = entities.filter((entity) => entity.known >= minWindow + horizon - 1);
   if (able.length === 0) return [];
   const rows = known + steps;
   const values = new Float32Array(new SharedArrayBuffer(able.length * rows * features * 4));
   able.forEach((entity, e) => {
     const base = e * rows * features;
-    values.set(data.values.subarray((entity.end - known) * features, entity.end * features), base);
+    const there = Math.min(known, entity.known);
+    const rowsThere = data.values.subarray((entity.end - there) * features, entity.end * features);
+    values.set(rowsThere, base + (known - there) * features);
     const given = future?.get(entity.name);
     for (let k = 0; k < steps; k++) {
       for (let f = 0; f < features; f++) {
         const value = given?.[k * features + f] ?? Number.NaN;
-        const { mean, deviation } = scales[f]!;
+        const { mean, deviation } = scaleAt(scales, entity.end - 1, f);
         const at = base + (known + k) * features + f;
         values[at] = Number.isNaN(value) ? values[at - features]! : (value - mean) / deviation;
       }
@@ -57,7 +62,8 @@ export function forecastEntities(
   const last = size - model.outputs;
   const forecasts = able.map(({ name }) => ({ entity: name, values: new Float64Array(steps * model.outputs) }));
   const outputs = new Float32Array(able.length * size);
-  using backend = create({ ...data, values }, able.length);
+  const sequences = Uint32Array.from(able, (entity, e) => e * rows + known - Math.min(known, entity.known));
+  using backend = create({ ...data, values, sequences }, able.length);
   backend.setWeights(weights);
   for (let k = 0; k < steps; k++) {
     backend.predict(
@@ -66,7 +72,8 @@ export function forecastEntities(
     );
     forecasts.forEach((forecast, e) => {
       for (let o = 0; o < model.outputs; o++) {
-        const { mean, deviation } = scales[targets[targetOfOutput(model, targets.length, o)]!]!;
+        const column = targets[targetOfOutput(model, targets.length, o)]!;
+        const { mean, deviation } = scaleAt(scales, able[e]!.end - 1, column);
         forecast.values[k * model.outputs + o] = outputs[e * size + last + o]! * deviation + mean;
       }
       targets.forEach((target, i) => {

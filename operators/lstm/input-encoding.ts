@@ -1,4 +1,5 @@
 /** From a row of the buffer to what enters the network: values as they are, categories one-hot or as their embedding. */
+import { encodedWidths } from '../../src/plan/categories.ts';
 import type { ModelSpec } from '../../src/plan/training.ts';
 import type { Floats } from './losses.ts';
 
@@ -12,13 +13,6 @@ interface EncodedColumn {
   readonly table: number | undefined;
   readonly kind: 'value' | 'one-hot' | 'embedding';
 }
-
-/** Values that enter the network for each of a row's columns. */
-export const encodedWidths = ({ categories = [] }: Pick<ModelSpec, 'categories'>, columns: number): number[] =>
-  Array.from({ length: columns }, (_, column) => {
-    const category = categories.find((each) => each.column === column);
-    return category === undefined ? 1 : (category.dimension ?? category.size);
-  });
 
 /** Numbers of the columns that each of the network's inputs comes from. */
 export const columnOfInput = (spec: Pick<ModelSpec, 'categories'>, columns: number): number[] =>

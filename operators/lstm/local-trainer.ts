@@ -2,6 +2,7 @@
 import type { RecordBatch } from 'apache-arrow';
 import { CausewayError, SQLSTATE, throwIfAborted } from '../../src/plan/errors.ts';
 import type { FeatureSpec, ModelSpec, SequenceSpec, SplitSpec } from '../../src/plan/training.ts';
+import { firstRow, type SequenceData } from './backend.ts';
 import type { BackendChoice } from './choose-backend.ts';
 import type { Evaluation } from './evaluation.ts';
 import type { ExplainRequest, Explanation } from './explain.ts';
@@ -9,8 +10,10 @@ import type { EntityForecast } from './forecast.ts';
 import { isRegression, probabilities } from './losses.ts';
 import { targetOfOutput } from './model.ts';
 import { RowStore } from './row-store.ts';
-import { scaleRows, trainingMoments } from './standardise.ts';
-import { type FeatureStatistics, type TrainedFeatures, trainedFeatures } from './statistics.ts';
+import { localScales, type Scales, scaleAt } from './scales.ts';
+import { categoryCodes, scaleRows, toldStatistics } from './standardise.ts';
+import type { FeatureStatistics } from './statistics.ts';
+import { networkOf, type TrainedFeatures, trainedFeatures } from './trained-features.ts';
 import type { TrainRequest, TrainResult } from './training-session.ts';
 import { TrainingThread } from './training-thread.ts';
 import { type Part, type Segment, segments, splitTimes, windowStarts } from './windows.ts';
@@ -25,8 +28,10 @@ export interface LocalTrainerSpec {
   readonly targets: readonly number[];
   readonly sequence: SequenceSpec;
   readonly split: SplitSpec;
-  /** `inputs` counts all features; {@link LocalTrainer.model} has it without the dropped ones. */
+  /** What enters it is counted before anything is known of the rows; {@link LocalTrainer.model} is the network that is trained. */
   readonly model: ModelSpec;
+  /** Training rows that a category or an entity must have here to be named outside the silo. Default 1. */
+  readonly minRows?: number;
   /** Rows per season, for the seasonal naive rule in evaluations. */
   readonly season?: number;
   /** Default `auto`. */
@@ -62,7 +67,8 @@ export interface Predictions {
 interface Ready {
   readonly features: TrainedFeatures;
   readonly model: ModelSpec;
-  readonly values: Float32Array;
+  readonly scales: Scales;
+  readonly data: SequenceData;
   readonly thread: TrainingThread;
 }
 
@@ -77,6 +83,7 @@ export class LocalTrainer implements AsyncDisposable {
   readonly #segments: readonly Segment[];
   readonly #windows: Readonly<Record<Part, Uint32Array>>;
   readonly #control = new Int32Array(new SharedArrayBuffer(8));
+  #told: FeatureStatistics | undefined;
   #ready: Ready | undefined;
 
   private constructor(spec: LocalTrainerSpec, store: RowStore) {
@@ -120,6 +127,7 @@ export class LocalTrainer implements AsyncDisposable {
       time: spec.time,
       ...(spec.entity === undefined ? {} : { entity: spec.entity }),
       features: spec.features.map(({ name }) => name),
+      categories: spec.features.map(({ category }) => category !== undefined),
     });
     try {
       for await (const batch of batches) {
@@ -140,14 +148,21 @@ export class LocalTrainer implements AsyncDisposable {
     }
   }
 
-  /** Per feature (n, mean, M2) over the training rows, in float64: what leaves the silo before the first round. */
+  /** What leaves the silo before the first round: per feature (n, mean, M2) over the training rows, and its categories. */
   statistics(): FeatureStatistics {
+    if (this.#told) return this.#told;
     if (this.#ready) throw new CausewayError(SQLSTATE.objectNotInPrerequisiteState, 'the rows are scaled already');
-    return trainingMoments(this.#store.values, this.#store.origin, this.#segments);
+    const { features, minRows = 1 } = this.#spec;
+    this.#told = toldStatistics(features, this.#store, this.#segments, minRows);
+    return this.#told;
   }
 
-  /** Scales the rows with the federation's statistics and drops constant features. Called once, before any round. */
-  standardise(merged: FeatureStatistics): TrainedFeatures {
+  /**
+   * Scales the rows with the federation's statistics, gives categories their common numbers and drops constant features. Called
+   * once, before any round.
+   * @param own what this silo told when the model was trained; absent: what it tells now
+   */
+  standardise(merged: FeatureStatistics, own = this.#ownStatistics()): TrainedFeatures {
     if (this.#ready) throw new CausewayError(SQLSTATE.objectNotInPrerequisiteState, 'the rows are scaled already');
     const { model: asked, season, sequence, silo, targets } = this.#spec;
     // A class is a number that no scale may change.
@@ -157,35 +172,50 @@ export class LocalTrainer implements AsyncDisposable {
           targets.includes(i) ? { ...feature, scale: 'none' as const } : feature,
         );
     const features = trainedFeatures(all, targets, merged);
-    const model = { ...asked, inputs: features.kept.length };
-    const values = scaleRows(this.#store.values, this.#store.origin, features);
-    if (!isRegression(model)) this.#checkClasses(values, features, model);
+    const { dictionaries, entities, origin } = this.#store;
+    const scales = localScales(all, features, own, entities);
+    const kept = features.kept.map((feature, k) => {
+      const names = dictionaries[feature]?.names;
+      return names === undefined ? { feature } : { feature, codes: categoryCodes(names, features.vocabularies[k]!) };
+    });
+    const model = networkOf(asked, all, features);
+    const data: SequenceData = {
+      values: scaleRows(this.#store.values, origin, kept, scales),
+      features: kept.length,
+      targets: features.targets,
+      window: sequence.window,
+      horizon: sequence.horizon,
+      ...(sequence.minWindow === undefined
+        ? {}
+        : { sequences: Uint32Array.from(this.#segments, ({ start }) => start) }),
+    };
+    if (!isRegression(model)) this.#checkClasses(data, features, model);
     const thread = new TrainingThread({
       backend: this.#spec.backend ?? 'auto',
       ...(this.#spec.threads === undefined ? {} : { threads: this.#spec.threads }),
       session: {
         silo,
         model,
-        data: {
-          values,
-          features: features.kept.length,
-          targets: features.targets,
-          window: sequence.window,
-          horizon: sequence.horizon,
-        },
+        data,
         names: features.kept.map((i) => all[i]!.name),
-        scales: features.scales,
+        scales,
         windows: this.#windows,
         segments: this.#segments,
         ...(season === undefined ? {} : { season }),
         control: this.#control,
       },
     });
-    this.#ready = { features, model, values, thread };
+    this.#ready = { features, model, scales, data, thread };
     return features;
   }
 
-  /** The network as it is trained: `inputs` without dropped features. */
+  /** Only features that are scaled by silo or entity need it. */
+  #ownStatistics(): FeatureStatistics | undefined {
+    const local = this.#spec.features.some(({ scale }) => scale === 'silo' || scale === 'entity');
+    return local ? this.statistics() : undefined;
+  }
+
+  /** The network as it is trained: without dropped features, and with the categories that there are. */
   get model(): ModelSpec {
     return this.#use().model;
   }
@@ -207,30 +237,29 @@ export class LocalTrainer implements AsyncDisposable {
 
   /** Predictions for every window of a part. A classifier's are probabilities: of the positive class, or of every class. */
   async predict(weights: Float32Array, part: Part, signal: AbortSignal): Promise<Predictions> {
-    const { features, model, thread, values } = this.#use();
-    const { horizon, window } = this.#spec.sequence;
+    const { data, model, scales, thread } = this.#use();
+    const { horizon, targets, values, window } = data;
     const starts = this.#windows[part];
     const outputs = await thread.predict(weights, starts, signal);
     const size = outputs.length / starts.length;
-    const times = this.#store.times;
-    const scale = (target: number) => features.scales[features.targets[target]!]!;
     const regression = isRegression(model);
     const predicted = new Float64Array(starts.length * model.outputs);
-    const actual = new Float64Array(starts.length * features.targets.length);
-    starts.forEach((start, k) => {
+    const actual = new Float64Array(starts.length * targets.length);
+    const rows = Array.from(starts, (start) => firstRow(data, start) + window - 1 + horizon);
+    rows.forEach((row, k) => {
       const last = outputs.subarray((k + 1) * size - model.outputs, (k + 1) * size);
       (regression ? last : probabilities(model, last)).forEach((value, o) => {
-        const { mean, deviation } = scale(targetOfOutput(model, features.targets.length, o));
+        const { mean, deviation } = scaleAt(scales, row, targets[targetOfOutput(model, targets.length, o)]!);
         predicted[k * model.outputs + o] = regression ? value * deviation + mean : value;
       });
-      features.targets.forEach((column, i) => {
-        const value = values[(start + window - 1 + horizon) * model.inputs + column]!;
-        actual[k * features.targets.length + i] = value * scale(i).deviation + scale(i).mean;
+      targets.forEach((column, i) => {
+        const { mean, deviation } = scaleAt(scales, row, column);
+        actual[k * targets.length + i] = values[row * data.features + column]! * deviation + mean;
       });
     });
     return {
-      entities: this.#entitiesOf(starts),
-      times: Float64Array.from(starts, (start) => times[start + window - 1 + horizon]!),
+      entities: this.#entitiesOf(rows),
+      times: Float64Array.from(rows, (row) => this.#store.times[row]!),
       predicted,
       actual,
     };
@@ -245,7 +274,8 @@ export class LocalTrainer implements AsyncDisposable {
    * Predictions `steps` rows beyond the last row of every entity. A model of horizon H needs nothing but known rows up to
    * H steps ahead; further steps read the model's own predictions and, for all other features, `future`: per entity
    * steps × features in original units and in the order of the kept features. NaN, or an entity that is missing there,
-   * holds the last known value. Entities with fewer than window + horizon − 1 unbroken rows are left out.
+   * holds the last known value. Entities with fewer than window + horizon − 1 unbroken rows are left out (with `minWindow`: fewer
+   * than minWindow + horizon − 1).
    */
   forecast(
     weights: Float32Array,
@@ -266,7 +296,9 @@ export class LocalTrainer implements AsyncDisposable {
       end: ends[e]!,
       known: ends[e]! - Math.max(start, this.#unbrokenFrom(ends[e]!)),
     }));
-    return this.#use().thread.forecast({ weights, steps, entities: last, ...(future ? { future } : {}) }, signal);
+    const { minWindow = this.#spec.sequence.window } = this.#spec.sequence;
+    const request = { weights, steps, minWindow, entities: last, ...(future ? { future } : {}) };
+    return this.#use().thread.forecast(request, signal);
   }
 
   /** Times of the last row of every entity, and the usual distance of its rows: what forecast steps are dated with. */
@@ -286,7 +318,7 @@ export class LocalTrainer implements AsyncDisposable {
   }
 
   /** Targets of a classifier are the numbers of classes. */
-  #checkClasses(values: Float32Array, { kept, targets }: TrainedFeatures, { loss, outputs }: ModelSpec): void {
+  #checkClasses({ targets, values }: SequenceData, { kept }: TrainedFeatures, { loss, outputs }: ModelSpec): void {
     const classes = loss === 'binary-cross-entropy' ? 2 : outputs;
     for (const target of targets) {
       for (let at = target; at < values.length; at += kept.length) {
@@ -317,23 +349,23 @@ export class LocalTrainer implements AsyncDisposable {
     return row;
   }
 
-  #entitiesOf(starts: Uint32Array): string[] {
+  /** Of rows in ascending order. */
+  #entitiesOf(rows: readonly number[]): string[] {
     const { entities } = this.#store;
     let e = 0;
-    return Array.from(starts, (start) => {
-      while (e + 1 < entities.length && entities[e + 1]!.start <= start) e++;
+    return rows.map((row) => {
+      while (e + 1 < entities.length && entities[e + 1]!.start <= row) e++;
       return entities[e]!.name;
     });
   }
 }
 
 function tooFewRows(silo: string, rows: number, sequence: SequenceSpec, all: readonly Segment[]): CausewayError {
+  const { horizon, minWindow = sequence.window } = sequence;
   const longest = all.reduce((most, s) => Math.max(most, s.part === 'train' ? s.end - s.start : 0), 0);
   return new CausewayError(SQLSTATE.trainingFailed, `silo ${silo} has not one training window`, {
     silo,
-    detail:
-      `A window needs ${sequence.window + sequence.horizon} consecutive rows (window ${sequence.window}, horizon ` +
-      `${sequence.horizon}); the longest run among its ${rows} rows has ${longest} in the training part.`,
+    detail: `A window needs ${minWindow + horizon} consecutive rows (window ${minWindow}, horizon ${horizon}); the longest run among its ${rows} rows has ${longest} in the training part.`,
     hint: 'Select more rows, or make WINDOW or HORIZON smaller.',
   });
 }

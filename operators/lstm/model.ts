@@ -73,7 +73,7 @@ export function initialWeights(spec: ModelSpec, seed: number): Float32Array {
   embedded(spec).forEach(({ dimension, size }, n) => {
     const table = weights.subarray(tables[n]!, tables[n]! + size * dimension);
     for (let i = 0; i < table.length; i++) {
-      table[i] = i < dimension ? 0 : (table[i]! / bound) / Math.sqrt(dimension);
+      table[i] = i < dimension ? 0 : table[i]! / bound / Math.sqrt(dimension);
     }
   });
   return weights;

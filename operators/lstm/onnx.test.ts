@@ -69,11 +69,13 @@ it('is a graph from rows in original units to predictions in original units', ()
     'Squeeze',
     'MatMul',
     'Add',
+    'Gather',
+    'Gather',
     'Mul',
     'Add',
   ]);
   expect(tensors.get('means')!.values).toEqual([10, 0]);
-  expect(tensors.get('target_deviations')!.values).toEqual([4]);
+  expect(tensors.get('deviations')!.values).toEqual([4, 1]);
   expect(tensors.get('w_1')!.shape).toEqual([1, 12, 3]);
   expect(tensors.get('b_0')!.shape).toEqual([1, 24]);
 });

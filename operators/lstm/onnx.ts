@@ -1,11 +1,11 @@
 /**
- * A trained model as an ONNX file (opset 17): from rows in original units to predictions in original units, the scaling being
- * part of the graph. Message and field numbers are those of onnx.proto3.
+ * A trained model as an ONNX file (opset 17, ai.onnx.ml 3): from rows in original units and categories as strings to predictions in
+ * original units, scaling and vocabularies being part of the graph. Message and field numbers are those of onnx.proto3.
  */
 import { BinaryWriter, WireType } from '@bufbuild/protobuf/wire';
 import type { ModelSpec } from '../../src/plan/training.ts';
 import { gateCount, layerInputs, targetOfOutput, weightLayout } from './model.ts';
-import type { Scale } from './statistics.ts';
+import type { Scale } from './scales.ts';
 
 export interface OnnxSource {
   readonly name: string;
@@ -13,17 +13,29 @@ export interface OnnxSource {
   readonly weights: Float32Array;
   /** Rows per window. */
   readonly window: number;
-  /** Names and scales of the features, in the order of the network's inputs. */
-  readonly features: readonly { readonly name: string; readonly scale: Scale }[];
+  /** The features in their order: numbers with their scales, or categories with their names 1, 2 …. */
+  readonly features: readonly OnnxFeature[];
+  /** Rows are scaled by silo or entity: the caller may give other `means` and `deviations` than the federation's. */
+  readonly localScales?: boolean;
   /** Positions of the targets among the features. */
   readonly targets: readonly number[];
   readonly metadata?: Readonly<Record<string, string>>;
 }
 
+export interface OnnxFeature {
+  readonly name: string;
+  readonly scale: Scale;
+  readonly vocabulary?: readonly string[];
+}
+
 const IR_VERSION = 8;
-const OPSET = 17;
+const OPSETS = [
+  { domain: '', version: 17 },
+  { domain: 'ai.onnx.ml', version: 3 },
+];
 const FLOAT = 1;
 const INT64 = 7;
+const STRING = 8;
 
 type Message = (writer: BinaryWriter) => void;
 
@@ -58,21 +70,23 @@ class Graph {
     inputs: readonly string[],
     outputs: readonly string[],
     attributes: readonly Message[] = [],
+    domain = '',
   ): string {
     this.#nodes.push((writer) => {
       for (const input of inputs) text(writer, 1, input);
       for (const output of outputs) text(writer, 2, output);
       text(writer, 4, type);
       for (const attribute of attributes) nested(writer, 5, attribute);
+      if (domain !== '') text(writer, 7, domain);
     });
     return outputs.at(-1)!;
   }
 
-  write(writer: BinaryWriter, name: string, input: Message, output: Message): void {
+  write(writer: BinaryWriter, name: string, inputs: readonly Message[], output: Message): void {
     for (const node of this.#nodes) nested(writer, 1, node);
     text(writer, 2, name);
     for (const tensor of this.#tensors) nested(writer, 5, tensor);
-    nested(writer, 11, input);
+    for (const input of inputs) nested(writer, 11, input);
     nested(writer, 12, output);
   }
 
@@ -103,14 +117,22 @@ const intsAttribute =
     integer(writer, 20, 7);
   };
 
-/** A float tensor's type; texts are dimensions of any length. */
+const stringsAttribute =
+  (name: string, values: readonly string[]): Message =>
+  (writer) => {
+    text(writer, 1, name);
+    for (const value of values) text(writer, 9, value);
+    integer(writer, 20, 8);
+  };
+
+/** A tensor's type; texts are dimensions of any length. */
 const valueInfo =
-  (name: string, shape: readonly (number | string)[]): Message =>
+  (name: string, shape: readonly (number | string)[], element = FLOAT): Message =>
   (writer) => {
     text(writer, 1, name);
     nested(writer, 2, (type) =>
       nested(type, 1, (tensor) => {
-        integer(tensor, 1, FLOAT);
+        integer(tensor, 1, element);
         nested(tensor, 2, (dimensions) => {
           for (const n of shape) {
             nested(dimensions, 1, (dimension) => {
@@ -123,22 +145,29 @@ const valueInfo =
     );
   };
 
-/** The file's bytes. Input `rows` is [windows, window, features]; output `predictions` [windows, outputs], or [windows, window, outputs]. */
+/**
+ * The file's bytes. Input `rows` is [windows, window, numeric features], and every category has an input `category_…` of strings,
+ * [windows, window]; output `predictions` is [windows, outputs], or [windows, window, outputs].
+ */
 export function encodeOnnx(source: OnnxSource): Uint8Array {
-  const { features, metadata, model, name, targets, window } = source;
+  const { features, localScales = false, metadata, model, name, targets, window } = source;
   const graph = new Graph();
+  const numbers = features.filter(({ vocabulary }) => vocabulary === undefined);
+  const inputs = [valueInfo('rows', ['windows', window, numbers.length])];
+  // An initializer that is an input too is its default.
+  if (localScales) inputs.push(...['means', 'deviations'].map((each) => valueInfo(each, [numbers.length])));
   const means = graph.floats(
     'means',
-    [features.length],
-    features.map(({ scale }) => scale.mean),
+    [numbers.length],
+    numbers.map(({ scale }) => scale.mean),
   );
   const deviations = graph.floats(
     'deviations',
-    [features.length],
-    features.map(({ scale }) => scale.deviation),
+    [numbers.length],
+    numbers.map(({ scale }) => scale.deviation),
   );
   const centred = graph.node('Sub', ['rows', means], ['centred']);
-  const scaled = graph.node('Div', [centred, deviations], ['scaled']);
+  const scaled = encoded(graph, source, graph.node('Div', [centred, deviations], ['scaled']), inputs);
   let steps = graph.node('Transpose', [scaled], ['steps'], [intsAttribute('perm', [1, 0, 2])]);
   let last = steps;
   const direction = graph.integers('direction', [1n]);
@@ -163,13 +192,14 @@ export function encodeOnnx(source: OnnxSource): Uint8Array {
   text(writer, 2, 'causeway');
   const shape = model.readout === 'every' ? ['windows', window, model.outputs] : ['windows', model.outputs];
   nested(writer, 7, (inner) => {
-    const input = valueInfo('rows', ['windows', window, features.length]);
-    graph.write(inner, name, input, valueInfo(outputs, shape));
+    graph.write(inner, name, inputs, valueInfo(outputs, shape));
   });
-  nested(writer, 8, (opset) => {
-    text(opset, 1, '');
-    integer(opset, 2, OPSET);
-  });
+  for (const { domain, version } of OPSETS) {
+    nested(writer, 8, (opset) => {
+      text(opset, 1, domain);
+      integer(opset, 2, version);
+    });
+  }
   const properties = { features: JSON.stringify(features.map((feature) => feature.name)), ...metadata };
   for (const [key, value] of Object.entries(properties)) {
     nested(writer, 14, (entry) => {
@@ -179,6 +209,39 @@ export function encodeOnnx(source: OnnxSource): Uint8Array {
   }
   return writer.finish();
 }
+
+/** Numbers and what categories are spread to, side by side in the order of the features. Adds the categories' inputs. */
+function encoded(graph: Graph, source: OnnxSource, scaled: string, inputs: Message[]): string {
+  const { features, model, window } = source;
+  const { categories = [] } = model;
+  if (categories.length === 0) return scaled;
+  let number = 0n;
+  let table = 0;
+  const parts = features.map(({ name, vocabulary }, column) => {
+    if (vocabulary === undefined) {
+      const at = graph.integers(`column_${column}`, [number++]);
+      return graph.node('Gather', [scaled, at], [`values_${column}`], [intAttribute('axis', 2)]);
+    }
+    const { dimension, size } = categories.find((category) => category.column === column)!;
+    inputs.push(valueInfo(`category_${name}`, ['windows', window], STRING));
+    const attributes = [
+      stringsAttribute('keys_strings', vocabulary),
+      intsAttribute(
+        'values_int64s',
+        vocabulary.map((_, i) => i + 1),
+      ),
+      intAttribute('default_int64', 0),
+    ];
+    const codes = graph.node('LabelEncoder', [`category_${name}`], [`codes_${column}`], attributes, 'ai.onnx.ml');
+    const rows = dimension === undefined ? identity(size) : tensorOf(source, `embedding.${table++}.weight`)!;
+    const spread = graph.floats(`table_${column}`, [size, dimension ?? size], rows);
+    return graph.node('Gather', [spread, codes], [`values_${column}`]);
+  });
+  return graph.node('Concat', parts, ['encoded'], [intAttribute('axis', 2)]);
+}
+
+const identity = (size: number): Float32Array =>
+  Float32Array.from({ length: size * size }, (_, i) => (i % (size + 1) === 0 ? 1 : 0));
 
 /** The tensor of that name in the flat weights. */
 function tensorOf({ model, weights }: OnnxSource, name: string): Float32Array | undefined {
@@ -220,19 +283,13 @@ function head(graph: Graph, source: OnnxSource, hidden: string, targets: readonl
   const outputs = graph.node('Add', [product, bias], ['outputs']);
   if (model.loss === 'binary-cross-entropy') return graph.node('Sigmoid', [outputs], ['predictions']);
   if (model.loss === 'softmax-cross-entropy') return graph.node('Softmax', [outputs], ['predictions']);
-  const scales = Array.from(
-    { length: model.outputs },
-    (_, o) => features[targets[targetOfOutput(model, targets.length, o)]!]!.scale,
-  );
-  const deviations = graph.floats(
-    'target_deviations',
-    [model.outputs],
-    scales.map((scale) => scale.deviation),
-  );
-  const means = graph.floats(
-    'target_means',
-    [model.outputs],
-    scales.map((scale) => scale.mean),
-  );
+  // Positions of the outputs' targets among the numbers.
+  const columns = Array.from({ length: model.outputs }, (_, o) => {
+    const target = targets[targetOfOutput(model, targets.length, o)]!;
+    return BigInt(features.slice(0, target).filter(({ vocabulary }) => vocabulary === undefined).length);
+  });
+  const at = graph.integers('target_columns', columns);
+  const deviations = graph.node('Gather', ['deviations', at], ['target_deviations']);
+  const means = graph.node('Gather', ['means', at], ['target_means']);
   return graph.node('Add', [graph.node('Mul', [outputs, deviations], ['stretched']), means], ['predictions']);
 }

@@ -1,6 +1,7 @@
 /** A silo's rows as one contiguous Float32 buffer that grows in place, shared with the training threads. */
 import type { RecordBatch, Vector } from 'apache-arrow';
 import { CausewayError, SQLSTATE } from '../../src/plan/errors.ts';
+import { CategoryDictionary } from './category-dictionary.ts';
 import { readNumbers } from './column-reader.ts';
 
 /** Names of the stream's columns, in their order: the time, the entity if there is one, the features. Only the order counts. */
@@ -8,6 +9,8 @@ export interface RowColumns {
   readonly time: string;
   readonly entity?: string;
   readonly features: readonly string[];
+  /** Which of the features hold categories; absent: none. */
+  readonly categories?: readonly boolean[];
 }
 
 /** Address space reserved per buffer, or less where that is limited; memory is taken only as rows come. */
@@ -24,7 +27,8 @@ function growable([most, ...less]: readonly number[] = RESERVED_BYTES): SharedAr
 
 /**
  * Rows in the order they came. A feature is stored as its difference from `origin` (its first value), so that float32
- * keeps the spread of a column whose values are large. A row with a NULL among its features is left out and breaks the sequence.
+ * keeps the spread of a column whose values are large; a category as its number in the column's dictionary. A row with a NULL among
+ * its numbers is left out and breaks the sequence; a NULL category is one of its own.
  */
 export class RowStore {
   readonly columns: RowColumns;
@@ -32,6 +36,8 @@ export class RowStore {
   readonly #times = growable();
   /** Per feature: what was subtracted before rounding to float32. */
   readonly origin: Float64Array;
+  /** Per feature with categories: what its numbers stand for. */
+  readonly dictionaries: readonly (CategoryDictionary | undefined)[];
   /** Entity names in order of appearance, and the row each begins at. */
   readonly entities: { readonly name: string; readonly start: number }[] = [];
   /** Rows before which the sequence is broken by a NULL. */
@@ -46,6 +52,9 @@ export class RowStore {
     this.columns = columns;
     this.origin = new Float64Array(columns.features.length);
     this.#started = columns.features.map(() => false);
+    this.dictionaries = columns.features.map((name, f) =>
+      columns.categories?.[f] === true ? new CategoryDictionary(name) : undefined,
+    );
   }
 
   /** Rows kept. */
@@ -113,8 +122,13 @@ export class RowStore {
     }
   }
 
-  /** A column's numbers, checked; marks the rows in which it is NULL. */
+  /** A column's numbers, checked, or its categories' numbers; marks the rows in which it is NULL. */
   #readFeature(vector: Vector, name: string, feature: number, incomplete: Uint8Array): Float64Array {
+    const dictionary = this.dictionaries[feature];
+    if (dictionary !== undefined) {
+      this.#started[feature] = true;
+      return dictionary.read(vector);
+    }
     const values = new Float64Array(vector.length);
     const nulls = vector.nullCount === 0 ? undefined : new Uint8Array(vector.length);
     readNumbers(vector, name, values, nulls ?? incomplete);

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { deviation, type FeatureStatistics, mergeStatistics, trainedFeatures } from './statistics.ts';
+import { deviation, type FeatureStatistics, mergeStatistics } from './statistics.ts';
+import { trainedFeatures } from './trained-features.ts';
 
 const moments = (...values: number[]) => {
   const mean = values.reduce((a, b) => a + b, 0) / values.length;

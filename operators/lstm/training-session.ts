@@ -1,12 +1,12 @@
 /** What a training thread does: rounds of local training, evaluation and prediction on one silo's rows. */
 import { CausewayError, canceled, SQLSTATE } from '../../src/plan/errors.ts';
 import type { LocalTrainingSpec, ModelSpec } from '../../src/plan/training.ts';
-import { outputsPerWindow, type SequenceData, type TrainingBackend } from './backend.ts';
+import { firstRow, missingSteps, outputsPerWindow, type SequenceData, type TrainingBackend } from './backend.ts';
 import { evaluateOutputs } from './evaluate-outputs.ts';
 import type { Evaluation } from './evaluation.ts';
 import { scheduledRate } from './optimizers.ts';
 import { deriveSeed, MersenneTwister, shuffle } from './random.ts';
-import type { Scale } from './statistics.ts';
+import { type Scales, scaleAt } from './scales.ts';
 import type { Part, Segment } from './windows.ts';
 
 /** Everything a thread needs to know of its silo. Buffers are shared, not copied. */
@@ -16,7 +16,7 @@ export interface SessionSetup {
   readonly data: SequenceData;
   /** Names of the kept features, and how each was scaled. */
   readonly names: readonly string[];
-  readonly scales: readonly Scale[];
+  readonly scales: Scales;
   readonly windows: Readonly<Record<Part, Uint32Array>>;
   readonly segments: readonly Segment[];
   /** Rows per season for the seasonal naive rule. */
@@ -51,6 +51,9 @@ export interface TrainResult {
 
 /** Windows scored at once, unless training batches are larger. */
 const SCORING_BATCH = 64;
+
+/** Of scaled values, and of values in their own units. */
+const NOTHING_SEEN = { low: Infinity, high: -Infinity, lowest: Infinity, highest: -Infinity };
 
 const STOP = 0;
 const STEPS = 1;
@@ -122,7 +125,8 @@ export class TrainingSession {
 
   /** Loss and errors of `weights` on one part, beside those of the naive rules. */
   evaluate(weights: Float32Array, part: Part): Evaluation {
-    return evaluateOutputs(this.#setup, part, this.predict(weights, this.#setup.windows[part]));
+    const starts = this.#setup.windows[part];
+    return evaluateOutputs(this.#setup, part, starts, this.predict(weights, starts));
   }
 
   /** The backend in use, remade when it is too small. */
@@ -136,32 +140,30 @@ export class TrainingSession {
   }
 
   #diverged(loss: number, step: number, round: number, starts: Uint32Array): CausewayError {
-    const { data, names, scales, silo } = this.#setup;
-    const ranges = names.map((name, column) => ({
-      name,
-      scale: scales[column]!,
-      low: Infinity,
-      high: -Infinity,
-      column,
-    }));
+    const { data, model, names, scales, silo } = this.#setup;
+    const coded = new Set(model.categories?.map(({ column }) => column));
+    const ranges = names.flatMap((name, column) => (coded.has(column) ? [] : [{ name, column, ...NOTHING_SEEN }]));
     for (const start of starts) {
-      for (let row = start; row < start + data.window + data.horizon; row++) {
+      const first = firstRow(data, start);
+      for (let row = first + missingSteps(data, start); row < first + data.window + data.horizon; row++) {
         for (const range of ranges) {
           const value = data.values[row * data.features + range.column]!;
+          const { deviation, mean } = scaleAt(scales, row, range.column);
           range.low = Math.min(range.low, value);
           range.high = Math.max(range.high, value);
+          range.lowest = Math.min(range.lowest, value * deviation + mean);
+          range.highest = Math.max(range.highest, value * deviation + mean);
         }
       }
     }
     const widest = ranges.reduce((a, b) => (Math.max(-b.low, b.high) > Math.max(-a.low, a.high) ? b : a));
-    const original = (value: number) => (value * widest.scale.deviation + widest.scale.mean).toPrecision(6);
     return new CausewayError(
       SQLSTATE.trainingFailed,
       `the training loss is ${loss} at step ${step} of round ${round}`,
       {
         silo,
         detail:
-          `In this batch column "${widest.name}" ranges from ${original(widest.low)} to ${original(widest.high)}, ` +
+          `In this batch column "${widest.name}" ranges from ${widest.lowest.toPrecision(6)} to ${widest.highest.toPrecision(6)}, ` +
           `${widest.low.toPrecision(3)} to ${widest.high.toPrecision(3)} after scaling. The round's starting weights are kept.`,
         hint: 'Lower learning_rate, set clip, or exclude outliers in the training query.',
       },

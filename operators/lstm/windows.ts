@@ -10,6 +10,8 @@ export interface Segment {
   readonly start: number;
   readonly end: number;
   readonly part: Part;
+  /** It begins where a part of the split begins: rows before it are there, but may not be seen. */
+  readonly afterSplit?: boolean;
 }
 
 /** What decides where sequences break. */
@@ -46,35 +48,36 @@ export function segments(
   const partOf = (time: number): Part => (time < validate ? 'train' : time < test ? 'validation' : 'test');
   const found: Segment[] = [];
   let start = 0;
+  let afterSplit = false;
   let entity = 1;
   for (let row = 1; row <= times.length; row++) {
     const newEntity = entityStarts[entity] === row;
     while (entityStarts[entity] === row) entity++;
-    const broken =
-      row === times.length ||
-      newEntity ||
-      breaks.has(row) ||
-      times[row]! - times[row - 1]! > maxGap ||
-      partOf(times[row]!) !== partOf(times[row - 1]!);
-    if (!broken) continue;
-    found.push({ start, end: row, part: partOf(times[start]!) });
+    const broken = row === times.length || newEntity || breaks.has(row) || times[row]! - times[row - 1]! > maxGap;
+    const split = !broken && partOf(times[row]!) !== partOf(times[row - 1]!);
+    if (!broken && !split) continue;
+    found.push({ start, end: row, part: partOf(times[start]!), ...(afterSplit ? { afterSplit } : {}) });
     start = row;
+    afterSplit = split;
   }
   return found;
 }
 
-/** Start offsets of all windows of `part`: inputs are rows s … s+L−1, the last target is row s+L−1+H. */
+/**
+ * Start offsets of all windows of `part`: inputs are rows s … s+L−1, the last target is row s+L−1+H. With `minWindow` the first
+ * windows of a sequence begin before it (modulo 2³²), so that at least so many of their rows are there; not behind a split border.
+ */
 export function windowStarts(all: readonly Segment[], part: Part, sequence: SequenceSpec): Uint32Array {
-  const span = sequence.window + sequence.horizon;
-  const counts = all.map((segment) =>
-    segment.part === part && segment.end - segment.start >= span
-      ? Math.floor((segment.end - segment.start - span) / sequence.stride) + 1
-      : 0,
-  );
+  const { horizon, minWindow = sequence.window, stride, window } = sequence;
+  const firstOf = ({ afterSplit, start }: Segment) => (afterSplit === true ? start : start - (window - minWindow));
+  const counts = all.map((segment) => {
+    const last = segment.end - window - horizon;
+    return segment.part === part && last >= firstOf(segment) ? Math.floor((last - firstOf(segment)) / stride) + 1 : 0;
+  });
   const starts = new Uint32Array(new SharedArrayBuffer(4 * counts.reduce((sum, count) => sum + count, 0)));
   let next = 0;
   all.forEach((segment, i) => {
-    for (let k = 0; k < counts[i]!; k++) starts[next++] = segment.start + k * sequence.stride;
+    for (let k = 0; k < counts[i]!; k++) starts[next++] = firstOf(segment) + k * stride;
   });
   return starts;
 }

@@ -7,7 +7,7 @@ import type { RelationalNode } from '../../src/plan/nodes.ts';
 import { allowanceText } from '../../src/plan/policy.ts';
 import type { PrivacySpec } from '../../src/plan/training.ts';
 import { nodesOf } from '../../src/plan/traverse.ts';
-import { type PolicyBook, TO_MEDIATOR } from './book.ts';
+import { minGroupOf, type PolicyBook, TO_MEDIATOR } from './book.ts';
 import { leaksOf } from './check.ts';
 
 /** Why a silo's share may not be done at a site; absent where it may. */
@@ -16,21 +16,30 @@ export interface TrainingLegality {
   readonly home?: CausewayError;
   /** At the mediator: rows would leave. */
   readonly mediator?: string;
+  /** Training rows that a category or an entity must have to be named outside; absent: no names are told. */
+  readonly minRows?: number;
 }
 
 /**
  * What one silo's share of a TRAIN may do. Training promises that rows stay: they leave for it only where a policy says
  * so, which a silo without any policy does not.
+ * @param names whether names of categories or entities are told, see {@link smallestNamedGroup}
  */
 export function trainingLegality(
   silo: string,
   plan: RelationalNode,
   privacy: PrivacySpec | undefined,
   book: PolicyBook,
+  names = false,
 ): TrainingLegality {
-  const home = refusedUpdates(silo, plan, privacy, book);
+  const named = names ? smallestNamedGroup(silo, plan, book) : undefined;
+  const home = refusedUpdates(silo, plan, privacy, book) ?? (typeof named === 'object' ? named : undefined);
   const mediator = refusedRows(silo, plan, privacy, book);
-  return { ...(home === undefined ? {} : { home }), ...(mediator === undefined ? {} : { mediator }) };
+  return {
+    ...(home === undefined ? {} : { home }),
+    ...(mediator === undefined ? {} : { mediator }),
+    ...(typeof named === 'number' ? { minRows: named } : {}),
+  };
 }
 
 /** @throws CausewayError CW001 for a silo that may do its share nowhere, naming the policy and what would make it lawful */
@@ -91,6 +100,33 @@ function refusedUpdates(
     );
   }
   return undefined;
+}
+
+/**
+ * TRAIN over categories, or scaled by entity, tells names with the number of their rows: what a GROUP BY would tell.
+ * @param plan the feature query of one silo
+ * @returns the rows that such a group must have, 1 where the silo has no policy; or CW001, naming the table and the
+ * policy that is missing
+ */
+export function smallestNamedGroup(silo: string, plan: RelationalNode, book: PolicyBook): number | CausewayError {
+  let least = 1;
+  for (const each of nodesOf(plan)) {
+    if (each.kind !== 'scan' || each.silo !== silo || !book.guards(silo)) continue;
+    if (book.rows(each, each.sourceColumns, TO_MEDIATOR).some(({ where }) => where === undefined)) continue;
+    const policy = book.aggregates(each, TO_MEDIATOR).find(({ where }) => where === undefined);
+    if (policy === undefined) {
+      return new CausewayError(
+        SQLSTATE.policyViolation,
+        `no policy of ${silo} lets the names of categories or entities in ${silo}.${each.table} leave`,
+        {
+          silo,
+          hint: `Leave text columns out and scale by silo, or ask the owner for: CREATE POLICY … ON ${silo}.${each.table} ALLOW AGGREGATES (min_group => …) TO mediator.`,
+        },
+      );
+    }
+    least = Math.max(least, minGroupOf(policy));
+  }
+  return least;
 }
 
 const refusal = (silo: string, from: string, what: string): CausewayError =>

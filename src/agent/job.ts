@@ -8,6 +8,7 @@ import { verified } from '../../operators/aggregate/secure/keys.ts';
 import { countsOf } from '../../operators/lstm/classification.ts';
 import type { LocalTrainerSpec } from '../../operators/lstm/local-trainer.ts';
 import { weightCount } from '../../operators/lstm/model.ts';
+import { LONGEST_NAME, MOST_ENTITIES } from '../../operators/lstm/standardise.ts';
 import type { TrainingRun } from '../engine/training/silo-trainer.ts';
 import { CausewayError, SQLSTATE } from '../plan/errors.ts';
 import type { RelationalNode } from '../plan/nodes.ts';
@@ -56,10 +57,17 @@ function manifestOf(spec: LocalTrainerSpec, { privacy, rounds }: TrainingRun): M
   const evaluations = (rounds + 4) * (BODY_BYTES + spec.targets.length * target);
   return {
     updates: rounds * (4 * weightCount(spec.model) + BODY_BYTES),
-    statistics: BODY_BYTES + spec.features.length * FEATURE_BYTES + evaluations,
+    statistics: BODY_BYTES + spec.features.length * FEATURE_BYTES + namedBytes(spec) + evaluations,
     ...(privacy?.secure === true ? { keys: rounds * KEY_BYTES } : {}),
   };
 }
+
+/** Names of categories, and of entities where features are scaled by entity. */
+const namedBytes = ({ features }: LocalTrainerSpec): number =>
+  features.reduce((sum, { category, scale }) => {
+    if (category !== undefined) return sum + category.most * (LONGEST_NAME + FEATURE_BYTES);
+    return scale === 'entity' ? sum + MOST_ENTITIES * (LONGEST_NAME + FEATURE_BYTES) : sum;
+  }, 0);
 
 /** Counts per target of one evaluation: a regression has none. */
 function classCounts({ loss, outputs }: ModelSpec): number {

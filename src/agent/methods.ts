@@ -14,6 +14,7 @@ import { Settings } from '../engine/settings.ts';
 import { type TrainingSchedule, trainTask } from '../engine/training/rounds.ts';
 import { CausewayError, SQLSTATE } from '../plan/errors.ts';
 import type { RelationalNode } from '../plan/nodes.ts';
+import { tellsNames } from '../plan/training.ts';
 import type { Method } from './calls.ts';
 import type { EgressGate } from './egress-gate.ts';
 import type { EgressKind } from './egress-ledger.ts';
@@ -222,10 +223,13 @@ export class AgentMethods implements AsyncDisposable {
   }
 
   async #read({ query, spec }: Job): Promise<LocalTrainer> {
-    const { engine, quotas, silo } = this.#services;
+    const { engine, policy, quotas, silo } = this.#services;
     const { signal } = this.#closing;
     const { batches } = await runPlan(query, { engine, settings: new Settings(), signal, memory: nothingElse });
-    return LocalTrainer.open({ ...spec, silo }, within(batches, quotas.rows, silo), signal);
+    // The coordinator may ask for larger groups than the owner does, not for smaller ones.
+    const least = tellsNames(spec.features) ? policy.smallestNamedGroup(query) : 1;
+    const minRows = Math.max(least, spec.minRows ?? 1);
+    return LocalTrainer.open({ ...spec, silo, minRows }, within(batches, quotas.rows, silo), signal);
   }
 
   async #scaled(open: OpenJob, merged: FeatureStatistics, signal: AbortSignal): Promise<LocalTrainer> {

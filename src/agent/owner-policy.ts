@@ -2,6 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { PolicyBook, TO_MEDIATOR, validatePolicy } from '../../optimizer/policy/book.ts';
 import { assertLawful } from '../../optimizer/policy/check.ts';
+import { smallestNamedGroup } from '../../optimizer/policy/training.ts';
 import { CausewayError, messageOf, SQLSTATE } from '../plan/errors.ts';
 import type { RelationalNode, Scan } from '../plan/nodes.ts';
 import type { Policy } from '../plan/policy.ts';
@@ -91,6 +92,16 @@ export class OwnerPolicy {
       );
     }
     return budgets;
+  }
+
+  /**
+   * The training rows that a category or an entity must have to be named.
+   * @throws CausewayError CW001 when none may be
+   */
+  smallestNamedGroup(plan: RelationalNode): number {
+    const found = smallestNamedGroup(this.#silo, plan, this.#book);
+    if (typeof found === 'number') return found;
+    throw found;
   }
 
   *#scans(plan: RelationalNode): Generator<Scan> {

@@ -10,7 +10,8 @@ import type {
 import type { LocalTerms } from '../../operators/aggregate/strategy.ts';
 import type { Evaluation } from '../../operators/lstm/evaluation.ts';
 import type { TrainerSummary } from '../../operators/lstm/local-trainer.ts';
-import { type FeatureStatistics, type TrainedFeatures, trainedFeatures } from '../../operators/lstm/statistics.ts';
+import type { FeatureStatistics } from '../../operators/lstm/statistics.ts';
+import { networkOf, type TrainedFeatures, trainedFeatures } from '../../operators/lstm/trained-features.ts';
 import type { TrainRequest, TrainResult } from '../../operators/lstm/training-session.ts';
 import type { Part } from '../../operators/lstm/windows.ts';
 import type { TrainingSchedule } from '../engine/training/rounds.ts';
@@ -121,7 +122,7 @@ export class RemoteTrainer implements SiloTrainer {
 
   get model(): ModelSpec {
     const { features } = this.#standardised();
-    return { ...this.#job.spec.model, inputs: features.kept.length };
+    return networkOf(this.#job.spec.model, this.#job.spec.features, features);
   }
 
   statistics(): FeatureStatistics {

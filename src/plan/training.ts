@@ -118,6 +118,10 @@ export interface FeatureSpec {
   readonly category?: { readonly most: number; readonly dimension?: number };
 }
 
+/** Whether a silo tells names before training: of categories, or of entities that have scales of their own. */
+export const tellsNames = (features: readonly FeatureSpec[]): boolean =>
+  features.some(({ category, scale }) => category !== undefined || scale === 'entity');
+
 /** A bound TRAIN: one feature query per silo, and everything that decides the result. */
 export interface Train {
   readonly kind: 'train';

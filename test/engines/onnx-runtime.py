@@ -1,6 +1,6 @@
 """Runs models in ONNX Runtime: python onnx-runtime.py FOLDER. Needs onnxruntime and numpy.
 
-FOLDER/cases.json lists {"file", "input", "shape"}; answers are printed as one JSON list of flat outputs.
+FOLDER/cases.json lists {"file", "input", "shape"}, and perhaps {"scales", "categories"} for further inputs; answers are printed as one JSON list of flat outputs.
 """
 
 import json
@@ -15,5 +15,10 @@ answers = []
 for case in json.loads((folder / "cases.json").read_text()):
     session = onnxruntime.InferenceSession(folder / case["file"])
     rows = numpy.array(case["input"], dtype="float32").reshape(case["shape"])
-    answers.append(session.run(["predictions"], {"rows": rows})[0].reshape(-1).tolist())
+    inputs = {"rows": rows}
+    for name, values in case.get("scales", {}).items():
+        inputs[name] = numpy.array(values, dtype="float32")
+    for name, values in case.get("categories", {}).items():
+        inputs[name] = numpy.array(values, dtype=object).reshape(case["shape"][:2])
+    answers.append(session.run(["predictions"], inputs)[0].reshape(-1).tolist())
 print(json.dumps(answers))

@@ -260,7 +260,20 @@ describe('bad input', () => {
     ['an unknown strategy', TRAIN('x').replace('fedavg', 'fedavgg'), '42704', /fedavg/],
     ['an unknown algorithm', TRAIN('x').replace('lstm', 'lstn'), '42704', /lstm/],
     ['a text target', TRAIN('x', '', "SELECT ts, meter, 'a' AS load FROM readings"), '42804', /predict/i],
-    ['a text feature', TRAIN('x', '', "SELECT ts, meter, load, 'a'::text AS t FROM readings"), '42804', /"t"/],
+    ['a date as feature', TRAIN('x', '', 'SELECT ts, meter, load, ts::date AS t FROM readings'), '42804', /"t"/],
+    ['an embedding that is no feature', TRAIN('x', ", embedding => 'laod'"), '42804', /load/],
+    ['a target as embedding', TRAIN('x', ", embedding => 'load'"), '22023', /"load"/],
+    ['a window smaller than its smallest', TRAIN('x', ', min_window => 13'), '22023', /WINDOW 12/],
+    ['entity scaling without entities', TRAIN('x', ", scale => 'entity'").replace(' PER meter', ''), '42804', /PER/],
+    [
+      'text that is unique in every row',
+      TRAIN('x', '', 'SELECT ts, meter, load, (ts::text || meter || load) AS t FROM readings').replace(
+        'hidden',
+        'vocabulary => 0, hidden',
+      ),
+      '22023',
+      /vocabulary/,
+    ],
     [
       'rows of several silos mixed',
       TRAIN('x', '', 'SELECT a.ts, a.meter, b.load FROM readings a JOIN readings b ON a.ts = b.ts'),

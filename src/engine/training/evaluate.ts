@@ -6,6 +6,7 @@ import { type ScoringContext, weightsOf } from './forecast.ts';
 import { type TargetMetrics, targetMetrics } from './metrics.ts';
 import { modelSource } from './model-source.ts';
 import { openTrainers } from './open-trainers.ts';
+import { scaleAsTrained } from './scale-as-trained.ts';
 
 export interface EvaluationRow {
   readonly silo: string | null;
@@ -27,7 +28,7 @@ export async function evaluateOn(
   const { signature } = model;
   const source = modelSource(model.model, signature, query);
   await using trainers = await openTrainers(source, context.stream, context.signal, context.backend);
-  for (const trainer of trainers.all) trainer.standardise(signature.statistics);
+  scaleAsTrained(trainers, signature);
   const weights = weightsOf(engine, model, trainers.all[0]!);
   const evaluations = await Promise.all(
     trainers.all.map((trainer) => trainer.evaluate(weights, 'train', context.signal)),

@@ -5,6 +5,7 @@ import type { Engine, StoredModel } from '../engine.ts';
 import { type ScoringContext, weightsOf } from './forecast.ts';
 import { modelSource } from './model-source.ts';
 import { openTrainers } from './open-trainers.ts';
+import { scaleAsTrained } from './scale-as-trained.ts';
 
 export interface ExplainedSilo {
   readonly silo: string | null;
@@ -20,7 +21,7 @@ export async function explainModel(
 ): Promise<ExplainedSilo[]> {
   const source = modelSource(model.model, model.signature, query);
   await using trainers = await openTrainers(source, context.stream, context.signal, context.backend);
-  for (const trainer of trainers.all) trainer.standardise(model.signature.statistics);
+  scaleAsTrained(trainers, model.signature);
   const weights = weightsOf(engine, model, trainers.all[0]!);
   const request = { weights, part: 'train', seed: 1 } as const;
   const explained = await Promise.all(trainers.all.map((trainer) => trainer.explain(request, context.signal)));

@@ -6,7 +6,7 @@ import { z } from 'zod';
 import { weightLayout } from '../../../operators/lstm/model.ts';
 import { encodeOnnx } from '../../../operators/lstm/onnx.ts';
 import { decodeSafetensors, encodeSafetensors, readMetadata } from '../../../operators/lstm/safetensors.ts';
-import { type TrainedFeatures, trainedFeatures } from '../../../operators/lstm/statistics.ts';
+import { networkOf, type TrainedFeatures, trainedFeatures } from '../../../operators/lstm/trained-features.ts';
 import type { NewVersion } from '../../catalog/models.ts';
 import { CausewayError, messageOf, SQLSTATE } from '../../plan/errors.ts';
 import type { ModelSpec } from '../../plan/training.ts';
@@ -19,15 +19,16 @@ export const EXPORT_FORMATS = ['.onnx', '.safetensors', '.md', '.json'] as const
 
 export type ExportFormat = (typeof EXPORT_FORMATS)[number];
 
-/** The network as it was trained: without the features that were dropped. */
+/** The network as it was trained: without the features that were dropped, with the categories that there were. */
 function network(signature: ModelSignature): { spec: ModelSpec; trained: TrainedFeatures } {
   const trained = trainedFeatures(signature.features, signature.targets, signature.statistics);
-  return { spec: { ...signature.spec, inputs: trained.kept.length }, trained };
+  return { spec: networkOf(signature.spec, signature.features, trained), trained };
 }
 
 /** @param file the version's weights as the catalog keeps them */
 export function exportModel(model: StoredModel, file: Uint8Array, format: ExportFormat): Uint8Array {
   const { signature, metrics, query } = model;
+  const { siloStatistics } = signature;
   const text = (content: string): Uint8Array => new TextEncoder().encode(content);
   if (format === '.md') return text(modelCardMarkdown(model));
   if (format === '.json') return text(`${JSON.stringify(modelCard(model), null, 2)}\n`);
@@ -43,12 +44,14 @@ export function exportModel(model: StoredModel, file: Uint8Array, format: Export
     model: spec,
     weights,
     window: signature.sequence.window,
-    features: trained.kept.map((feature, i) => ({
-      name: signature.features[feature]!.name,
-      scale: trained.scales[i]!,
-    })),
+    features: trained.kept.map((feature, i) => {
+      const vocabulary = trained.vocabularies[i];
+      const { name } = signature.features[feature]!;
+      return { name, scale: trained.scales[i]!, ...(vocabulary === undefined ? {} : { vocabulary }) };
+    }),
     targets: trained.targets,
-    metadata: { query },
+    ...(siloStatistics === undefined ? {} : { localScales: true }),
+    metadata: { query, ...(siloStatistics === undefined ? {} : { silo_statistics: JSON.stringify(siloStatistics) }) },
   });
 }
 
@@ -104,6 +107,16 @@ const metrics = z.array(
   ]),
 );
 
+const moments = { n: z.number(), mean: z.number(), m2: z.number().nonnegative() };
+const statistics = z.array(
+  z.object({
+    ...moments,
+    vocabulary: z.array(z.string().max(1000)).max(1_000_000).optional(),
+    others: z.number().optional(),
+    entities: z.array(z.tuple([z.string(), z.object(moments)])).optional(),
+  }),
+);
+
 /** Bounds keep a hostile file from asking for more memory than any model has. */
 const PORTABLE = z.looseObject({
   query: z.string(),
@@ -112,15 +125,24 @@ const PORTABLE = z.looseObject({
       order: name,
       entity: name.optional(),
       features: z
-        .array(name.extend({ scale: z.enum(['standard', 'none']) }))
+        .array(
+          name.extend({
+            scale: z.enum(['standard', 'silo', 'entity', 'none']),
+            category: z
+              .object({ most: index.min(1).max(10_000), dimension: index.min(1).max(256).optional() })
+              .optional(),
+          }),
+        )
         .min(1)
         .max(10_000),
-      statistics: z.array(z.object({ n: z.number(), mean: z.number(), m2: z.number().nonnegative() })),
+      statistics,
+      siloStatistics: z.record(z.string(), statistics).optional(),
       targets: z.array(index).min(1),
       sequence: z.looseObject({
         window: index.min(1).max(1_000_000),
         horizon: index.min(1).max(1_000_000),
         stride: index.min(1),
+        minWindow: index.min(1).optional(),
       }),
       split: z.looseObject({ kind: z.enum(['fractions', 'calendar']) }),
       spec: z.looseObject({

@@ -1,9 +1,12 @@
 /** `ml.forecast`: the next rows of every silo's every entity, computed on that silo's side. */
 import type { RecordBatch } from 'apache-arrow';
+import { CategoryDictionary } from '../../../operators/lstm/category-dictionary.ts';
 import type { BackendChoice } from '../../../operators/lstm/choose-backend.ts';
 import type { LocalTrainer } from '../../../operators/lstm/local-trainer.ts';
 import { weightLayout } from '../../../operators/lstm/model.ts';
 import { decodeSafetensors } from '../../../operators/lstm/safetensors.ts';
+import { categoryCodes } from '../../../operators/lstm/standardise.ts';
+import type { TrainedFeatures } from '../../../operators/lstm/trained-features.ts';
 import { siloPlans } from '../../../optimizer/fragments/silo-plans.ts';
 import type { RelationalNode } from '../../plan/nodes.ts';
 import type { SqlType } from '../../plan/types.ts';
@@ -12,6 +15,7 @@ import type { Cell } from '../rows.ts';
 import { futureFeatures } from './future-features.ts';
 import { modelSource } from './model-source.ts';
 import { openTrainers, type StreamRows, type TrainerSource } from './open-trainers.ts';
+import { scaleAsTrained } from './scale-as-trained.ts';
 
 export interface ScoringContext {
   readonly signal: AbortSignal;
@@ -46,16 +50,16 @@ export async function forecast(
   const source = modelSource(model.model, signature, query);
   const plans = siloPlans(query);
   await using trainers = await openTrainers(source, context.stream, context.signal, context.backend);
+  const trained = scaleAsTrained(trainers, signature);
   const perSilo = await Promise.all(
     trainers.all.map(async (trainer, i): Promise<ForecastRow[]> => {
       const silo = trainers.silos[i]!;
-      const { kept } = trainer.standardise(signature.statistics);
       const last = trainer.lastRows();
       const times = new Map(
         last.map(({ entity, time, interval }) => [entity, comingTimes(time, interval, steps)] as const),
       );
       const plan = plans.get(silo);
-      const future = plan === undefined ? undefined : await futureOf(plan, source, kept, times, context);
+      const future = plan === undefined ? undefined : await futureOf(plan, source, trained, times, context);
       const weights = weightsOf(engine, model, trainer);
       const forecasts = await trainer.forecast(weights, steps, context.signal, future);
       const width = trainer.model.outputs;
@@ -79,19 +83,29 @@ const comingTimes = (last: number, interval: number, steps: number): number[] =>
 async function futureOf(
   plan: RelationalNode,
   { order, features }: TrainerSource,
-  kept: readonly number[],
+  { kept, vocabularies }: TrainedFeatures,
   times: ReadonlyMap<string, readonly number[]>,
   { compute }: ScoringContext,
 ): Promise<ReadonlyMap<string, Float64Array> | undefined> {
   const entities = [...times];
   const texts = entities.flatMap(([, each]) => each.map((time) => timeText(time, order.type)));
   const ids = kept.map((feature) => features[feature]!.id);
-  const found = futureFeatures(plan, order.id, ids, texts, order.type);
+  const coded = vocabularies.map((names) => names !== undefined);
+  const found = futureFeatures(plan, order.id, ids, coded, texts, order.type);
   if (found === undefined) return undefined;
   const columns = found.features.map((): number[] => []);
   for await (const batch of compute(found.plan)) {
-    columns.forEach((values, c) => {
-      for (const value of batch.getChildAt(c) ?? []) values.push(value === null ? Number.NaN : Number(value));
+    found.features.forEach((feature, c) => {
+      const vector = batch.getChildAt(c)!;
+      const names = vocabularies[feature];
+      if (names === undefined) {
+        for (const value of vector) columns[c]!.push(value === null ? Number.NaN : Number(value));
+        return;
+      }
+      const dictionary = new CategoryDictionary(features[kept[feature]!]!.name);
+      const own = dictionary.read(vector);
+      const codes = categoryCodes(dictionary.names, names);
+      for (const code of own) columns[c]!.push(codes[code]!);
     });
   }
   const result = new Map<string, Float64Array>();

@@ -8,7 +8,7 @@ import { columnsOf, hasSubquery } from '../../plan/traverse.ts';
 import type { SqlType } from '../../plan/types.ts';
 
 export interface FutureFeatures {
-  /** Evaluates the features over the given times: one row per time, one double column per feature of `features`. */
+  /** Evaluates the features over the given times: one row per time, one column per feature of `features`: double, or as it is. */
   readonly plan: RelationalNode;
   /** Positions among the feature list. */
   readonly features: readonly number[];
@@ -18,6 +18,7 @@ const DOUBLE: SqlType = { kind: 'double' };
 
 /**
  * @param plan the feature query of one silo
+ * @param coded which of the features hold categories: they keep their own type
  * @param times in text form, of type `time`
  * @returns undefined when no feature is a function of time
  */
@@ -25,6 +26,7 @@ export function futureFeatures(
   plan: RelationalNode,
   order: ColumnId,
   features: readonly ColumnId[],
+  coded: readonly boolean[],
   times: readonly string[],
   time: SqlType,
 ): FutureFeatures | undefined {
@@ -50,8 +52,14 @@ export function futureFeatures(
     plan: node({
       kind: 'project',
       input: values,
-      expressions: computed.map(({ expression }) => ({ kind: 'cast' as const, operand: expression, type: DOUBLE })),
-      columns: computed.map((_, i) => ({ id: -1 - i, name: `f${i}`, type: DOUBLE })),
+      expressions: computed.map(({ expression, position }) =>
+        coded[position] === true ? expression : { kind: 'cast' as const, operand: expression, type: DOUBLE },
+      ),
+      columns: computed.map(({ expression, position }, i) => ({
+        id: -1 - i,
+        name: `f${i}`,
+        type: coded[position] === true ? expression.type : DOUBLE,
+      })),
     }),
   };
 }

@@ -1,5 +1,6 @@
 /** Counts what crosses a silo's border in training, at the border itself: a run that fails or is cancelled has sent too. */
 import type { Evaluation } from '../../../operators/lstm/evaluation.ts';
+import type { FeatureStatistics } from '../../../operators/lstm/statistics.ts';
 import type { EgressEntry } from '../../catalog/egress.ts';
 import type { OpenTrainer } from './open-trainers.ts';
 import type { SiloTrainer } from './silo-trainer.ts';
@@ -54,6 +55,7 @@ const MOMENTS_BYTES = 3 * NUMBER_BYTES;
 
 function meter(trainer: SiloTrainer, crossed: Crossed): SiloTrainer {
   const { secure } = trainer;
+  let told = false;
   return {
     summary: trainer.summary,
     get model() {
@@ -61,7 +63,9 @@ function meter(trainer: SiloTrainer, crossed: Crossed): SiloTrainer {
     },
     statistics() {
       const statistics = trainer.statistics();
-      crossed.statistics += statistics.length * MOMENTS_BYTES;
+      // Asked for again, they are not sent again.
+      if (!told) crossed.statistics += statistics.length * MOMENTS_BYTES + namedBytes(statistics);
+      told = true;
       return statistics;
     },
     standardise: (merged) => trainer.standardise(merged),
@@ -79,6 +83,15 @@ function meter(trainer: SiloTrainer, crossed: Crossed): SiloTrainer {
     [Symbol.asyncDispose]: () => trainer[Symbol.asyncDispose](),
   };
 }
+
+/** Names of categories with their rows, and of entities with their moments. */
+const namedBytes = (statistics: FeatureStatistics): number =>
+  statistics
+    .flatMap(({ counts = [], entities = [] }) => [
+      ...counts.map(([name]) => Buffer.byteLength(name) + NUMBER_BYTES),
+      ...entities.map(([name]) => Buffer.byteLength(name) + MOMENTS_BYTES),
+    ])
+    .reduce((sum, bytes) => sum + bytes, 0);
 
 /** Numbers anywhere in an evaluation: counts and sums, each of which is one float64 on the wire. */
 function numbersIn(value: Evaluation | unknown): number {

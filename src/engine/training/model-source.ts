@@ -29,7 +29,12 @@ export function modelSource(model: string, signature: ModelSignature, plan: Rela
     source: plan,
     order: column(order.name),
     ...(entity === undefined ? {} : { entity: column(entity.name) }),
-    features: features.map(({ name, scale }) => ({ name, scale, id: column(name).id })),
+    features: features.map(({ name, scale, category }) => ({
+      name,
+      scale,
+      ...(category === undefined ? {} : { category }),
+      id: column(name).id,
+    })),
     targets,
     sequence,
     split: { kind: 'fractions', validate: 0, test: 0 },

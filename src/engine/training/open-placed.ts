@@ -9,7 +9,14 @@ import type { Train } from '../../plan/training.ts';
 import type { Engine } from '../engine.ts';
 import type { Notice } from '../result.ts';
 import type { EgressMeter } from './metered-trainer.ts';
-import { type OpenTrainer, openAll, openLocally, type StreamRows, type Trainers } from './open-trainers.ts';
+import {
+  type OpenTrainer,
+  openAll,
+  openLocally,
+  type StreamRows,
+  type TrainerSource,
+  type Trainers,
+} from './open-trainers.ts';
 import { type OpenAt, type OpenedAt, PlacedTrainer } from './placed-trainer.ts';
 import { type SiloTrainer, trainsInside } from './silo-trainer.ts';
 
@@ -32,9 +39,11 @@ export interface ChosenSite {
   /** Everything but `mediator` means at home: behind the silo's agent where it has one. */
   readonly site: TrainingSite;
   readonly homeAllowed: boolean;
+  /** Training rows that a category or an entity must have there to be named outside. */
+  readonly minRows: number;
 }
 
-const AT_HOME: ChosenSite = { site: 'worker', homeAllowed: true };
+const AT_HOME: ChosenSite = { site: 'worker', homeAllowed: true, minRows: 1 };
 
 /** @throws CausewayError as `openAll` does */
 export function openPlaced(
@@ -45,7 +54,7 @@ export function openPlaced(
 ): Promise<Trainers<PlacedTrainer>> {
   const home = context.meter.metered(atHome(plan, context));
   return openAll(
-    plan,
+    naming(plan, sites),
     (silo, query, spec, opening) => {
       const { homeAllowed, site } = sites.get(silo) ?? AT_HOME;
       return PlacedTrainer.open(silo, site, openAt(silo, query, spec, homeAllowed, home, context), opening);
@@ -55,8 +64,17 @@ export function openPlaced(
 }
 
 /** Secure rounds keep every update inside, so nobody moves. */
-export const openHome = (plan: Train, context: OpeningContext, signal: AbortSignal): Promise<Trainers<SiloTrainer>> =>
-  openAll(plan, context.meter.metered(atHome(plan, context)), signal);
+export const openHome = (
+  plan: Train,
+  sites: ReadonlyMap<string, ChosenSite>,
+  context: OpeningContext,
+  signal: AbortSignal,
+): Promise<Trainers<SiloTrainer>> => openAll(naming(plan, sites), context.meter.metered(atHome(plan, context)), signal);
+
+const naming = (plan: Train, sites: ReadonlyMap<string, ChosenSite>): TrainerSource => ({
+  ...plan,
+  minRows: new Map([...sites].map(([silo, { minRows }]) => [silo, minRows])),
+});
 
 function openAt(
   silo: string,

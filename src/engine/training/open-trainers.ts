@@ -7,6 +7,7 @@ import { CausewayError, SQLSTATE } from '../../plan/errors.ts';
 import type { Column, ColumnId, Expression } from '../../plan/expressions.ts';
 import { node, type RelationalNode } from '../../plan/nodes.ts';
 import type { Train } from '../../plan/training.ts';
+import { scalar } from '../../plan/types.ts';
 import { inSilo } from '../silo-pool.ts';
 
 /** How a silo's rows are streamed: by its own engine, in the order of `plan`. */
@@ -16,7 +17,10 @@ export type StreamRows = (silo: string, plan: RelationalNode, signal: AbortSigna
 export type TrainerSource = Pick<
   Train,
   'source' | 'order' | 'entity' | 'features' | 'targets' | 'sequence' | 'split' | 'spec'
->;
+> & {
+  /** By silo: training rows that a category or an entity must have there to be named outside. */
+  readonly minRows?: ReadonlyMap<string, number>;
+};
 
 /** Trainers by silo, in the order of the names: every sum over silos is taken in it. */
 export class Trainers<T extends AsyncDisposable> implements AsyncDisposable {
@@ -91,19 +95,29 @@ function featureQuery(plan: RelationalNode, { order, entity, features }: Trainer
   const at = (id: ColumnId): Column => plan.columns.find((column) => column.id === id)!;
   const columns = [order, ...(entity === undefined ? [] : [entity]), ...features].map(({ id }) => at(id));
   const reference = ({ id, type }: Column): Expression => Object.freeze({ kind: 'column', id, type });
+  // Numerics become doubles in the silo: they are trained on as float32 anyway, and doubles are read many times faster.
+  const numerics = new Set([order.id, ...features.flatMap(({ category, id }) => (category === undefined ? [id] : []))]);
+  const asRead = (column: Column): Column =>
+    numerics.has(column.id) && column.type.kind === 'numeric' ? { ...column, type: scalar('double') } : column;
   const keys = [...(entity === undefined ? [] : [entity]), order].map((column) => ({
     expression: reference(at(column.id)),
     descending: false,
     nullsFirst: false,
   }));
   const sorted = node({ kind: 'sort', input: plan, keys, columns: plan.columns });
-  return node({ kind: 'project', input: sorted, expressions: columns.map(reference), columns });
+  const expressions = columns.map((column): Expression => {
+    const { type } = asRead(column);
+    return type === column.type ? reference(column) : { kind: 'cast', operand: reference(column), type };
+  });
+  return node({ kind: 'project', input: sorted, expressions, columns: columns.map(asRead) });
 }
 
 function trainerSpec(silo: string, source: TrainerSource): LocalTrainerSpec {
-  const { order, entity, features, targets, sequence, split, spec } = source;
+  const { order, entity, features, minRows, targets, sequence, split, spec } = source;
+  const least = minRows?.get(silo);
   return {
     silo,
+    ...(least === undefined ? {} : { minRows: least }),
     time: order.name,
     ...(entity === undefined ? {} : { entity: entity.name }),
     features,

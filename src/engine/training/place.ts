@@ -18,7 +18,7 @@ import { rowWidth } from '../../../optimizer/statistics/estimate.ts';
 import { trainingWindows } from '../../../optimizer/statistics/windows.ts';
 import { CausewayError, SQLSTATE } from '../../plan/errors.ts';
 import type { RelationalNode } from '../../plan/nodes.ts';
-import type { Train } from '../../plan/training.ts';
+import { type Train, tellsNames } from '../../plan/training.ts';
 import { planRows } from '../run-plan.ts';
 import type { StatementContext } from '../session.ts';
 import { measureLocalRate } from './local-rate.ts';
@@ -45,8 +45,9 @@ export async function trainingLegalities(
   { engine, signal, access }: StatementContext,
 ): Promise<Legalities> {
   const book = await engine.planner.policies(signal, access.roles);
+  const names = tellsNames(plan.features);
   const legalities = new Map(
-    [...siloPlans(plan.source)].map(([silo, part]) => [silo, trainingLegality(silo, part, plan.privacy, book)]),
+    [...siloPlans(plan.source)].map(([silo, part]) => [silo, trainingLegality(silo, part, plan.privacy, book, names)]),
   );
   for (const legality of legalities.values()) requireTrainingAllowed(legality);
   return legalities;
@@ -136,9 +137,9 @@ async function siloFacts(
 /** Where each silo trains: as it was placed, else at home unless its policies let only rows leave. */
 export const chosenSitesOf = (legalities: Legalities, placed?: PlacedTraining): ReadonlyMap<string, ChosenSite> =>
   new Map(
-    [...legalities].map(([silo, { home }]) => {
+    [...legalities].map(([silo, { home, minRows = 1 }]) => {
       const share = placed?.shares.find(({ training }) => training.silo === silo);
       const site = share?.chosen.site ?? (home === undefined ? 'worker' : 'mediator');
-      return [silo, { site, homeAllowed: home === undefined }];
+      return [silo, { site, homeAllowed: home === undefined, minRows }];
     }),
   );

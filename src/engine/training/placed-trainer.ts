@@ -1,7 +1,8 @@
 /** One silo's trainer at the site that was chosen for it. Between rounds it can move: the next one trains elsewhere. */
 import type { Evaluation } from '../../../operators/lstm/evaluation.ts';
 import type { TrainerSummary } from '../../../operators/lstm/local-trainer.ts';
-import type { FeatureStatistics, TrainedFeatures } from '../../../operators/lstm/statistics.ts';
+import type { FeatureStatistics } from '../../../operators/lstm/statistics.ts';
+import type { TrainedFeatures } from '../../../operators/lstm/trained-features.ts';
 import type { TrainRequest, TrainResult } from '../../../operators/lstm/training-session.ts';
 import type { Part } from '../../../operators/lstm/windows.ts';
 import type { TrainingSite } from '../../../optimizer/cost/training.ts';

@@ -5,6 +5,7 @@ import type { Cell } from '../rows.ts';
 import { type ScoringContext, timeCell, weightsOf } from './forecast.ts';
 import { modelSource } from './model-source.ts';
 import { openTrainers } from './open-trainers.ts';
+import { scaleAsTrained } from './scale-as-trained.ts';
 
 export interface PredictionRow {
   readonly silo: string;
@@ -23,9 +24,9 @@ export async function predict(
   const { signature } = model;
   const source = modelSource(model.model, signature, query);
   await using trainers = await openTrainers(source, context.stream, context.signal, context.backend);
+  scaleAsTrained(trainers, signature);
   const perSilo = await Promise.all(
     trainers.all.map(async (trainer, i): Promise<PredictionRow[]> => {
-      trainer.standardise(signature.statistics);
       const weights = weightsOf(engine, model, trainer);
       const { entities, times, predicted, actual } = await trainer.predict(weights, 'train', context.signal);
       const outputs = trainer.model.outputs;

@@ -22,6 +22,8 @@ export interface ModelSignature {
   readonly features: readonly (TypedName & FeatureSpec)[];
   /** Over all silos' training rows: decides scaling, and which features are dropped. */
   readonly statistics: FeatureStatistics;
+  /** What each silo told of its own rows, where features are scaled by silo or entity. */
+  readonly siloStatistics?: Readonly<Record<string, FeatureStatistics>>;
   /** Indexes into `features`. */
   readonly targets: readonly number[];
   readonly sequence: SequenceSpec;
@@ -32,3 +34,7 @@ export interface ModelSignature {
   /** The feature query, as it was written in the TRAIN statement. */
   readonly query: string;
 }
+
+/** What a silo's rows are scaled with besides the federation's statistics: nothing for a silo that was not there. */
+export const ownStatistics = ({ siloStatistics = {} }: ModelSignature, silo: string): FeatureStatistics =>
+  (Object.hasOwn(siloStatistics, silo) ? siloStatistics[silo] : undefined) ?? [];

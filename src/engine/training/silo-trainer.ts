@@ -6,7 +6,8 @@
 import type { SecureParty } from '../../../operators/aggregate/rounds/secure-round.ts';
 import type { Evaluation } from '../../../operators/lstm/evaluation.ts';
 import type { LocalTrainerSpec, TrainerSummary } from '../../../operators/lstm/local-trainer.ts';
-import type { FeatureStatistics, TrainedFeatures } from '../../../operators/lstm/statistics.ts';
+import type { FeatureStatistics } from '../../../operators/lstm/statistics.ts';
+import type { TrainedFeatures } from '../../../operators/lstm/trained-features.ts';
 import type { TrainRequest, TrainResult } from '../../../operators/lstm/training-session.ts';
 import type { Part } from '../../../operators/lstm/windows.ts';
 import type { RelationalNode } from '../../plan/nodes.ts';
@@ -15,7 +16,7 @@ import type { TrainingSchedule } from './rounds.ts';
 
 export interface SiloTrainer extends AsyncDisposable {
   readonly summary: TrainerSummary;
-  /** The network as it is trained, known after `standardise`: `inputs` counts no dropped feature. */
+  /** The network as it is trained, known after `standardise`: without dropped features, with the categories that there are. */
   readonly model: ModelSpec;
   statistics(): FeatureStatistics;
   standardise(merged: FeatureStatistics): TrainedFeatures;

@@ -103,7 +103,7 @@ async function runJob(
   // Secure rounds keep every update inside, so nobody moves.
   await using trainers: Trainers<SiloTrainer> =
     plan.privacy?.secure === true
-      ? await openHome(plan, opening, signal)
+      ? await openHome(plan, sites, opening, signal)
       : await openPlaced(plan, sites, opening, signal);
   const movable = trainers.all.filter((trainer) => trainer instanceof PlacedTrainer);
   const watch = placed === undefined ? undefined : new RoundWatch(placed, movable, onNotice);
@@ -137,7 +137,7 @@ async function runJob(
   const stored = engine.catalog.models.add({
     model: plan.model,
     query: plan.text,
-    signature: signatureOf(plan, statistics, options.query),
+    signature: signatureOf(plan, statistics, trainers, options.query),
     metrics,
     weights: encodeSafetensors(weightLayout(model), weights, { model: plan.model }),
   });
@@ -215,14 +215,22 @@ function standardise(trainers: Trainers<SiloTrainer>, onNotice: TrainOptions['on
   return merged;
 }
 
-function signatureOf(plan: Train, statistics: FeatureStatistics, query: string): ModelSignature {
+function signatureOf(
+  plan: Train,
+  statistics: FeatureStatistics,
+  trainers: Trainers<SiloTrainer>,
+  query: string,
+): ModelSignature {
   const { order, entity, features, targets, sequence, split, spec, local, federation } = plan;
   const typeOf = (id: number) => plan.source.columns.find((column) => column.id === id)!.type;
   return {
     order: { name: order.name, type: order.type },
     ...(entity === undefined ? {} : { entity: { name: entity.name, type: entity.type } }),
-    features: features.map(({ id, name, scale }) => ({ name, scale, type: typeOf(id) })),
+    features: features.map(({ id: _, ...feature }) => ({ ...feature, type: typeOf(_) })),
     statistics,
+    ...(features.some(({ scale }) => scale === 'silo' || scale === 'entity')
+      ? { siloStatistics: localStatistics(trainers) }
+      : {}),
     targets,
     sequence,
     split,
@@ -232,6 +240,12 @@ function signatureOf(plan: Train, statistics: FeatureStatistics, query: string):
     query,
   };
 }
+
+/** What each silo told, but for its categories: nothing is scaled with them. */
+const localStatistics = ({ all, silos }: Trainers<SiloTrainer>): Readonly<Record<string, FeatureStatistics>> =>
+  Object.fromEntries(
+    all.map((trainer, i) => [silos[i]!, trainer.statistics().map(({ counts: _, ...moments }) => moments)]),
+  );
 
 const siloMetrics = (silo: string, { summary }: SiloTrainer, evaluation: Evaluation): SiloMetrics => ({
   silo,

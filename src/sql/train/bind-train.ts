@@ -1,4 +1,5 @@
 /** A TRAIN statement and its bound feature query → the `Train` node: every name found, every option checked. */
+import { largestNetwork } from '../../plan/categories.ts';
 import { CausewayError, type Position, SQLSTATE } from '../../plan/errors.ts';
 import type { Column } from '../../plan/expressions.ts';
 import { didYouMean } from '../../plan/nearest.ts';
@@ -13,6 +14,7 @@ import type {
 } from '../../plan/training.ts';
 import { isNumeric, isTemporal, typeName } from '../../plan/types.ts';
 import type { Located, Option, TrainModel } from '../statements/statement.ts';
+import { bindFeatures } from './bind-features.ts';
 import { FEDERATE, PRIVACY, SPLIT, USING } from './clauses.ts';
 import { type OptionsOf, readOptions } from './options.ts';
 
@@ -81,7 +83,7 @@ export function bindTrain(statement: TrainModel, query: BoundQuery, locate: (off
     );
   }
   const targetIds = new Set(targets.map(({ found }) => found.id));
-  const features = bindFeatures(columns, order, entity, using.standardize, (message, hint) =>
+  const features = bindFeatures(columns, order, entity, using, (message, hint) =>
     refuse(SQLSTATE.datatypeMismatch, message, statement.query.offset, hint),
   ).map((feature) =>
     // A class is a number that no scale may change.
@@ -94,6 +96,15 @@ export function bindTrain(statement: TrainModel, query: BoundQuery, locate: (off
       algorithm.offset,
       "Write USING lstm (loss => 'softmax-cross-entropy', classes => 3); the column holds 0, 1, 2.",
     );
+  }
+  if ((using.min_window ?? 1) > statement.window.value) {
+    const message = `min_window => ${using.min_window} is more than WINDOW ${statement.window.value}`;
+    throw refuse(SQLSTATE.invalidParameterValue, message, statement.window.offset, 'A window has at most WINDOW rows.');
+  }
+  const named = targets.find(({ found }) => features.some(({ category, id }) => id === found.id && category));
+  if (named !== undefined) {
+    const message = `"${named.found.name}" is predicted, so it cannot be one_hot or an embedding`;
+    throw refuse(SQLSTATE.invalidParameterValue, message, named.offset, 'Select it a second time under another name.');
   }
   const outputs = outputWidth(targets.length, using);
   return Object.freeze({
@@ -109,45 +120,17 @@ export function bindTrain(statement: TrainModel, query: BoundQuery, locate: (off
       window: statement.window.value,
       horizon: statement.horizon?.value ?? 1,
       stride: using.stride,
+      ...(using.min_window === undefined ? {} : { minWindow: using.min_window }),
       ...(using.season === undefined ? {} : { season: using.season }),
       // Given in seconds; dates and timestamps count microseconds.
       ...(using.max_gap === undefined ? {} : { maxGap: using.max_gap * (isTemporal(order.type) ? 1e6 : 1) }),
     },
     split: bindSplit(statement, locate),
-    spec: modelSpec(cell, features.length, outputs, using),
+    spec: largestNetwork(modelSpec(cell, features.length, outputs, using), features),
     local: localTraining(using),
     federation: bindFederation(statement, locate),
     ...(statement.privacy === undefined ? {} : { privacy: bindPrivacy(statement.privacy, locate) }),
     text: statement.text,
-  });
-}
-
-/** The column that federated tables have on top (docs/design.md §3): SELECT * brings it, and a model has no use for it. */
-const isSiloColumn = ({ name, type }: Column): boolean => name === 'silo' && type.kind === 'text';
-
-/** Every column but the time, the entity, and the silo's name. */
-function bindFeatures(
-  columns: readonly Column[],
-  order: Column,
-  entity: Column | undefined,
-  standardize: readonly string[] | undefined,
-  refuse: (message: string, hint: string | undefined) => CausewayError,
-): Train['features'] {
-  const rest = columns.filter((column) => column.id !== order.id && column.id !== entity?.id && !isSiloColumn(column));
-  for (const name of standardize ?? []) {
-    const names = rest.map((feature) => feature.name);
-    if (!names.includes(name))
-      throw refuse(`standardize names "${name}", which is no feature`, didYouMean(name, names));
-  }
-  return rest.map(({ id, name, type }) => {
-    if (!isNumeric(type) && type.kind !== 'boolean') {
-      throw refuse(
-        `feature "${name}" is of type ${typeName(type)}, a model takes numbers and booleans`,
-        'Leave it out of the SELECT, or turn it into a number (CASE, extract).',
-      );
-    }
-    const scaled = standardize === undefined ? isNumeric(type) : standardize.includes(name);
-    return { id, name, scale: scaled ? 'standard' : 'none' };
   });
 }
 

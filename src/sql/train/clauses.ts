@@ -47,7 +47,32 @@ export const USING = {
     of: 'string',
     description: 'the features to standardise; all numeric ones without it, none for an empty list',
   },
+  scale: {
+    kind: 'word',
+    default: 'federation',
+    words: ['federation', 'silo', 'entity'],
+    description: 'whose mean and deviation a feature is standardised with',
+  },
+  one_hot: {
+    kind: 'many',
+    of: 'string',
+    description: 'numbers and booleans to take as categories, one-hot; text always is',
+  },
+  embedding: { kind: 'many', of: 'string', description: 'the features whose categories get a trained vector each' },
+  embedding_size: { kind: 'integer', default: 8, min: 1, max: 256, description: 'length of those vectors' },
+  vocabulary: {
+    kind: 'integer',
+    default: 100,
+    min: 1,
+    max: 10_000,
+    description: 'categories per feature; rarer ones are "unknown"',
+  },
   stride: { kind: 'integer', default: 1, min: 1, description: 'rows between the starts of two windows' },
+  min_window: {
+    kind: 'integer',
+    min: 1,
+    description: 'rows that a window at the beginning of a sequence may do with, the others being masked',
+  },
   max_gap: { kind: 'number', min: 0, description: 'seconds between two rows that end a sequence' },
   season: { kind: 'integer', min: 1, description: 'rows per season, for the seasonal-naive comparison' },
 } as const satisfies OptionSchemas;

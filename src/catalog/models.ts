@@ -28,6 +28,8 @@ export interface NewVersion<Signature, Metrics> {
   readonly metrics: Metrics;
   /** A complete safetensors file. */
   readonly weights: Uint8Array;
+  /** The training job that is done with it: both are written, or neither, so that a crash cannot make two versions. */
+  readonly job?: number;
 }
 
 export interface ModelStore<Signature, Metrics> {
@@ -83,7 +85,7 @@ export function modelStore<Signature, Metrics>(db: DatabaseSync, directory: stri
     get,
     list: () => db.prepare(`${SELECT} WHERE v.version = m.active_version ORDER BY v.model`).all().map(read),
     versions: (model) => db.prepare(`${SELECT} WHERE v.model = ? ORDER BY v.version`).all(model).map(read),
-    add({ model, query, signature, metrics, weights }) {
+    add({ job, model, query, signature, metrics, weights }) {
       const next = db.prepare('SELECT max(version) AS n FROM model_versions WHERE model = ?').get(model) as {
         n: number | null;
       };
@@ -106,6 +108,9 @@ export function modelStore<Signature, Metrics>(db: DatabaseSync, directory: stri
           new Date().toISOString(),
         );
         db.prepare('UPDATE models SET active_version = ? WHERE name = ?').run(version, model);
+        if (job !== undefined) {
+          db.prepare("UPDATE jobs SET state = 'done', ended_at = ? WHERE id = ?").run(new Date().toISOString(), job);
+        }
         db.exec('COMMIT');
       } catch (thrown) {
         db.exec('ROLLBACK');

@@ -92,6 +92,11 @@ const MIGRATIONS: readonly string[] = [
    ) STRICT;`,
   // The process that runs a job: a job whose process is gone was interrupted.
   `ALTER TABLE jobs ADD COLUMN pid INTEGER`,
+  // What it takes to go on with a job after a restart: on whose behalf, with which settings, and whether to.
+  `ALTER TABLE jobs ADD COLUMN role TEXT;
+   ALTER TABLE jobs ADD COLUMN settings TEXT;
+   ALTER TABLE jobs ADD COLUMN priority INTEGER NOT NULL DEFAULT 0;
+   ALTER TABLE jobs ADD COLUMN interrupted INTEGER NOT NULL DEFAULT 0`,
 ];
 
 /** Brings `db` to this program's version, in one transaction. */

@@ -19,17 +19,23 @@ import { type LoadConnector, SiloPool } from './silo-pool.ts';
 import type { ModelMetrics } from './training/metrics.ts';
 import { RunningJobs } from './training/running-jobs.ts';
 import type { ModelSignature } from './training/signature.ts';
+import { SiloTurns } from './training/silo-turns.ts';
 
 export interface EngineOptions {
   /** The catalog directory; made when it is not there. */
   readonly directory: string;
   /** Memory of the mediator, all statements together: `2GB`. */
   readonly memoryLimit?: string;
+  /** Training jobs that one silo works for at a time; others wait for their turn. */
+  readonly jobsPerSilo?: number;
   /** Kinds of silos beside the built-in ones, by name: `agent`, when agents are awaited. */
   readonly connectors?: Readonly<Record<string, Connector>>;
 }
 
 const MEDIATOR_STATEMENTS = 8;
+
+/** Training takes a core of a silo, or the one that its rows are trained on here. */
+const JOBS_PER_SILO = 2;
 
 export type StoredModel = ModelVersion<ModelSignature, ModelMetrics>;
 
@@ -65,6 +71,8 @@ export class Engine implements AsyncDisposable {
   readonly #sessions = new Set<Session>();
   /** The training jobs that run in this process. */
   readonly training = new RunningJobs();
+  /** Whose turn it is in a silo that many jobs train in. */
+  readonly siloTurns: SiloTurns;
   #mediator: Promise<Mediator> | undefined;
   #version = 0;
   #closed = false;
@@ -72,6 +80,7 @@ export class Engine implements AsyncDisposable {
   private constructor(catalog: Catalog<ModelSignature, ModelMetrics>, options: EngineOptions) {
     this.catalog = catalog;
     this.#options = options;
+    this.siloTurns = new SiloTurns(options.jobsPerSilo ?? JOBS_PER_SILO);
     this.#journalFile = openJournal(join(catalog.directory, 'rounds.db'));
     this.journal = new RoundJournal(this.#journalFile);
     // A cohort that is forgotten would reveal an update: these lines survive a power cut.

@@ -24,7 +24,7 @@ import { changeMembership, changePrivileges, changeRole, dropRole } from './stat
 import { runSelect } from './statements/select.ts';
 import { createSilo, dropSilo, showSilos } from './statements/silos.ts';
 import { showTables } from './statements/tables.ts';
-import { resumeTrain, trainModel } from './statements/train.ts';
+import { resumeJob, resumeTrain, trainModel } from './statements/train.ts';
 import { createView, dropView } from './statements/views.ts';
 import { createTableAs, insertInto } from './statements/write.ts';
 
@@ -75,6 +75,18 @@ export class Session implements AsyncDisposable {
         throwIfAborted(signal);
         yield await run(parsed, this.#context(statement, position, options, signal));
       }
+    } finally {
+      this.#running--;
+      if (this.#running === 0) this.#idle?.();
+    }
+  }
+
+  /** Goes on with a job of this user that was interrupted, to its end. @throws CausewayError as the job's TRAIN would */
+  async resume(job: number): Promise<void> {
+    this.#running++;
+    try {
+      const { signal } = this.#closing;
+      await resumeJob(job, this.#context('', positionAt('', 0), { signal }, signal), true);
     } finally {
       this.#running--;
       if (this.#running === 0) this.#idle?.();

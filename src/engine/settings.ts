@@ -32,6 +32,11 @@ const SETTINGS = {
     words: BACKENDS,
     description: 'what computes the gradients',
   },
+  'causeway.job_priority': {
+    default: '0',
+    pattern: { test: /^(-?\d|-?10)$/, means: 'a whole number from -10 to 10' },
+    description: 'of training jobs that share a silo the higher goes first',
+  },
 } as const satisfies Record<string, SettingSpec>;
 
 export type OwnSetting = keyof typeof SETTINGS;
@@ -78,6 +83,11 @@ export class Settings {
       this.#values.set(name, value);
     }
     this.#fingerprint = this.#values.size === 0 ? '' : JSON.stringify([...this.#values].sort());
+  }
+
+  /** Our own settings that were set. */
+  chosen(): Record<string, string> {
+    return Object.fromEntries([...this.#values].filter(([name]) => Object.hasOwn(SETTINGS, name)));
   }
 
   /** Our own settings with their values, for `causeway.settings`. */

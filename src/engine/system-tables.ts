@@ -134,11 +134,16 @@ export const SYSTEM_TABLES: Readonly<Record<string, SystemTable>> = {
       started_at: 'text',
       ended_at: 'text',
       query: 'text',
+      role: 'text',
+      priority: 'integer',
+      rounds_done: 'integer',
+      waits_for: 'text',
     }),
-    rows: ({ catalog }) =>
-      catalog.jobs
+    rows: ({ catalog, siloTurns }) => {
+      const done = Map.groupBy(catalog.jobs.rounds(), ({ job }) => job);
+      return catalog.jobs
         .list()
-        .map(({ id, model, state, message, started_at, ended_at, query }) => [
+        .map(({ id, model, state, message, started_at, ended_at, priority, query, role }) => [
           BigInt(id),
           model,
           state,
@@ -146,7 +151,12 @@ export const SYSTEM_TABLES: Readonly<Record<string, SystemTable>> = {
           started_at,
           ended_at,
           query,
-        ]),
+          role,
+          priority,
+          done.get(id)?.length ?? 0,
+          siloTurns.waitsFor(id).join(', ') || null,
+        ]);
+    },
   },
   rounds: {
     columns: columnsOf({

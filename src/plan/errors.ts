@@ -37,6 +37,7 @@ export const SQLSTATE = {
   diskFull: '53100',
   readOnlySqlTransaction: '25006',
   queryCanceled: '57014',
+  adminShutdown: '57P01',
   ioError: '58030',
   undefinedFile: '58P01',
   internalError: 'XX000',

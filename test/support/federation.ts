@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DuckDBInstance } from '@duckdb/node-api';
 import { resultRows } from '../../src/cli/cells.ts';
-import { Engine } from '../../src/engine/engine.ts';
+import { Engine, type EngineOptions } from '../../src/engine/engine.ts';
 import type { ExecuteOptions } from '../../src/engine/result.ts';
 import type { Session } from '../../src/engine/session.ts';
 import { type PostgresServer, testDatabase } from '../servers/postgres.ts';
@@ -15,7 +15,7 @@ export interface Federation extends AsyncDisposable {
   readonly directory: string;
   readonly postgresUrl: string;
   /** Closes the engine and opens it again on the same catalog. */
-  restart(): Promise<void>;
+  restart(over?: Partial<EngineOptions>): Promise<void>;
 }
 
 /** `readings (ts timestamp, meter integer, load double precision)` with `rows` hours for two meters in every silo. */
@@ -36,8 +36,8 @@ export async function openFederation(server: PostgresServer, rows = 200): Promis
   await connection.run(`COPY (${READINGS(rows, 6)}) TO '${join(directory, 'oslo', 'readings.parquet')}'`);
   connection.closeSync();
   instance.closeSync();
-  const open = async (): Promise<[Engine, Session]> => {
-    const engine = await Engine.open({ directory: join(directory, 'catalog') });
+  const open = async (over: Partial<EngineOptions> = {}): Promise<[Engine, Session]> => {
+    const engine = await Engine.open({ directory: join(directory, 'catalog'), ...over });
     return [engine, engine.openSession()];
   };
   const [engine, session] = await open();
@@ -46,9 +46,9 @@ export async function openFederation(server: PostgresServer, rows = 200): Promis
     session,
     directory,
     postgresUrl: database.url,
-    async restart() {
+    async restart(over) {
       await federation.engine[Symbol.asyncDispose]();
-      [federation.engine, federation.session] = await open();
+      [federation.engine, federation.session] = await open(over);
     },
     async [Symbol.asyncDispose]() {
       await federation.engine[Symbol.asyncDispose]();

@@ -43,3 +43,20 @@ test('closing the engine ends what runs in the background', async () => {
   await federation.restart();
   expect(await ended(job!)).toBe('cancelled');
 });
+
+test('jobs that share silos take turns, the one of higher priority first', async () => {
+  await federation.restart({ jobsPerSilo: 1 });
+  const [[long] = []] = await sql(TRAIN('long', 100_000));
+  await sql("SET causeway.job_priority = '5'");
+  const [[urgent] = []] = await sql(TRAIN('urgent', 5));
+  await sql('RESET causeway.job_priority');
+  expect(await ended(urgent!)).toBe('done');
+  const jobs = await sql(
+    `SELECT model, state, priority FROM causeway.jobs WHERE id IN (${long}, ${urgent}) ORDER BY id`,
+  );
+  expect(jobs).toEqual([
+    ['long', 'running', '0'],
+    ['urgent', 'done', '5'],
+  ]);
+  await sql(`CANCEL JOB ${long}`);
+});

@@ -30,6 +30,8 @@ export interface RunPlan {
   readonly patience?: number;
   /** Predicted seconds of a silo's first round, for its deadline. */
   readonly expectedSeconds?: ReadonlyMap<string, number>;
+  /** True while silos have not begun because they work for other jobs: the deadline does not run then. */
+  readonly held?: () => boolean;
 }
 
 export interface RoundReport extends Outcome {
@@ -138,12 +140,15 @@ async function collect(
   const have = new Set(journal.answered(run, round));
   for (const participant of participants) if (!have.has(participant.silo)) collector.ask(participant, task);
   const missing: Record<string, string> = {};
-  const deadline = timer(deadlineSeconds(pastTimes(plan, journal)));
+  const seconds = deadlineSeconds(pastTimes(plan, journal));
+  let deadline = timer(seconds);
   let taken = have.size;
   let overdue = false;
   while (taken < enough && collector.size > 0 && !(overdue && taken >= minSilos)) {
     const arrival = await collector.next(overdue ? NEVER : deadline.over);
-    if (arrival === undefined) {
+    if (arrival === undefined && plan.held?.() === true) {
+      deadline = timer(seconds);
+    } else if (arrival === undefined) {
       overdue = true;
     } else if ('error' in arrival.outcome) {
       missing[arrival.silo] = arrival.outcome.error;

@@ -10,6 +10,7 @@ import { createMetrics } from '../../endpoint/http/metrics.ts';
 import { Tokens } from '../../endpoint/http/tokens.ts';
 import { type Observe, withoutSecrets } from '../../endpoint/observer.ts';
 import { Endpoint } from '../../endpoint/server.ts';
+import { resumeInterrupted } from '../../engine/training/resume-jobs.ts';
 import { interruptSignal } from '../interrupt.ts';
 import { openEngine } from '../open-engine.ts';
 import { describeError } from '../report-error.ts';
@@ -25,6 +26,7 @@ interface ServeOptions {
   readonly memoryLimit?: string;
   readonly agentPort?: number;
   readonly agentHost: string;
+  readonly jobsPerSilo?: number;
 }
 
 export function serveCommand(program: Command): void {
@@ -41,6 +43,11 @@ export function serveCommand(program: Command): void {
     .option('--memory-limit <amount>', 'memory of the mediator, all statements together, like 2GB')
     .option('--agent-port <port>', 'await the agents of silos on this port', port)
     .option('--agent-host <address>', 'where agents are awaited; certificates are required at both ends', '0.0.0.0')
+    .option(
+      '--jobs-per-silo <n>',
+      'training jobs that a silo works for at a time (2); others wait for their turn',
+      wholeNumber,
+    )
     .action(run);
 }
 
@@ -57,9 +64,12 @@ function port(text: string): number {
 }
 
 async function run(options: ServeOptions): Promise<void> {
-  const { agentHost, agentPort, dir, host, memoryLimit, maxConnections, tlsCert, tlsKey } = options;
+  const { agentHost, agentPort, dir, host, jobsPerSilo, memoryLimit, maxConnections, tlsCert, tlsKey } = options;
   try {
-    const limits = memoryLimit === undefined ? {} : { memoryLimit };
+    const limits = {
+      ...(memoryLimit === undefined ? {} : { memoryLimit }),
+      ...(jobsPerSilo === undefined ? {} : { jobsPerSilo }),
+    };
     await using open = await openEngine({ directory: dir, ...limits }, agentPort, agentHost);
     const { agents, engine } = open;
     const tls =
@@ -106,6 +116,11 @@ async function run(options: ServeOptions): Promise<void> {
           "CREATE USER name PASSWORD '…' SUPERUSER changes that.\n",
       );
     }
+    resumeInterrupted(
+      engine,
+      (job) => log.info(job, 'job goes on'),
+      (job) => log.info(job, job.error === undefined ? 'job done' : 'job ended'),
+    ).catch((error) => log.error({ error: describeError(error) }, 'interrupted jobs cannot go on'));
     const { signal } = interruptSignal();
     await new Promise<void>((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }));
   } catch (thrown) {

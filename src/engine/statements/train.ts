@@ -47,12 +47,16 @@ export async function resumeTrain({ name }: ResumeTrain, context: StatementConte
   if (job.state === 'running') {
     throw new CausewayError(SQLSTATE.objectInUse, `job ${job.id} of model "${name.value}" is running`, { position });
   }
+  return resumeJob(job.id, context);
+}
+
+/** Goes on with one job, and waits for its end also when it was begun with ASYNC and the engine resumes it by itself. */
+export async function resumeJob(id: number, context: StatementContext, wait = false): Promise<StatementResult> {
+  const job = context.engine.catalog.jobs.list().find((each) => each.id === id)!;
   const statement = parseStatement(job.query);
-  if (statement.kind !== 'train-model') {
-    throw new CausewayError(SQLSTATE.dataCorrupted, `job ${job.id} is no TRAIN`, { position });
-  }
+  if (statement.kind !== 'train-model') throw new CausewayError(SQLSTATE.dataCorrupted, `job ${job.id} is no TRAIN`);
   return runTraining(
-    statement,
+    wait ? { ...statement, async: false } : statement,
     { ...context, text: job.query, base: START, locate: (at) => positionAt(job.query, at) },
     job.id,
   );
@@ -115,6 +119,9 @@ export function startTrain(
     streams: (onSent) => ({ home: streamRows(context), leaving: leavingRows(context, onSent) }),
     backend: settings.own('causeway.training_backend') as BackendChoice,
     query: statement.query.text,
+    priority: Number(settings.own('causeway.job_priority')),
+    sessionSettings: settings.chosen(),
+    ...(context.access.user === undefined ? {} : { role: context.access.user }),
     ...more,
   });
 }

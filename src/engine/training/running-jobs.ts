@@ -1,6 +1,9 @@
 /** The training jobs of this process: one per model at a time, each with a way to cancel it. */
 import { CausewayError, canceled, SQLSTATE } from '../../plan/errors.ts';
 
+/** Why a job's signal is aborted when its process ends. */
+export const STOPPED = new CausewayError(SQLSTATE.adminShutdown, 'the server is stopping');
+
 interface RunningJob {
   readonly model: string;
   readonly controller: AbortController;
@@ -41,7 +44,10 @@ export class RunningJobs implements AsyncDisposable {
     return true;
   }
 
+  /** Stops all jobs because the process ends: nobody has cancelled them. */
   async [Symbol.asyncDispose](): Promise<void> {
-    await Promise.all([...this.#jobs.keys()].map((job) => this.cancel(job)));
+    const running = [...this.#jobs.values()];
+    for (const { controller } of running) controller.abort(STOPPED);
+    await Promise.all(running.map(({ ended }) => ended));
   }
 }

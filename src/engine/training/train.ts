@@ -11,10 +11,12 @@ import { encodeSafetensors } from '../../../operators/lstm/safetensors.ts';
 import { type FeatureStatistics, mergeStatistics } from '../../../operators/lstm/statistics.ts';
 import type { SiloActual } from '../../../optimizer/explain/training.ts';
 import type { PlacedTraining } from '../../../optimizer/placement/placed-training.ts';
+import { expectedRounds } from '../../../optimizer/placement/replan-training.ts';
 import { CausewayError, canceled, messageOf, SQLSTATE } from '../../plan/errors.ts';
 import type { Train } from '../../plan/training.ts';
 import type { Engine, StoredModel } from '../engine.ts';
 import type { Notice } from '../result.ts';
+import { inTurn } from './in-turn.ts';
 import { EgressMeter } from './metered-trainer.ts';
 import { type ModelMetrics, type RoundMetrics, type SiloMetrics, targetMetrics } from './metrics.ts';
 import { type ChosenSite, openHome, openPlaced, type RowStreams } from './open-placed.ts';
@@ -22,6 +24,7 @@ import type { Trainers } from './open-trainers.ts';
 import { PlacedTrainer } from './placed-trainer.ts';
 import { privateRun } from './privacy.ts';
 import { participants, runPlan } from './rounds.ts';
+import { STOPPED } from './running-jobs.ts';
 import type { ModelSignature } from './signature.ts';
 import type { SiloTrainer } from './silo-trainer.ts';
 import { RoundWatch } from './watch-rounds.ts';
@@ -39,6 +42,11 @@ export interface TrainOptions {
   readonly backend: BackendChoice;
   /** The feature query's text, stored with the model. */
   readonly query: string;
+  /** Among jobs that share a silo, higher goes first. */
+  readonly priority: number;
+  /** On whose behalf, and with which settings: a job that is interrupted goes on as it began. */
+  readonly role?: string;
+  readonly sessionSettings: Readonly<Record<string, string>>;
   /** The job to go on with; absent: a new one. */
   readonly resume?: number;
 }
@@ -62,7 +70,9 @@ export function startTraining(engine: Engine, plan: Train, options: TrainOptions
     });
   }
   const { jobs } = engine.catalog;
-  const job = options.resume ?? jobs.start(plan.model, plan.text);
+  const { priority, role, sessionSettings: settings } = options;
+  const begun = { model: plan.model, query: plan.text, priority, settings, ...(role === undefined ? {} : { role }) };
+  const job = options.resume ?? jobs.start(begun);
   if (options.resume !== undefined) jobs.restart(job);
   const work = (signal: AbortSignal) => wholeJob(engine, plan, { ...options, signal }, job);
   return { job, result: engine.training.run(job, plan.model, options.signal, work) };
@@ -74,7 +84,6 @@ async function wholeJob(engine: Engine, plan: Train, options: TrainOptions, job:
   const meter = new EgressMeter();
   try {
     const stored = await runJob(engine, plan, options, job, meter);
-    jobs.end(job, 'done');
     // Nobody resumes what a newer version has overtaken.
     for (const { id, model } of jobs.list()) if (model === plan.model && id <= job) engine.journal.forget(runName(id));
     engine.changed();
@@ -83,9 +92,11 @@ async function wholeJob(engine: Engine, plan: Train, options: TrainOptions, job:
     const cancelled = options.signal.aborted;
     // What the silos say when they are stopped is not what happened: the user stopped them.
     const error = cancelled ? canceled(thrown) : thrown;
-    jobs.end(job, cancelled ? 'cancelled' : 'failed', messageOf(error));
+    if (options.signal.reason === STOPPED) jobs.interrupt(job);
+    else jobs.end(job, cancelled ? 'cancelled' : 'failed', messageOf(error));
     throw error;
   } finally {
+    engine.siloTurns.forget(job);
     engine.catalog.egress.record(meter.entries(plan.text));
   }
 }
@@ -112,8 +123,17 @@ async function runJob(
   const speeds = new Map<string, number>();
   const { parties, plan: privacy } = privateRun(plan, trainers, engine.cohorts);
   const driver = runRounds(
-    { ...runPlan(runName(job), plan, trainers), ...privacy },
-    participants(plan, trainers, (silo, rowsPerSecond) => speeds.set(silo, rowsPerSecond), parties),
+    {
+      ...runPlan(runName(job), plan, trainers),
+      ...privacy,
+      ...(placed === undefined ? {} : { expectedSeconds: expectedRounds(placed) }),
+      held: () => engine.siloTurns.waitsFor(job).length > 0,
+    },
+    inTurn(
+      participants(plan, trainers, (silo, rowsPerSecond) => speeds.set(silo, rowsPerSecond), parties),
+      engine.siloTurns,
+      { job, priority: options.priority },
+    ),
     engine.journal,
     signal,
   );
@@ -135,6 +155,7 @@ async function runJob(
     seconds: (performance.now() - began) / 1000,
   };
   const stored = engine.catalog.models.add({
+    job,
     model: plan.model,
     query: plan.text,
     signature: signatureOf(plan, statistics, trainers, options.query),

@@ -1,6 +1,6 @@
 /** A result's rows as text cells: the same encoders as the PostgreSQL endpoint's, so that a value looks the same everywhere. */
 
-import { batchRows } from '../endpoint/values/data-rows.ts';
+import { BatchRows } from '../endpoint/values/data-rows.ts';
 import { DEFAULT_OUTPUT } from '../endpoint/values/output-settings.ts';
 import { MessageWriter } from '../endpoint/wire/message-writer.ts';
 import type { StatementResult } from '../engine/result.ts';
@@ -8,10 +8,10 @@ import type { StatementResult } from '../engine/result.ts';
 export async function* resultRows({ columns, batches }: StatementResult): AsyncGenerator<(string | null)[]> {
   const writer = new MessageWriter();
   for await (const batch of batches) {
-    const rows = batchRows(batch, columns, [], DEFAULT_OUTPUT);
+    const rows = new BatchRows(batch, columns, [], DEFAULT_OUTPUT);
     for (let row = 0; row < rows.length; row++) {
       writer.offset = 0;
-      rows.fields(writer, row);
+      rows.write(writer, row, row + 1, 'none');
       const cells: (string | null)[] = [];
       for (let at = 0; at < writer.offset; ) {
         const length = writer.buffer.readInt32BE(at);

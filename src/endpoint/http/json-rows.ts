@@ -1,7 +1,7 @@
 /** Rows as JSON objects, one per line: numbers and booleans as such, everything else as PostgreSQL's text. */
 import type { RecordBatch } from 'apache-arrow';
 import type { ResultColumn } from '../../../connectors/connector.ts';
-import { batchRows } from '../values/data-rows.ts';
+import { BatchRows } from '../values/data-rows.ts';
 import { DEFAULT_OUTPUT } from '../values/output-settings.ts';
 import { MessageWriter } from '../wire/message-writer.ts';
 
@@ -9,13 +9,13 @@ import { MessageWriter } from '../wire/message-writer.ts';
 const NUMBERS = new Set(['smallint', 'integer', 'real', 'double']);
 
 export function jsonRows(batch: RecordBatch, columns: readonly ResultColumn[]): string {
-  const rows = batchRows(batch, columns, [], DEFAULT_OUTPUT);
+  const rows = new BatchRows(batch, columns, [], DEFAULT_OUTPUT);
   const names = columns.map(({ name }) => JSON.stringify(name));
   const writer = new MessageWriter();
   let text = '';
   for (let row = 0; row < rows.length; row++) {
     writer.offset = 0;
-    rows.fields(writer, row);
+    rows.write(writer, row, row + 1, 'none');
     let at = 0;
     const fields = columns.map(({ type }, i) => {
       const length = writer.buffer.readInt32BE(at);

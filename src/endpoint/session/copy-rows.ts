@@ -1,13 +1,15 @@
 /** `COPY … TO STDOUT` of the engine's rows, in PostgreSQL's three formats (its manual, COPY, "File Formats"). */
 import type { CopyOptions } from '../statements/copy.ts';
+import { ROWS_PER_STEP } from '../values/encoded-column.ts';
 import { copyData, copyDone, copyOutResponse } from '../wire/backend.ts';
 import { MessageWriter } from '../wire/message-writer.ts';
 import type { EngineRows } from './engine-rows.ts';
 import type { RowSource } from './row-source.ts';
 import type { Sink } from './sink.ts';
 
+/** In place of a row's number of fields. */
+const END = Buffer.from([255, 255]);
 const SIGNATURE = Buffer.from('PGCOPY\n\xff\r\n\0\0\0\0\0\0\0\0\0', 'latin1');
-const ROWS_PER_STEP = 256;
 
 export class CopyRows implements RowSource {
   readonly fields = undefined;
@@ -35,34 +37,27 @@ export class CopyRows implements RowSource {
     const { columns } = this.#rows;
     const binary = format === 'binary';
     copyOutResponse(sink.writer, binary ? 'binary' : 'text', columns.length);
-    const scratch = new MessageWriter();
-    if (binary) scratch.bytes(SIGNATURE);
-    const line = binary ? undefined : lineWriter(this.#options, columns);
-    if (header && line !== undefined) {
-      const names = new MessageWriter();
-      for (const { name } of columns) names.int32(Buffer.byteLength(name)).bytes(Buffer.from(name));
-      line(names.take(), scratch, true);
-    }
     const fields = new MessageWriter();
+    const line = binary ? undefined : lineWriter(this.#options, columns);
+    if (line === undefined) copyData(sink.writer, SIGNATURE);
+    else if (header) {
+      for (const { name } of columns) fields.int32(Buffer.byteLength(name)).bytes(Buffer.from(name));
+      line(fields.take(), 1, sink.writer, true);
+    }
     for (let rows = await this.#rows.nextRows(); rows !== undefined; rows = await this.#rows.nextRows()) {
       const to = Math.min(rows.length, this.#rows.next + ROWS_PER_STEP);
-      for (let row = this.#rows.next; row < to; row++) {
-        if (line === undefined) rows.fields(scratch.int16(columns.length), row);
-        else {
-          fields.offset = 0;
-          rows.fields(fields, row);
-          line(fields.buffer.subarray(0, fields.offset), scratch, false);
-        }
-        // One message per row: clients count on it.
-        copyData(sink.writer, scratch.buffer.subarray(0, scratch.offset));
-        scratch.offset = 0;
+      // One message per row: clients count on it.
+      if (line === undefined) rows.write(sink.writer, this.#rows.next, to, 'd');
+      else {
+        fields.offset = 0;
+        rows.write(fields, this.#rows.next, to, 'none');
+        line(fields.buffer.subarray(0, fields.offset), to - this.#rows.next, sink.writer, false);
       }
       this.#count += to - this.#rows.next;
       this.#rows.advance(to);
       await sink.drain();
     }
-    if (binary) scratch.int16(-1);
-    if (scratch.offset > 0) copyData(sink.writer, scratch.take());
+    if (binary) copyData(sink.writer, END);
     copyDone(sink.writer);
     return true;
   }
@@ -72,8 +67,9 @@ export class CopyRows implements RowSource {
   }
 }
 
-/** Writes the length-prefixed `fields` of one row as one line of text or CSV. */
-type LineWriter = (fields: Buffer, to: MessageWriter, header: boolean) => void;
+/** Writes the length-prefixed `fields` of rows as one CopyData with a line of text or CSV each. */
+type LineWriter = (fields: Buffer, rows: number, to: MessageWriter, header: boolean) => void;
+const LINE_END = Buffer.from('\n');
 
 function lineWriter(options: CopyOptions, columns: readonly { readonly name: string }[]): LineWriter {
   const csv = options.format === 'csv';
@@ -88,19 +84,26 @@ function lineWriter(options: CopyOptions, columns: readonly { readonly name: str
     if (!force && text !== options.null && text !== '\\.' && !special.test(text)) return text;
     return options.quote + text.replace(quoted, (char) => options.escape + char) + options.quote;
   };
-  return (fields, to, header) => {
-    const parts: string[] = [];
-    for (let at = 0, i = 0; at < fields.length; i++) {
+  return (fields, rows, to, header) => {
+    let text = '';
+    if (columns.length === 0) for (let row = 0; row < rows; row++) copyData(to, LINE_END);
+    for (let at = 0, i = 0; at < fields.length; ) {
       const length = fields.readInt32BE(at);
       at += 4;
-      if (length === -1) parts.push(options.null);
+      if (length === -1) text += options.null;
       else {
         special.lastIndex = 0;
-        parts.push(field(fields.toString('utf8', at, at + length), forced[i] === true && !header));
+        text += field(fields.toString('utf8', at, at + length), forced[i] === true && !header);
         at += length;
       }
+      i++;
+      if (i < columns.length) text += options.delimiter;
+      else {
+        copyData(to, Buffer.from(`${text}\n`));
+        text = '';
+        i = 0;
+      }
     }
-    to.bytes(Buffer.from(`${parts.join(options.delimiter)}\n`));
   };
 }
 

@@ -3,15 +3,13 @@ import type { RecordBatch } from 'apache-arrow';
 import type { ResultColumn } from '../../../connectors/connector.ts';
 import type { StatementResult } from '../../engine/result.ts';
 import { CausewayError, canceled } from '../../plan/errors.ts';
-import { type BatchRows, batchRows, writeDataRows } from '../values/data-rows.ts';
+import { BatchRows } from '../values/data-rows.ts';
+import { ROWS_PER_STEP } from '../values/encoded-column.ts';
 import type { OutputSettings } from '../values/output-settings.ts';
 import type { FieldDescription } from '../wire/backend.ts';
 import type { Format } from '../wire/frontend.ts';
 import type { RowSource } from './row-source.ts';
 import type { Sink } from './sink.ts';
-
-/** Rows encoded between two looks at the sink: a wide row may be a megabyte. */
-const ROWS_PER_STEP = 256;
 
 export interface EngineRowsOptions {
   readonly results: AsyncIterable<StatementResult>;
@@ -66,8 +64,9 @@ export class EngineRows implements RowSource {
     while (left > 0) {
       const rows = await this.nextRows();
       if (rows === undefined) return true;
+      // A look at the sink after each step: a wide row may be a megabyte.
       const to = Math.min(rows.length, this.#next + ROWS_PER_STEP, this.#next + left);
-      writeDataRows(sink.writer, rows, this.columns.length, this.#next, to);
+      rows.write(sink.writer, this.#next, to, 'D');
       left -= to - this.#next;
       this.advance(to);
       await sink.drain();
@@ -85,7 +84,7 @@ export class EngineRows implements RowSource {
         // Runs what the engine does after the last row.
         await beforeAbort(this.#results.next(), this.#options.signal);
       } else {
-        this.#rows = batchRows(next.value, this.columns, this.formats, this.#options.output);
+        this.#rows = new BatchRows(next.value, this.columns, this.formats, this.#options.output);
         this.#next = 0;
       }
     }

@@ -5,6 +5,8 @@ import { MessageWriter } from '../wire/message-writer.ts';
 
 /** A piece: large enough for few system calls, small enough for a first page at once. */
 const PIECE_BYTES = 64 * 1024;
+/** Bytes that may wait for the client. */
+const MOST_WAITING_BYTES = 2 * PIECE_BYTES;
 
 export interface Sink {
   readonly writer: MessageWriter;
@@ -27,15 +29,23 @@ export class SocketSink implements Sink {
   }
 
   drain(): Promise<void> {
-    return this.writer.offset < PIECE_BYTES ? Promise.resolve() : this.flush();
+    return this.writer.offset < PIECE_BYTES ? Promise.resolve() : this.#send();
   }
 
   /** Hands over everything. @throws CausewayError 57014 when the client is gone */
   async flush(): Promise<void> {
+    await this.#send();
+    this.writer.shrink();
+  }
+
+  async #send(): Promise<void> {
     if (this.writer.offset === 0) return;
     const stream = this.#stream;
     if (stream.destroyed) throw canceled('the client is gone');
-    if (stream.write(this.writer.take())) return;
+    const piece = this.writer.take();
+    const taken = stream.write(piece, () => this.writer.reuse(piece));
+    // The next piece is made while the last one is on its way.
+    if (taken || stream.writableLength < MOST_WAITING_BYTES) return;
     await new Promise<void>((resolve, reject) => {
       const onDrain = () => {
         stream.off('close', onClose);

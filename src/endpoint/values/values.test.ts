@@ -18,7 +18,7 @@ import type { Format } from '../wire/frontend.ts';
 import { MessageWriter } from '../wire/message-writer.ts';
 import { decodeBinary, encodeBinary } from './binary.ts';
 import { TimeZone } from './calendar.ts';
-import { batchRows } from './data-rows.ts';
+import { BatchRows } from './data-rows.ts';
 import { DEFAULT_OUTPUT, type OutputSettings } from './output-settings.ts';
 
 let postgres: PGlite;
@@ -139,10 +139,10 @@ function batchOf(type: SqlType, values: readonly unknown[]): RecordBatch {
 
 /** The fields of a one-column batch; null for NULL. */
 function encoded(type: SqlType, batch: RecordBatch, format: Format, output: OutputSettings): (Buffer | null)[] {
-  const rows = batchRows(batch, [{ name: 'v', type }], [format], output);
+  const rows = new BatchRows(batch, [{ name: 'v', type }], [format], output);
   return Array.from({ length: rows.length }, (_, row) => {
     const writer = new MessageWriter();
-    rows.fields(writer, row);
+    rows.write(writer, row, row + 1, 'none');
     const bytes = writer.take();
     const length = bytes.readInt32BE(0);
     expect(bytes.length).toBe(4 + Math.max(0, length));

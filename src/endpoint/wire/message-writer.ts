@@ -1,18 +1,21 @@
 /** Builds messages one after another in one buffer, which is handed to the socket whole. */
 
 const FIRST_BYTES = 8 * 1024;
+/** Buffers kept for reuse: one is filled while others are on their way. */
+const MOST_SPARE = 2;
 
 export class MessageWriter {
-  /** Encoders of rows write here directly, after {@link reserve}. */
-  buffer: Buffer = Buffer.allocUnsafe(FIRST_BYTES);
+  /** Encoders of rows write here directly, after {@link reserve}. Never a part of Node's pool, since it is used again. */
+  buffer: Buffer = Buffer.allocUnsafeSlow(FIRST_BYTES);
   offset = 0;
   #start = 0;
+  #spare: Buffer[] = [];
 
   /** Makes room for `bytes` more. */
   reserve(bytes: number): void {
     const needed = this.offset + bytes;
     if (needed <= this.buffer.length) return;
-    const grown = Buffer.allocUnsafe(Math.max(needed, this.buffer.length * 2));
+    const grown = Buffer.allocUnsafeSlow(Math.max(needed, this.buffer.length * 2));
     this.buffer.copy(grown, 0, 0, this.offset);
     this.buffer = grown;
   }
@@ -69,12 +72,23 @@ export class MessageWriter {
     return this;
   }
 
-  /** What has been written since the last call. The caller owns it. */
+  /** What has been written since the last call. The caller owns it, and may give it back to {@link reuse}. */
   take(): Buffer {
     const taken = this.buffer.subarray(0, this.offset);
     // The next buffer is as large as the last one was used: results of many rows settle at their own size.
-    this.buffer = Buffer.allocUnsafe(Math.max(FIRST_BYTES, this.offset));
+    this.buffer = this.#spare.pop() ?? Buffer.allocUnsafeSlow(Math.max(FIRST_BYTES, this.offset));
     this.offset = 0;
     return taken;
+  }
+
+  /** Bytes that were taken and have been sent: their buffer is written to again. */
+  reuse(taken: Buffer): void {
+    if (this.#spare.length < MOST_SPARE) this.#spare.push(Buffer.from(taken.buffer));
+  }
+
+  /** Lets go of large buffers: a session at rest should cost little. */
+  shrink(): void {
+    this.#spare = this.#spare.filter(({ length }) => length <= FIRST_BYTES);
+    if (this.offset === 0 && this.buffer.length > FIRST_BYTES) this.buffer = Buffer.allocUnsafeSlow(FIRST_BYTES);
   }
 }

@@ -19,7 +19,7 @@ const CONNECTORS: Readonly<Record<string, () => Promise<Connector>>> = {
 };
 
 /** Every known kind. */
-const connectorKinds: readonly string[] = Object.freeze(Object.keys(CONNECTORS));
+export const connectorKinds: readonly string[] = Object.freeze(Object.keys(CONNECTORS));
 
 /** @throws CausewayError for an unknown kind, naming the nearest one. */
 export async function connectorOf(kind: string): Promise<Connector> {

@@ -5,7 +5,7 @@ import type { DuckDBConnection } from '@duckdb/node-api';
 import { throwIfAborted } from '../../src/plan/errors.ts';
 import type { Connector } from '../connector.ts';
 import { DuckDBSilo } from '../duckdb-engine/catalog.ts';
-import { quoteIdentifier } from '../duckdb-engine/conform.ts';
+import { quoteIdentifier, quoteLiteral } from '../duckdb-engine/conform.ts';
 import { duckdbCapabilities } from '../duckdb-engine/dialect.ts';
 import { duckdbError } from '../duckdb-engine/errors.ts';
 import { connectDuckDB } from '../duckdb-engine/process.ts';
@@ -61,14 +61,21 @@ export const files: Connector = {
   },
 };
 
-/** One view per table, so that a statement names tables and DuckDB reads files. */
+/** One view per table, so that a statement names tables and DuckDB reads files; none for a file that is gone. */
 async function createViews(connection: DuckDBConnection, alias: string, tables: readonly FileTable[]): Promise<void> {
+  const schema = `${quoteIdentifier(alias)}.main`;
   for (const { name, path, reader } of tables) {
-    const view = `${quoteIdentifier(alias)}.main.${quoteIdentifier(name)}`;
     try {
-      await connection.run(`CREATE OR REPLACE VIEW ${view} AS SELECT * FROM ${reader}`);
+      await connection.run(`CREATE OR REPLACE VIEW ${schema}.${quoteIdentifier(name)} AS SELECT * FROM ${reader}`);
     } catch (thrown) {
       throw duckdbError(thrown, `reading ${path}`);
     }
+  }
+  const there = new Set(tables.map(({ name }) => name));
+  const views = await connection.runAndReadAll(
+    `SELECT view_name FROM duckdb_views() WHERE database_name = ${quoteLiteral(alias)} AND NOT internal`,
+  );
+  for (const [name] of views.getRows() as [string][]) {
+    if (!there.has(name)) await connection.run(`DROP VIEW ${schema}.${quoteIdentifier(name)}`);
   }
 }

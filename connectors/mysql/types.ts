@@ -1,6 +1,9 @@
 /** MySQL's column types, and ours. */
-import { type FieldPacket, Types } from 'mysql2';
+import mysql2, { type FieldPacket } from 'mysql2';
 import { numeric, type SqlType, scalar, typeName } from '../../src/plan/types.ts';
+
+/** A getter of the CommonJS module, which Node does not see as a named export. */
+const { Types } = mysql2;
 
 /** The type of a declared one: `decimal(12,2)`, `int(10) unsigned`, `varchar(20)`. */
 export function typeFromCatalog(declared: string): SqlType {

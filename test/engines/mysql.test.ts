@@ -1,9 +1,4 @@
 /** The mysql connector against a real MariaDB (Debian: apt-get install mariadb-server). */
-import { execFileSync, spawn } from 'node:child_process';
-import { chmodSync, mkdtempSync, rmSync } from 'node:fs';
-import { createServer } from 'node:net';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { createConnection } from 'mysql2/promise';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { conformance } from '../../connectors/conformance.ts';
@@ -13,70 +8,22 @@ import { mysql } from '../../connectors/mysql/connector.ts';
 import { writtenType } from '../../connectors/mysql/types.ts';
 import { planRunner } from '../pushdown/runner.ts';
 import { cuttingProxy } from '../servers/cutting-proxy.ts';
+import { type MariadbServer, mariadbIsInstalled, startMariadb } from '../servers/mariadb.ts';
 
-const installed = (() => {
-  try {
-    execFileSync('mariadbd', ['--version'], { stdio: 'ignore' });
-    return true;
-  } catch {
-    console.log('mariadbd is not installed: the mysql connector is not tested');
-    return false;
-  }
-})();
+const installed = mariadbIsInstalled();
+if (!installed) console.log('mariadbd is not installed: the mysql connector is not tested');
 
-const directory = mkdtempSync(join(tmpdir(), 'causeway-mariadb-'));
-const login = { host: '127.0.0.1', port: 0, user: 'tester', password: 'secret' };
-let server: ReturnType<typeof spawn> | undefined;
-
-async function start(): Promise<void> {
-  chmodSync(directory, 0o777);
-  const data = join(directory, 'data');
-  const user = process.getuid?.() === 0 ? ['--user=mysql'] : [];
-  execFileSync('mariadb-install-db', [`--datadir=${data}`, '--auth-root-authentication-method=normal', ...user], {
-    stdio: 'ignore',
-  });
-  login.port = await freePort();
-  const socket = join(directory, 'socket');
-  const flags = [
-    '--no-defaults',
-    `--datadir=${data}`,
-    `--port=${login.port}`,
-    `--socket=${socket}`,
-    '--bind-address=127.0.0.1',
-    ...user,
-  ];
-  server = spawn('mariadbd', flags, { stdio: 'ignore' });
-  for (let i = 0; ; i++) {
-    try {
-      const root = await createConnection({ socketPath: socket, user: 'root' });
-      await root.query(`CREATE USER tester@localhost IDENTIFIED BY 'secret'`);
-      await root.query('GRANT ALL ON *.* TO tester@localhost');
-      await root.end();
-      return;
-    } catch (thrown) {
-      if (i > 200) throw thrown;
-      await new Promise((resolve) => setTimeout(resolve, 100));
-    }
-  }
-}
-
-let started: Promise<void> | undefined;
-const running = () => (started ??= start());
-
-afterAll(() => {
-  server?.kill();
-  rmSync(directory, { recursive: true, force: true });
-});
+let login: MariadbServer;
 
 let databases = 0;
 
 async function place() {
-  await running();
   const database = `place_${databases++}`;
-  const client = await createConnection({ ...login, timezone: 'Z' });
+  const { host, port, user, password } = login;
+  const client = await createConnection({ host, port, user, password, timezone: 'Z' });
   await client.query(`CREATE DATABASE ${database} CHARACTER SET utf8mb4`);
   await client.query(`USE ${database}`);
-  const options = { host: login.host, user: login.user, password: login.password, database };
+  const options = { host, user, password, database };
   return {
     options: { ...options, port: String(login.port) },
     async load(tables: readonly ProbeTable[]) {
@@ -119,7 +66,10 @@ async function place() {
 }
 
 describe.skipIf(!installed)('mysql', () => {
-  beforeAll(running, 60_000);
+  beforeAll(async () => {
+    login = await startMariadb();
+  }, 60_000);
+  afterAll(() => login?.[Symbol.asyncDispose]());
 
   conformance({ connector: mysql, open: place });
   pushdownConformance({ connector: mysql, open: place, runner: planRunner });
@@ -132,15 +82,3 @@ describe.skipIf(!installed)('mysql', () => {
     await expect(attempt).rejects.toMatchObject({ sqlstate: '28P01' });
   });
 });
-
-function freePort(): Promise<number> {
-  return new Promise((done, fail) => {
-    const probe = createServer();
-    probe.listen(0, '127.0.0.1', () => {
-      const address = probe.address();
-      probe.close(() =>
-        address !== null && typeof address === 'object' ? done(address.port) : fail(new Error('no port')),
-      );
-    });
-  });
-}

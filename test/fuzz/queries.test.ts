@@ -34,7 +34,7 @@ describe(`random queries by seed ${SEED}`, () => {
     oracle = await testDatabase(inject('postgres'));
     for (const sql of dataStatements(SEED)) await oracle.client.query(sql);
     for (const name of NAMES) {
-      const placement = await openPlacement(inject('postgres'), name, SEED);
+      const placement = await openPlacement(inject('postgres'), name, { seed: SEED });
       placements.set(name, placement);
       await placement.reset();
       for (const sql of dataStatements(SEED)) await placement.statement(sql);

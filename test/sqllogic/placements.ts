@@ -1,5 +1,6 @@
 /**
- * Where a file's tables live. The answer must not depend on it (docs/design.md §11).
+ * Where a file's tables live. The answer must not depend on it (docs/design.md §11). Queries go through a session, as a
+ * user's do.
  *
  * Statements that write run in one PostgreSQL, the original. Placements that keep tables elsewhere copy them from there
  * before the next query; `one-silo` and `pushdown-off` read the original itself.
@@ -7,176 +8,195 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { Connector, Silo, TableInfo } from '../../connectors/connector.ts';
-import { duckdb } from '../../connectors/duckdb/connector.ts';
-import { postgres } from '../../connectors/postgres/connector.ts';
-import { batchTexts } from '../../connectors/row-text.ts';
-import { Mediator } from '../../operators/mediator/mediator.ts';
-import type { OptimizerContext } from '../../optimizer/context.ts';
-import { optimize } from '../../optimizer/optimize.ts';
-import { Admission } from '../../src/engine/execution/admission.ts';
-import { execute } from '../../src/engine/execution/execute.ts';
-import { quoteIdentifier } from '../../src/sql/lexer.ts';
-import { bindSelect } from '../../src/sql/select/bind.ts';
-import type { BindScope, Relation } from '../../src/sql/select/scope.ts';
+import type { BatchResult, Connector, TableInfo } from '../../connectors/connector.ts';
+import { quoteIdentifier } from '../../connectors/quoting.ts';
+import { connectorOf } from '../../connectors/registry.ts';
+import { Engine } from '../../src/engine/engine.ts';
+import { sameType } from '../../src/plan/types.ts';
+import type { MariadbServer } from '../servers/mariadb.ts';
 import { type PostgresServer, testDatabase } from '../servers/postgres.ts';
+import { run } from '../support/federation.ts';
 import type { Row } from './compare.ts';
+import { duckdbHome, filesHome, type Home, mysqlHome, postgresHome, type Surroundings, sqliteHome } from './homes.ts';
 import type { Target } from './suite.ts';
 
-/** one silo · tables in turn in silos of other kinds · nothing pushed · all at the mediator · random by seed */
+/** one silo · every table in another silo of another kind · nothing pushed · all at the mediator · random by seed */
 export const PLACEMENTS = ['one-silo', 'spread', 'pushdown-off', 'mediator', 'random'] as const;
 export type PlacementName = (typeof PLACEMENTS)[number];
 
 /** A target whose tables are empty again after `reset`. */
 export interface Placement extends Target, AsyncDisposable {
   reset(): Promise<void>;
-  /** The tables as they stand, brought to where they live. */
-  relations(): Promise<ReadonlyMap<string, Relation>>;
+  /** How many tables each silo held so far, by its name. */
+  readonly held: ReadonlyMap<string, number>;
+}
+
+export interface PlacementOptions {
+  /** Decides where tables go in `random`. */
+  readonly seed?: number;
+  /** A server for the silo of the kind mysql; without it there is none. */
+  readonly mariadb?: MariadbServer | undefined;
 }
 
 const signal = new AbortController().signal;
 
-interface Place {
-  readonly connector: Connector;
-  readonly silo: Silo;
-}
+/** The silo of the original. */
+const ORIGINAL = 'postgres';
 
-/** Opens a placement on a database of its own. `seed` decides where tables go in `random`. */
-export async function openPlacement(server: PostgresServer, name: PlacementName, seed = 1): Promise<Placement> {
+/** Opens a placement on a database of its own. */
+export async function openPlacement(
+  server: PostgresServer,
+  name: PlacementName,
+  { seed = 1, mariadb }: PlacementOptions = {},
+): Promise<Placement> {
   await using opening = new AsyncDisposableStack();
   const original = opening.use(await testDatabase(server));
   const directory = await mkdtemp(join(tmpdir(), 'causeway-sqllogic-'));
   opening.defer(() => rm(directory, { recursive: true, force: true }));
-  const mediator = opening.use(await Mediator.open());
-  const open = async (connector: Connector, options: Record<string, string>): Promise<Place> => ({
-    connector,
-    silo: opening.use(await connector.connect(options, signal)),
-  });
-  const source = await open(postgres, { url: original.url, connections: '4' });
-  const places = new Map<string, Place>([['postgres', source]]);
-  if (name !== 'one-silo' && name !== 'pushdown-off') {
-    places.set('duckdb', await open(duckdb, { path: join(directory, 'one.duckdb'), create: 'true' }));
+  const closing = opening.use(new AsyncDisposableStack());
+  const keys = new Map<string, readonly string[]>();
+  const kinds = ['duckdb', 'sqlite', 'files', 'mysql'];
+  const connectors = Object.fromEntries(
+    await Promise.all(kinds.map(async (kind) => [kind, withKeys(await connectorOf(kind), keys)] as const)),
+  );
+  const engine = opening.use(await Engine.open({ directory: join(directory, 'catalog'), connectors }));
+  const homes = await homesOf(name, { engine, directory, closing }, server, mariadb);
+  const session = engine.openSession();
+  const definitions = [
+    { name: ORIGINAL, kind: 'postgres', options: { url: original.url, connections: '4' } },
+    ...homes,
+  ];
+  for (const { name: silo, kind, options } of definitions) {
+    const given = Object.entries(options).map(([option, value]) => `${option} '${value.replaceAll("'", "''")}'`);
+    await run(session, `CREATE SILO ${silo} USING ${kind} OPTIONS (${given.join(', ')})`);
   }
-  if (name === 'spread' || name === 'random') {
-    const other = opening.use(await testDatabase(server));
-    places.set('postgres2', await open(postgres, { url: other.url, connections: '4' }));
-    places.set('duckdb2', await open(duckdb, { path: join(directory, 'two.duckdb'), create: 'true' }));
-  }
-  const homes = [...places.keys()];
+  // A copy is found before its original, and a view of the session before the original's.
+  session.settings.set('search_path', ['public', ...homes.map((home) => home.name), ORIGINAL].join(', '));
+  if (name === 'pushdown-off') session.settings.set('causeway.pushdown', 'off');
+
   const draw = random(seed);
-  const homeOf = (index: number): string => {
-    if (name === 'mediator') return 'duckdb';
-    if (name === 'spread') return homes[index % homes.length]!;
-    return name === 'random' ? homes[Math.floor(draw() * homes.length)]! : 'postgres';
+  /** The homes of a table in order of preference; none: it stays where it is. */
+  const homesFor = (index: number): readonly Home[] => {
+    if (homes.length === 0) return [];
+    const first = name === 'random' ? Math.floor(draw() * (homes.length + 1)) : index % homes.length;
+    return first === homes.length ? [] : [...homes.slice(first), ...homes.slice(0, first)];
   };
 
-  const context: OptimizerContext = {
-    silos: new Map(
-      [...places].map(([key, { connector, silo }]) => [
-        key,
-        { capabilities: connector.capabilities, context: silo.context },
-      ]),
-    ),
-    pushdown: name === 'pushdown-off' ? 'off' : 'on',
-  };
-  const admission = new Admission(4);
-  const views = new Map<string, Relation>();
-  /** Undefined when a statement has run since the tables were last looked at. */
-  let tables: ReadonlyMap<string, Relation> | undefined;
-  const copied = new Map<string, string>();
+  /** True while the copies are what the original holds. */
+  let placed = true;
+  const copies = new Map<string, Home>();
+  const held = new Map<string, number>();
+  const { silo: source } = await engine.silos.open(ORIGINAL);
 
-  const relations = async (): Promise<ReadonlyMap<string, Relation>> => {
-    tables ??= await place();
-    return new Map([...tables, ...views]);
-  };
-
-  const place = async (): Promise<ReadonlyMap<string, Relation>> => {
+  const place = async (): Promise<void> => {
+    if (placed) return;
     await removeCopies();
-    const placed = new Map<string, Relation>();
-    const keys = new Map<string, readonly string[]>();
-    for (const [index, table] of (await source.silo.tables(signal)).filter(({ kind }) => kind === 'table').entries()) {
-      const home = homeOf(index);
-      if (home !== 'postgres') await copy(source.silo, places.get(home)!.silo, table);
-      copied.set(table.table, home);
+    engine.silos.forgetTables(ORIGINAL);
+    const tables = (await source.tables(signal)).filter(({ kind, schema }) => kind === 'table' && schema === undefined);
+    for (const [index, table] of tables.entries()) {
       if (table.primaryKey !== undefined) keys.set(table.table, table.primaryKey);
-      placed.set(table.table, { kind: 'table', silo: home, table });
+      const home = await firstThatHolds(table, homesFor(index));
+      if (home !== undefined) copies.set(table.table, home);
+      const at = home?.name ?? ORIGINAL;
+      held.set(at, (held.get(at) ?? 0) + 1);
     }
-    for (const [home, { silo }] of places) {
-      if (home === 'postgres') continue;
-      for (const table of await silo.tables(signal)) {
-        // Copies carry rows only; the key is the original's.
-        const primaryKey = keys.get(table.table);
-        const copy = primaryKey === undefined ? table : { ...table, primaryKey };
-        placed.set(table.table, { kind: 'table', silo: home, table: copy });
+    placed = true;
+  };
+
+  /** A home that has no word for one of the table's types is passed over: the answer would be another type's. */
+  const firstThatHolds = async (table: TableInfo, candidates: readonly Home[]): Promise<Home | undefined> => {
+    for (const home of candidates) {
+      try {
+        await home.put(table.table, await rowsOf(table));
+      } catch {
+        continue;
       }
+      engine.silos.forgetTables(home.name);
+      const copy = (await engine.silos.tables(home.name, signal)).find((each) => each.table === table.table);
+      if (copy !== undefined && table.columns.every(({ type }, i) => sameType(type, copy.columns[i]!.type)))
+        return home;
+      await home.drop(table.table);
+      engine.silos.forgetTables(home.name);
     }
-    return placed;
+    return undefined;
+  };
+
+  const rowsOf = async ({ table, columns }: TableInfo): Promise<BatchResult> => {
+    const names = columns.map((column) => quoteIdentifier(column.name)).join(', ');
+    const text = `SELECT ${names} FROM ${quoteIdentifier(table)}`;
+    const result = await source.run({ kind: 'sql', text, columns }, signal);
+    if (result.kind !== 'batches') throw new Error('the original answers with batches');
+    return result;
   };
 
   const removeCopies = async (): Promise<void> => {
-    for (const [table, home] of copied) {
-      if (home !== 'postgres') await places.get(home)!.silo.execute!(`DROP TABLE ${quoteIdentifier(table)}`, signal);
-    }
-    copied.clear();
+    for (const [table, home] of copies) await home.drop(table);
+    for (const home of homes) engine.silos.forgetTables(home.name);
+    copies.clear();
+    keys.clear();
   };
 
-  const query = async (sql: string): Promise<readonly Row[]> => {
-    const known = await relations();
-    const scope: BindScope = {
-      relation: (relation) => known.get(relation.name),
-      relationNames: () => [...known.keys()],
-    };
-    const { plan, columns } = await bindSelect(sql, scope);
-    const { batches } = execute(
-      optimize(plan, context),
-      { silo: async (key) => places.get(key)!.silo, mediator, admission, optimizer: context },
-      signal,
-    );
-    const rows: Row[] = [];
-    for await (const batch of batches) {
-      const texts = batchTexts(batch, columns);
-      for (let row = 0; row < batch.numRows; row++) rows.push(texts.map((text) => text(row)));
-    }
-    return rows;
-  };
-
-  const closing = opening.move();
+  const ending = opening.move();
   return {
-    query,
-    relations,
+    held,
+    async query(sql): Promise<readonly Row[]> {
+      await place();
+      return run(session, sql);
+    },
     async statement(sql) {
-      const view = VIEW.exec(sql);
-      if (view !== null) {
-        const columns = view[2] === undefined ? {} : { columns: view[2].split(',').map((column) => column.trim()) };
-        views.set(view[1]!.toLowerCase(), { kind: 'view', text: view[3]!, ...columns });
-      }
-      const dropped = DROP_VIEW.exec(sql);
-      if (dropped !== null) views.delete(dropped[1]!.toLowerCase());
-      tables = undefined;
+      placed = false;
       // The silos are reached by other connections, which see no temporary tables.
-      await original.client.query(sql.replace(/^(\s*create\s+)temp(?:orary)?\s/i, '$1'));
+      const lasting = sql.replace(/^(\s*create\s+(?:or\s+replace\s+)?)temp(?:orary)?\s/i, '$1');
+      await original.client.query(lasting);
+      if (!VIEW.test(lasting)) return;
+      await place();
+      await run(session, lasting);
     },
     async reset() {
       await removeCopies();
-      views.clear();
-      tables = undefined;
+      for (const { name: view } of engine.catalog.views.list()) engine.catalog.views.remove(view);
       await original.client.query('DROP SCHEMA public CASCADE; CREATE SCHEMA public');
+      placed = false;
     },
-    [Symbol.asyncDispose]: () => closing.disposeAsync(),
+    [Symbol.asyncDispose]: () => ending.disposeAsync(),
   };
 }
 
-const VIEW =
-  /^\s*create\s+(?:or\s+replace\s+)?(?:temp(?:orary)?\s+)?view\s+"?(\w+)"?\s*(?:\(([^)]*)\))?\s+as\s+([\s\S]*?);?\s*$/i;
-const DROP_VIEW = /^\s*drop\s+view\s+(?:if\s+exists\s+)?"?(\w+)/i;
+const VIEW = /^\s*(?:create\s+(?:or\s+replace\s+)?|drop\s+)view\s/i;
 
-async function copy(from: Silo, to: Silo, table: TableInfo): Promise<void> {
-  const { columns } = table;
-  const names = columns.map((column) => quoteIdentifier(column.name)).join(', ');
-  const text = `SELECT ${names} FROM ${quoteIdentifier(table.table)}`;
-  const result = await from.run({ kind: 'sql', text, columns }, signal);
-  if (result.kind !== 'batches') throw new Error('the original answers with batches');
-  await to.write!({ table: { table: table.table }, columns, batches: result.batches, mode: 'create' }, signal);
+async function homesOf(
+  name: PlacementName,
+  around: Surroundings,
+  server: PostgresServer,
+  mariadb: MariadbServer | undefined,
+): Promise<readonly Home[]> {
+  if (name === 'one-silo' || name === 'pushdown-off') return [];
+  if (name === 'mediator') return [duckdbHome(around, 'duckdb')];
+  return [
+    sqliteHome(around, 'sqlite'),
+    await filesHome(around, 'files'),
+    ...(mariadb === undefined ? [] : [await mysqlHome(around, 'mysql', mariadb)]),
+    duckdbHome(around, 'duckdb'),
+    await postgresHome(around, 'postgres2', server),
+    ...(name === 'random' ? [duckdbHome(around, 'duckdb2')] : []),
+  ];
+}
+
+/** The connector, whose tables have the originals' primary keys: copies carry rows only. */
+function withKeys(connector: Connector, keys: ReadonlyMap<string, readonly string[]>): Connector {
+  return {
+    ...connector,
+    async connect(options, abort) {
+      const silo = await connector.connect(options, abort);
+      const tables = silo.tables.bind(silo);
+      silo.tables = async (stop) =>
+        (await tables(stop)).map((info) => {
+          const primaryKey = keys.get(info.table);
+          return primaryKey === undefined ? info : { ...info, primaryKey };
+        });
+      return silo;
+    },
+  };
 }
 
 /** Numbers in [0, 1) that are the same for the same seed (mulberry32). */

@@ -5,6 +5,7 @@
  */
 import { existsSync, globSync, readFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
+import { mariadbIsInstalled, startMariadb } from '../servers/mariadb.ts';
 import { startServer } from '../servers/postgres.ts';
 import { reasonFor } from './differences.ts';
 import { openPlacement, PLACEMENTS, type PlacementName } from './placements.ts';
@@ -24,6 +25,8 @@ const files = globSync('**/*.slt', { cwd: directory })
   .filter((file) => file.includes(values.only ?? ''));
 const names = values.placement === undefined ? PLACEMENTS : [values.placement as PlacementName];
 const { server, stop } = await startServer();
+const mariadb = mariadbIsInstalled() ? await startMariadb() : undefined;
+if (mariadb === undefined) console.log('mariadbd is not installed: no table lives in a silo of the kind mysql');
 let short = false;
 let unexplained = false;
 try {
@@ -32,7 +35,7 @@ try {
     const started = performance.now();
     let queries = 0;
     let failed = 0;
-    await using placement = await openPlacement(server, name, Number(values.seed));
+    await using placement = await openPlacement(server, name, { seed: Number(values.seed), mariadb });
     for (const file of files) {
       await placement.reset();
       const outcome = await runRecords(readRecords(readFileSync(directory + file, 'utf8')), placement);
@@ -45,6 +48,7 @@ try {
         console.log(`${name} ${file}:${line}\n  ${sql.replaceAll('\n', '\n  ')}\n  => ${why}`);
       }
     }
+    console.log(`${name}: tables by silo ${JSON.stringify(Object.fromEntries(placement.held))}`);
     const held = queries - failed;
     short ||= held < 0.99 * queries;
     const percent = ((100 * held) / queries).toFixed(2);
@@ -52,6 +56,7 @@ try {
   }
   console.table(table);
 } finally {
+  await mariadb?.[Symbol.asyncDispose]();
   await stop();
 }
 process.exitCode = short || unexplained ? 1 : 0;

@@ -32,7 +32,7 @@ function sample(files: readonly string[], count: number): readonly string[] {
 describe.each(PLACEMENTS)('in the placement %s', (name) => {
   let placement: Placement;
   beforeAll(async () => {
-    placement = await openPlacement(inject('postgres'), name, SEED);
+    placement = await openPlacement(inject('postgres'), name, { seed: SEED });
   });
   afterAll(() => placement?.[Symbol.asyncDispose]());
 

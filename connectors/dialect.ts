@@ -46,16 +46,29 @@ export interface Dialect {
   readonly parameters?: true;
   /** What LIMIT says where there is only an OFFSET, in engines that take none without it. */
   readonly noLimit?: string;
-  /** What it lacks. `cte-hints`: [NOT] MATERIALIZED; `special-frames`: window frames other than ROWS, and EXCLUDE. */
-  readonly lacks?: readonly (
-    | 'full-join'
-    | 'lateral'
-    | 'intersect-all'
-    | 'except-all'
-    | 'grouping-sets'
-    | 'filter-clause'
-    | 'distinct-on'
-    | 'cte-hints'
-    | 'special-frames'
-  )[];
+  readonly lacks?: readonly Lack[];
 }
+
+/** What a dialect may have no words for. What can be said in another way is; the rest stays at the mediator. */
+export type Lack =
+  | 'full-join'
+  | 'lateral'
+  | 'intersect-all'
+  | 'except-all'
+  | 'grouping-sets'
+  | 'filter-clause'
+  | 'distinct-on'
+  /** `x < ANY (SELECT …)`, `x = ALL (SELECT …)` */
+  | 'quantified-subqueries'
+  /** Anything but a number as LIMIT or OFFSET. */
+  | 'computed-limits'
+  /** Said by a WITH that names the columns: `(SELECT …) AS t(a, b)`. */
+  | 'column-aliases'
+  /** A WITH that stands in a subquery and reads another one's. */
+  | 'nested-with'
+  /** [NOT] MATERIALIZED, which is then left out. */
+  | 'cte-hints'
+  /** Window frames other than ROWS, and EXCLUDE. */
+  | 'special-frames'
+  /** Said by a derived table: `(SELECT …) UNION (SELECT …)`. */
+  | 'bracketed-set-operands';

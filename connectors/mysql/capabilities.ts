@@ -17,6 +17,7 @@ const dialect: Dialect = {
     text_collate_c: 'CAST($1 AS BINARY)',
   },
   types: {
+    boolean: 'SIGNED',
     smallint: 'SIGNED',
     integer: 'SIGNED',
     bigint: 'SIGNED',
@@ -24,6 +25,8 @@ const dialect: Dialect = {
     numeric: 'DECIMAL($p, $s)',
     text: 'CHAR',
     varchar: 'CHAR',
+    bytea: 'BINARY',
+    time: 'TIME(6)',
     timestamp: 'DATETIME(6)',
   },
   literals: { timestamp: 'CAST($1 AS DATETIME(6))' },
@@ -31,7 +34,20 @@ const dialect: Dialect = {
   nullOrdering: 'emulate',
   booleanLiterals: 'keyword',
   limit: 'limit-offset',
-  lacks: ['full-join', 'lateral', 'intersect-all', 'except-all', 'grouping-sets', 'filter-clause', 'distinct-on'],
+  noLimit: '18446744073709551615',
+  lacks: [
+    'full-join',
+    'lateral',
+    'intersect-all',
+    'except-all',
+    'grouping-sets',
+    'filter-clause',
+    'distinct-on',
+    'computed-limits',
+    'column-aliases',
+    'nested-with',
+    'cte-hints',
+  ],
 };
 
 const plain = {

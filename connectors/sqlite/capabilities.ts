@@ -21,7 +21,18 @@ const dialect: Dialect = {
   nullOrdering: 'standard',
   booleanLiterals: 'number',
   limit: 'limit-offset',
-  lacks: ['lateral', 'intersect-all', 'except-all', 'grouping-sets', 'distinct-on'],
+  noLimit: '-1',
+  lacks: [
+    'lateral',
+    'intersect-all',
+    'except-all',
+    'grouping-sets',
+    'distinct-on',
+    'quantified-subqueries',
+    'computed-limits',
+    'column-aliases',
+    'bracketed-set-operands',
+  ],
 };
 
 /** Types that SQLite compares as PostgreSQL does; text by code point. */

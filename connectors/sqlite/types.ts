@@ -3,7 +3,7 @@ import { numeric, type SqlType, scalar } from '../../src/plan/types.ts';
 
 /** The SQL type of a declared type, which in SQLite is only a hint (sqlite.org/datatype3.html, §3.1). */
 export function declaredType(declared: string): SqlType {
-  const decimal = /^(?:NUMERIC|DECIMAL)\s*\((\d+)(?:\s*,\s*(\d+))?\)/i.exec(declared);
+  const decimal = /^(?:NUMERIC|DECIMAL)(?:_TEXT)?\s*\((\d+)(?:\s*,\s*(\d+))?\)/i.exec(declared);
   if (decimal !== null) return numeric(Number(decimal[1]), Number(decimal[2] ?? 0));
   return DECLARED.find(([pattern]) => pattern.test(declared))?.[1] ?? scalar('text');
 }
@@ -22,6 +22,15 @@ const DECLARED: readonly (readonly [RegExp, SqlType])[] = [
   [/JSON/i, scalar('json')],
 ];
 
+/** Digits that SQLite keeps of a number that it takes for one (sqlite.org/datatype3.html, §3). */
+const KEPT_DIGITS = 15;
+
+/** A declared type with TEXT in its name has SQLite keep the digits as they are written. */
+function writtenNumeric({ precision, scale = 0 }: SqlType & { kind: 'numeric' }): string {
+  if (precision === undefined) return 'DECIMAL_TEXT';
+  return `${precision > KEPT_DIGITS ? 'DECIMAL_TEXT' : 'NUMERIC'}(${precision}, ${scale})`;
+}
+
 /** What a column is declared as, so that it is read back as the type it was written with. */
 export function writtenType(type: SqlType): string {
   switch (type.kind) {
@@ -31,7 +40,7 @@ export function writtenType(type: SqlType): string {
     case 'real':
       return 'DOUBLE';
     case 'numeric':
-      return type.precision === undefined ? 'TEXT' : `NUMERIC(${type.precision}, ${type.scale ?? 0})`;
+      return writtenNumeric(type);
     case 'boolean':
     case 'smallint':
     case 'bigint':

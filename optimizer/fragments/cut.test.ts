@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import type { Capabilities } from '../../connectors/capabilities.ts';
 import type { Dialect } from '../../connectors/dialect.ts';
 import { node, type RelationalNode } from '../../src/plan/nodes.ts';
+import { scalar } from '../../src/plan/types.ts';
 import {
   aggregate,
   aggregateCall,
@@ -99,6 +100,38 @@ describe('one silo', () => {
     expect(requests(limit(sort(grouped, key(of(grouped, 'n'))), 3))).toEqual([
       'a: SELECT t1."age", count(*) AS "n" FROM "people" AS t1 GROUP BY t1."age" ORDER BY count(*) NULLS LAST LIMIT 3',
     ]);
+  });
+
+  it('does not sort what DISTINCT ON or a computed LIMIT reads in order at the mediator', () => {
+    const poor: Capabilities = { ...sql, dialect: { ...dialect, lacks: ['distinct-on', 'computed-limits'] } };
+    const over = { silos: new Map([['a', { capabilities: poor, context: 'a' }]]) };
+    const p = people();
+    const sorted = sort(p, key(of(p, 'age')), key(of(p, 'id')));
+    const first = node({ kind: 'distinct', input: sorted, on: [of(p, 'age')], columns: sorted.columns });
+    const raw = 'a: SELECT t1."id", t1."name", t1."age" FROM "people" AS t1';
+    expect(requests(first, over)).toEqual([raw, expect.stringMatching(/^mediator: SELECT DISTINCT ON .* ORDER BY /)]);
+    const some = node({
+      kind: 'limit',
+      input: sorted,
+      count: call('+', integer, literal(1), literal(1)),
+      columns: sorted.columns,
+    });
+    expect(requests(some, over)).toEqual([raw, expect.stringMatching(/^mediator: .* ORDER BY .* LIMIT /)]);
+  });
+
+  it('is not asked for comparisons with subqueries that it answers otherwise', () => {
+    const p = people();
+    const q = people();
+    const among = (column: 'id' | 'name') => {
+      const plan = project(q, { x: of(q, column) });
+      const operands = [of(p, column)];
+      return filter(
+        p,
+        test('not', { kind: 'subquery', form: 'in', operands, operator: '=', plan, type: scalar('boolean') }),
+      );
+    };
+    expect(requests(among('id'))).toEqual([expect.stringMatching(/^a: .* NOT /)]);
+    expect(requests(among('name')).at(-1)).toMatch(/^mediator: .* NOT /);
   });
 
   it('prefilters where it answers too much, and limits only above the check', () => {

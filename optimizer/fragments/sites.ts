@@ -104,6 +104,7 @@ export function assignSites(
     if (runs && !(detached && outerColumns(each).size > 0)) return found;
     // The node itself goes to the mediator: what below it depends on its columns must follow.
     for (const plan of below) if (outerColumns(plan).size > 0) visit(plan, true);
+    for (const plan of orderRead(each)) sites.set(plan, MEDIATOR);
     return MEDIATOR;
   };
 
@@ -120,7 +121,8 @@ export function assignSites(
     };
     if (plan.recursive) references.set(plan.name, commonSilo(plan) ?? MEDIATOR);
     const site = context.pushdown === 'on' ? attempt() : MEDIATOR;
-    if (site !== MEDIATOR && site !== ANYWHERE && readsOnly(plan, site)) return site;
+    const capabilities = silos.get(site)?.capabilities;
+    if (capabilities !== undefined && runsAt(plan, capabilities) && readsOnly(plan, site)) return site;
     references.set(plan.name, MEDIATOR);
     visit(plan.definition, true);
     visit(plan.body, true);
@@ -132,6 +134,17 @@ export function assignSites(
 
   visit(root, false);
   return sites;
+}
+
+/** The sort whose order a LIMIT or DISTINCT ON reads, with what is between: rows that are handed over lose their order. */
+function orderRead(plan: RelationalNode): readonly RelationalNode[] {
+  if (plan.kind !== 'limit' && !(plan.kind === 'distinct' && plan.on !== undefined)) return [];
+  const between: RelationalNode[] = [];
+  for (let each = plan.input; ; each = each.input) {
+    if (each.kind !== 'sort' && each.kind !== 'project') return [];
+    between.push(each);
+    if (each.kind === 'sort') return between;
+  }
 }
 
 function constantsRunAt(plan: RelationalNode, capabilities: Capabilities): boolean {

@@ -7,9 +7,10 @@ import {
   type Support,
   supportOf,
 } from '../../connectors/capabilities.ts';
-import type { AggregateCall, Expression, SortKey, WindowCall } from '../../src/plan/expressions.ts';
-import type { Join, RelationalNode, SetOperation } from '../../src/plan/nodes.ts';
-import { partsOf } from '../../src/plan/traverse.ts';
+import type { Lack } from '../../connectors/dialect.ts';
+import type { AggregateCall, Expression, SortKey, Subquery, WindowCall } from '../../src/plan/expressions.ts';
+import type { Join, Limit, RelationalNode, SetOperation } from '../../src/plan/nodes.ts';
+import { nodesOf, partsOf } from '../../src/plan/traverse.ts';
 import type { SqlType, TypeKind } from '../../src/plan/types.ts';
 
 const RANK: Readonly<Record<Support, number>> = { none: 0, superset: 1, exact: 2 };
@@ -43,7 +44,7 @@ export function expressionSupport(expression: Expression, capabilities: Capabili
     case 'case':
       return strict(below);
     case 'subquery':
-      return weakest([strict(below), operation('subquery', capabilities)]);
+      return weakest([strict(below), operation('subquery', capabilities), comparisonSupport(expression, capabilities)]);
     case 'call': {
       const own = callSupport(capabilities, expression);
       return expression.name === 'and' || expression.name === 'or'
@@ -51,6 +52,15 @@ export function expressionSupport(expression: Expression, capabilities: Capabili
         : weakest([own, strict(below)]);
     }
   }
+}
+
+/** What an IN, ANY or ALL asks of the silo beside the subquery itself. */
+function comparisonSupport(subquery: Subquery, capabilities: Capabilities): Support {
+  const { form, operator = '=', operands, type } = subquery;
+  if (form === 'array') return typeSupport(type, capabilities);
+  const quantified = form === 'any' || form === 'all';
+  if (quantified && capabilities.dialect?.lacks?.includes('quantified-subqueries')) return 'none';
+  return strict(weakest(operands.map((each) => supportOf(capabilities.functions, operator, each.type.kind))));
 }
 
 const strict = (support: Support): Support => (support === 'exact' ? 'exact' : 'none');
@@ -97,9 +107,10 @@ export function runsExactly(node: RelationalNode, capabilities: Capabilities): b
   switch (node.kind) {
     case 'scan':
     case 'native-query':
-    case 'with':
     case 'cte-reference':
       return true;
+    case 'with':
+      return !lacks.includes('nested-with') || [...nodesOf(node)].filter(({ kind }) => kind === 'with').length === 1;
     case 'filter':
       return can('filter') && exact([node.predicate], capabilities);
     case 'project':
@@ -135,7 +146,7 @@ export function runsExactly(node: RelationalNode, capabilities: Capabilities): b
         sortable(node.keys, capabilities)
       );
     case 'limit':
-      return can('limit') && node.withTies !== true;
+      return can('limit') && node.withTies !== true && limits(node, lacks);
     case 'distinct':
       if (node.on !== undefined && lacks.includes('distinct-on')) return false;
       return (
@@ -166,6 +177,10 @@ function joins(join: Join, capabilities: Capabilities): boolean {
   const correlated = join.type === 'semi' || join.type === 'anti';
   return !correlated || operation('subquery', capabilities) === 'exact';
 }
+
+const limits = ({ count, offset }: Limit, lacks: readonly Lack[]): boolean =>
+  !lacks.includes('computed-limits') ||
+  [count, offset].every((bound) => bound === undefined || bound.kind === 'literal');
 
 function aggregates(call: AggregateCall, capabilities: Capabilities): boolean {
   if (call.filter !== undefined && capabilities.dialect?.lacks?.includes('filter-clause')) return false;

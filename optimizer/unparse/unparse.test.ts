@@ -189,6 +189,52 @@ describe('special forms', () => {
   });
 });
 
+describe('what a dialect lacks is said in another way', () => {
+  const poor: Dialect = {
+    ...plain,
+    noLimit: '-1',
+    lacks: ['column-aliases', 'bracketed-set-operands', 'cte-hints'],
+  };
+  const native = node({ kind: 'native-query', silo: 'berlin', text: 'SELECT 1', columns: [column('x', integer)] });
+
+  it('column aliases: by a WITH that names them', () => {
+    expect(unparse(native, plain)).toBe('SELECT t1."c1" AS "x" FROM (SELECT 1) AS t1("c1")');
+    expect(unparse(native, poor)).toBe('WITH "t1_rows"("c1") AS (SELECT 1) SELECT t1."c1" AS "x" FROM "t1_rows" AS t1');
+  });
+
+  it('brackets around the operands of a UNION: by a derived table', () => {
+    const o = orders();
+    const first = project(limit(sort(o, key(of(o, 'id'))), 3), { id: of(o, 'id') });
+    const c = customers();
+    const both = unionAll(first, project(c, { id: of(c, 'id') }));
+    expect(unparse(both, plain)).toMatch(/^\(SELECT .* LIMIT 3\) UNION ALL SELECT /);
+    expect(unparse(both, poor)).toMatch(/^SELECT t\d\."id" FROM \(SELECT .* LIMIT 3\) AS t\d UNION ALL SELECT /);
+  });
+
+  it('OFFSET alone: with the LIMIT of all rows', () => {
+    const o = project(orders(), {});
+    const skipped = node({ kind: 'limit', input: o, offset: literal(2), columns: o.columns });
+    expect(unparse(skipped, plain)).toMatch(/ OFFSET 2$/);
+    expect(unparse(skipped, poor)).toMatch(/ LIMIT -1 OFFSET 2$/);
+  });
+
+  it('MATERIALIZED: not at all', () => {
+    const o = orders();
+    const reference = node({ kind: 'cte-reference', name: 'few', columns: [column('id', integer)] });
+    const plan = node({
+      kind: 'with',
+      name: 'few',
+      recursive: false,
+      materialized: true,
+      definition: project(o, { id: of(o, 'id') }),
+      body: reference,
+      columns: reference.columns,
+    });
+    expect(unparse(plan, plain)).toContain('"few"("c1") AS MATERIALIZED (');
+    expect(unparse(plan, poor)).toMatch(/"few"\("c1"\) AS \(.* FROM "few" AS t\d$/);
+  });
+});
+
 describe('the mediator', () => {
   it('spells PostgreSQL in DuckDB', () => {
     const o = orders();

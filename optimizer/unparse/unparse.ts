@@ -6,14 +6,23 @@
  */
 import type { Dialect } from '../../connectors/dialect.ts';
 import type { ColumnId, Expression } from '../../src/plan/expressions.ts';
-import type { Aggregate, Limit, Project, RelationalNode, SetOperation, Window, With } from '../../src/plan/nodes.ts';
+import type {
+  Aggregate,
+  CteReference,
+  Limit,
+  Project,
+  RelationalNode,
+  SetOperation,
+  Window,
+  With,
+} from '../../src/plan/nodes.ts';
 import { columnsOf, conjuncts, expressionsOf } from '../../src/plan/traverse.ts';
 import { aggregateText, byCodePoint, expressionText, isConstantText, orderBy, windowText } from './expressions.ts';
 import { joinText } from './joins.ts';
 import { functionText, scanText, valuesText } from './leaves.ts';
 import { identifier, typeText } from './literals.ts';
 import { atom } from './piece.ts';
-import { fromItem, type ScopeEntry, type Select, STAGE, selectText } from './select.ts';
+import { fromItem, plainColumn, type ScopeEntry, type Select, STAGE, selectText } from './select.ts';
 import { conditionTexts, isOnce, mergeable, type Outer, type Writer, writer } from './writer.ts';
 
 /** The statement; its i-th result column is `plan.columns[i]`. */
@@ -28,8 +37,9 @@ function build(node: RelationalNode, outer: Outer, to: Writer): Select {
     case 'scan':
       return scanText(node, to);
     case 'memory-table':
-    case 'cte-reference':
       return to.byPosition(identifier(node.name, to.dialect), node.columns);
+    case 'cte-reference':
+      return cteReferenceText(node, to);
     case 'native-query':
       return to.byPosition(`(${node.text})`, node.columns);
     case 'mediator-query': {
@@ -158,21 +168,36 @@ function setOperationText(node: SetOperation, outer: Outer, to: Writer): Select 
     const columns =
       i === 0 ? input.columns.map((column, c) => ({ ...column, name: node.columns[c]!.name })) : input.columns;
     const text = selectText({ ...select, columns }, to.dialect);
-    return select.stage > STAGE.distinct || select.ctes.length > 0 ? `(${text})` : text;
+    if (select.stage <= STAGE.distinct && select.ctes.length === 0) return text;
+    const { lacks } = to.dialect;
+    return lacks?.includes('bracketed-set-operands')
+      ? selectText({ ...to.wrapped({ ...select, columns }), columns }, to.dialect)
+      : `(${text})`;
   });
   const whole = texts.join(` ${node.operator.toUpperCase()}${node.all ? ' ALL' : ''} `);
   return { ...fromItem('', new Map(), node.columns), stage: STAGE.whole, whole };
 }
 
+/** The columns of a CTE have the names that its definition gives them ({@link withText}). */
+function cteReferenceText({ name, columns }: CteReference, to: Writer): Select {
+  const cte = identifier(name, to.dialect);
+  if (to.dialect.lacks?.includes('column-aliases') !== true) return to.byPosition(cte, columns);
+  const alias = to.alias();
+  const scope = new Map(columns.map(({ id }, i) => [id, plainColumn(alias, `c${i + 1}`, to.dialect)]));
+  return fromItem(`${cte} AS ${alias}`, scope, columns);
+}
+
+const materializedHint = ({ materialized }: With, { lacks }: Dialect): string =>
+  materialized === undefined || lacks?.includes('cte-hints')
+    ? ''
+    : materialized
+      ? 'MATERIALIZED '
+      : 'NOT MATERIALIZED ';
+
 function withText(node: With, outer: Outer, to: Writer): Select {
   const columns = node.definition.columns.map((_, i) => identifier(`c${i + 1}`, to.dialect)).join(', ');
   const definition = selectText(to.select(node.definition, outer), to.dialect);
-  const hint =
-    node.materialized === undefined || to.dialect.lacks?.includes('cte-hints')
-      ? ''
-      : node.materialized
-        ? 'MATERIALIZED '
-        : 'NOT MATERIALIZED ';
+  const hint = materializedHint(node, to.dialect);
   const body = to.select(node.body, outer);
   return {
     ...body,

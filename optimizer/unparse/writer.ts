@@ -53,6 +53,11 @@ export function writer(
       const name = alias();
       const entries = columns.map((column, i) => [column.id, plainColumn(name, `c${i + 1}`, dialect)] as const);
       const list = columns.map((_, i) => identifier(`c${i + 1}`, dialect)).join(', ');
+      if (list !== '' && dialect.lacks?.includes('column-aliases')) {
+        const cte = identifier(`${name}_rows`, dialect);
+        const item = fromItem(`${cte} AS ${name}`, new Map(entries), columns);
+        return { ...item, ctes: [`${cte}(${list}) AS ${text}`] };
+      }
       return fromItem(`${text} AS ${name}${list === '' ? '' : `(${list})`}`, new Map(entries), columns);
     },
   };

@@ -11,16 +11,6 @@ export interface Difference {
 
 export const DIFFERENCES: readonly Difference[] = [
   {
-    file: 'duckdb/cast/test_bit_cast.slt',
-    lines: [7, 12],
-    reason: 'the type bit is not modelled; the long way round, which a session has, answers it',
-  },
-  {
-    file: 'duckdb/subquery/test_offset.slt',
-    lines: [4],
-    reason: 'the whole row of a relation as a value is not modelled; DuckDB, on the long way round, answers it',
-  },
-  {
     file: 'duckdb/select/test_multi_column_reference.slt',
     lines: [13],
     reason: "a silo's further schemas are addressed as silo__schema.table (docs/design.md §4)",

@@ -61,6 +61,8 @@ export async function loadIntoPostgres(client: pg.Client): Promise<void> {
 }
 
 export interface TpchFiles extends Disposable {
+  /** All of it stands here; gone when disposed of. */
+  readonly folder: string;
   /** A .duckdb file with all tables. */
   readonly database: string;
   /** A folder of Parquet files, one per table. */
@@ -80,7 +82,7 @@ export async function tpchFiles(): Promise<TpchFiles> {
   }
   connection.closeSync();
   instance.closeSync();
-  return { database, parquet, [Symbol.dispose]: () => rmSync(folder, { recursive: true, force: true }) };
+  return { folder, database, parquet, [Symbol.dispose]: () => rmSync(folder, { recursive: true, force: true }) };
 }
 
 /** True when the rows are the answer: the same in order, numbers to a relative 1e-6. */

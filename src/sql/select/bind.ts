@@ -78,9 +78,19 @@ function topLevel(
     nextId,
     relations,
     parameters: new Map(parameterTypes.map((type, i) => [i + 1, type])),
-    cteNames: new Set(),
+    cteNames: tableNames(relations),
   };
   return { statement, locate, parent: undefined, ctes: new Map(), namespace: EMPTY, clause: 'SELECT', bindQuery };
+}
+
+/** In some dialects a CTE hides the table of its name even inside of its own definition. */
+function tableNames(relations: StatementContext['relations']): Set<string> {
+  const names = new Set<string>();
+  for (const relation of relations.values()) {
+    if (relation.kind === 'table') names.add(relation.table.table.toLowerCase());
+    if (relation.kind === 'federated') for (const { table } of relation.members) names.add(table.table.toLowerCase());
+  }
+  return names;
 }
 
 function parameterList(types: ReadonlyMap<number, SqlType>): readonly SqlType[] {

@@ -23,7 +23,7 @@ export interface StatementContext {
   readonly relations: ReadonlyMap<string, LoadedRelation>;
   /** Types of `$1` …, by index, as far as they are known. */
   readonly parameters: Map<number, SqlType>;
-  /** Names already given to common table expressions of the plan. */
+  /** Names, in lower case, that no further common table expression of the plan may have. */
   readonly cteNames: Set<string>;
 }
 

@@ -251,11 +251,11 @@ function bindCte(written: CommonTableExpr, recursive: boolean, level: Level): Bo
   return { cte: { name, columns: renamed(columns) }, recursive: false, materialized, definition: plan };
 }
 
-/** A name for the plan that no other CTE of the statement has. */
+/** A name for the plan that no other CTE and no table of the statement has, whatever their case. */
 function planName(written: string, { statement: { cteNames } }: Level): string {
   let name = written;
-  for (let n = 2; cteNames.has(name); n++) name = `${written}_${n}`;
-  cteNames.add(name);
+  for (let n = 2; cteNames.has(name.toLowerCase()); n++) name = `${written}_${n}`;
+  cteNames.add(name.toLowerCase());
   return name;
 }
 

@@ -18,9 +18,6 @@ import { pushPredicates } from './rules/push-predicates.ts';
 import { releaseGuards } from './rules/release-guards.ts';
 import { expandWithTies } from './rules/with-ties.ts';
 
-/** What has no spelling everywhere, said in words that have; pushdown has nothing to do with it. */
-const expand = (plan: RelationalNode): RelationalNode => liftJoinSubqueries(expandWithTies(plan));
-
 /** In order: what one rule makes, the next one needs. */
 const RULES: readonly ((plan: RelationalNode) => RelationalNode)[] = [
   inlineCtes,
@@ -38,12 +35,12 @@ const RULES: readonly ((plan: RelationalNode) => RelationalNode)[] = [
   pruneColumns,
 ];
 
-/** What must be rewritten even when nothing is pushed down: no engine of ours has these words. */
-export const normalize = (plan: RelationalNode): RelationalNode => expandWithTies(plan);
+/** What must be rewritten even when nothing is pushed down: not every engine of ours has these words. */
+export const normalize = (plan: RelationalNode): RelationalNode => liftJoinSubqueries(expandWithTies(plan));
 
 /** The plan rewritten by all rules: the same rows in the same columns, asked for more cleverly. */
 export const rewrite = (plan: RelationalNode): RelationalNode =>
-  RULES.reduce((before, rule) => rule(before), expand(plan));
+  RULES.reduce((before, rule) => rule(before), normalize(plan));
 
 /**
  * @param choose the step that decides where each node runs
@@ -54,6 +51,6 @@ export function optimize(
   context: OptimizerContext,
   choose: ChooseSites = deepestSites,
 ): PhysicalPlan {
-  const rewritten = context.pushdown === 'on' ? rewrite(plan) : expand(plan);
+  const rewritten = context.pushdown === 'on' ? rewrite(plan) : normalize(plan);
   return cutIntoFragments(choose(rewritten, context), context);
 }

@@ -55,7 +55,7 @@ export async function openPlacement(
   opening.defer(() => rm(directory, { recursive: true, force: true }));
   const closing = opening.use(new AsyncDisposableStack());
   const keys = new Map<string, readonly string[]>();
-  const kinds = ['duckdb', 'sqlite', 'files', 'mysql'];
+  const kinds = ['postgres', 'duckdb', 'sqlite', 'files', 'mysql'];
   const connectors = Object.fromEntries(
     await Promise.all(kinds.map(async (kind) => [kind, withKeys(await connectorOf(kind), keys)] as const)),
   );

@@ -10,7 +10,7 @@ import { resolveOverload } from '../src/plan/overloads.ts';
 import type { ParameterType } from '../src/plan/signatures.ts';
 import { columnsOf } from '../src/plan/traverse.ts';
 import { isNumeric, type SqlType, scalar, type TypeKind, typeName } from '../src/plan/types.ts';
-import { callSupport, supportOf } from './capabilities.ts';
+import { type Capabilities, callSupport, supportOf } from './capabilities.ts';
 import type { ConformancePlace } from './conformance.ts';
 import { SAMPLE_TEXTS, sampleTable, TEXT_ARGUMENTS } from './conformance-samples.ts';
 import type { Connector, Silo } from './connector.ts';
@@ -77,23 +77,38 @@ export function pushdownConformance({ connector, open, runner, known = {} }: Pus
     });
 
     const aggregates = callCases(scan, 'aggregate').filter(({ title }) => known[title] === undefined);
-    test.each(aggregates)('aggregate $title', async ({ call: { name, args, type } }) => {
-      const plan = node({
-        kind: 'aggregate',
-        input: reading(scan, args),
-        groups: [],
-        aggregates: [{ name, args, distinct: false, orderBy: orderFor(name, scan), type }],
-        columns: [{ id: 9000, name: 'x', type }],
-      });
+    test.each(aggregates)('aggregate $title', async ({ call }) => {
+      const { name, args } = call;
       const exact =
         capabilities.operations.aggregate === 'exact' &&
         supportOf(capabilities.aggregates, name, args[0]?.type.kind) === 'exact' &&
         orderFor(name, scan).every(() => supportOf(capabilities.functions, '<', 'integer') === 'exact');
-      await compare(plan, exact);
+      await compare(aggregatePlan(scan, call), exact);
     });
     for (const [title, reason] of Object.entries(known)) test.skip(`${title}: ${reason}`, () => undefined);
   });
 }
+
+/** A plan for every call and aggregate that is declared `exact`: what a dialect must be able to spell. */
+export function declaredPlans(capabilities: Capabilities): { readonly title: string; readonly plan: RelationalNode }[] {
+  const scan = scanSamples(capabilities.types);
+  const calls = callCases(scan, 'scalar')
+    .filter(({ call }) => callSupport(capabilities, call) === 'exact')
+    .map(({ title, call }) => ({ title, plan: project(scan, [call]) }));
+  const aggregates = callCases(scan, 'aggregate')
+    .filter(({ call: { name, args } }) => supportOf(capabilities.aggregates, name, args[0]?.type.kind) === 'exact')
+    .map(({ title, call }) => ({ title, plan: aggregatePlan(scan, call) }));
+  return [...calls, ...aggregates];
+}
+
+const aggregatePlan = (scan: Scan, { name, args, type }: Call): RelationalNode =>
+  node({
+    kind: 'aggregate',
+    input: reading(scan, args),
+    groups: [],
+    aggregates: [{ name, args, distinct: false, orderBy: orderFor(name, scan), type }],
+    columns: [{ id: 9000, name: 'x', type }],
+  });
 
 /** Aggregates whose answer depends on the order of the rows get one. */
 const orderFor = (name: string, scan: Scan) =>

@@ -49,6 +49,8 @@ export interface Capabilities {
   readonly maxListLength?: number;
   /** The most connections one statement may hold at once. */
   readonly maxConnections?: number;
+  /** True where statements cost money: a budget needs to know their price (Silo.price, Silo.estimate). */
+  readonly bills?: true;
   /** Training inside the silo's own engine. */
   readonly training?: 'none' | 'engine';
 }

@@ -31,7 +31,7 @@ export interface Dialect {
   readonly aggregates?: Readonly<Record<string, Template>>;
   /** Type names for casts that differ from PostgreSQL's. `$p`, `$s` stand for precision and scale. */
   readonly types: Readonly<Partial<Record<TypeKind, string>>>;
-  /** Typed literals that differ, `$1` the quoted text: `DATE $1`, `CAST($1 AS DATETIME(6))`. */
+  /** Typed literals that differ, `$1` the quoted text, `$utc` a timestamptz in UTC without its zone: `DATE $1`, `CAST($1 AS DATETIME(6))`. */
   readonly literals: Readonly<Partial<Record<TypeKind, Template>>>;
   /**
    * How text is compared by code point where the engine's own order may be another one: `$1 COLLATE "C"`. Used for

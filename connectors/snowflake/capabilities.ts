@@ -70,8 +70,8 @@ export const snowflakeDialect: Dialect = Object.freeze({
   },
   literals: {
     timestamp: 'CAST($1 AS TIMESTAMP_NTZ(6))',
-    // Literals of the plan are in UTC, which is the session's zone.
-    timestamptz: "CAST(REPLACE($1, '+00', '') AS TIMESTAMP_LTZ(6))",
+    // The session's zone is UTC.
+    timestamptz: 'CAST($utc AS TIMESTAMP_LTZ(6))',
     bytea: "TO_BINARY(SUBSTR($1, 3), 'HEX')",
   },
   nullOrdering: 'standard',
@@ -167,5 +167,6 @@ export const snowflakeCapabilities: Capabilities = {
   maxListLength: 10_000,
   // Statements of one session run side by side; a warehouse queues beyond eight (MAX_CONCURRENCY_LEVEL).
   maxConnections: 8,
+  bills: true,
   training: 'none',
 };

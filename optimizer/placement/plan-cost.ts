@@ -14,6 +14,7 @@ interface FragmentCost {
   readonly bytes: number;
   readonly work: PerUnit;
   readonly seconds: number;
+  readonly money: number;
   /** Seconds after the start of the statement. */
   readonly done: number;
 }
@@ -52,9 +53,11 @@ export function planCost(plan: PhysicalPlan, estimation: EstimationInput, model:
     done.set(fragment.id, start + seconds);
     free.set(fragment.site, start + seconds);
     bytes += sent.bytes;
-    money += sent.bytes * profile.moneyPerByte + seconds * profile.moneyPerSecond;
+    const price = sent.bytes * profile.moneyPerByte + seconds * profile.moneyPerSecond;
+    money += price;
     const rows = estimate(fragment.plan).rows * share;
-    fragments.push({ fragment: fragment.id, rows, bytes: sent.bytes, work: amounts, seconds, done: start + seconds });
+    const spent = { bytes: sent.bytes, work: amounts, seconds, money: price };
+    fragments.push({ fragment: fragment.id, rows, ...spent, done: start + seconds });
   }
   return { seconds: Math.max(0, ...done.values()), bytes, money, fragments };
 }

@@ -47,13 +47,25 @@ const PREFIXED = new Map<string, string>([
 
 const signed = (text: string): Piece => (text.startsWith('-') ? { text, binding: BINDING.sign } : atom(text));
 
+/** `2024-01-01 02:00:00.5+02` → `2024-01-01 00:00:00.5`; what is no such text stays as it is. */
+function inUtc(text: string): string {
+  const parts = /^(\d{4}-\d\d-\d\d)[ T](\d\d:\d\d:\d\d)(\.\d+)?(?:Z|([+-]\d\d):?(\d\d)?)?$/.exec(text);
+  if (parts === null) return text;
+  const [, date, time, fraction = '', hours = '+00', minutes = '00'] = parts;
+  const moment = new Date(`${date}T${time}${hours}:${minutes}`);
+  return Number.isNaN(moment.getTime()) ? text : moment.toISOString().slice(0, 19).replace('T', ' ') + fraction;
+}
+
 /** A literal that has its type in every dialect, wherever it stands. */
 export function literalText({ value, type }: Literal, dialect: Dialect): Piece {
   const cast = (text: string, to: SqlType = type): Piece => atom(`CAST(${text} AS ${typeText(to, dialect)})`);
   if (value === null) return type.kind === 'unknown' ? atom('NULL') : cast('NULL');
   const text = String(value);
   const template = dialect.literals[type.kind];
-  if (template !== undefined) return atom(template.replaceAll('$1', () => quoted(text, dialect)));
+  if (template !== undefined) {
+    const filled = template.replaceAll('$utc', () => quoted(inUtc(text), dialect));
+    return atom(filled.replaceAll('$1', () => quoted(text, dialect)));
+  }
   switch (type.kind) {
     case 'boolean':
       if (dialect.booleanLiterals === 'number') return atom(value ? '1' : '0');

@@ -7,6 +7,7 @@ import { MEDIATOR, type PhysicalPlan } from '../../optimizer/physical.ts';
 import type { EgressEntry } from '../catalog/egress.ts';
 import type { RelationalNode } from '../plan/nodes.ts';
 import { nodesOf } from '../plan/traverse.ts';
+import { requireBudget } from './budget.ts';
 import type { Engine } from './engine.ts';
 import { execute } from './execution/execute.ts';
 import type { ExecutionMediator } from './execution/mediator.ts';
@@ -47,6 +48,7 @@ export async function optimizerContext(
   const silos = await Promise.all(
     [...names].map(async (name): Promise<readonly [string, SiloFacts]> => {
       const { connector, silo } = await engine.silos.open(name);
+      if (silo.price !== undefined) engine.planner.price(name, silo.price);
       return [
         name,
         {
@@ -82,6 +84,7 @@ export async function planRows(
 
 export async function runPlan(plan: RelationalNode, context: RunContext): Promise<Rows> {
   const { planned, facts } = await planRows(plan, context);
+  await requireBudget(planned, context);
   return runPlanned(planned, facts, context);
 }
 

@@ -27,6 +27,11 @@ const SETTINGS = {
     words: ['time', 'egress', 'money'],
     description: 'what the optimizer keeps small first',
   },
+  'causeway.max_money': {
+    default: 'off',
+    pattern: { test: /^(off|\d+(\.\d+)?)$/, means: "off, or an amount in the currency of the silos' prices like 0.50" },
+    description: 'what one statement may cost at silos that bill; above it, it is refused before it runs',
+  },
   'causeway.training_backend': {
     default: 'auto',
     words: BACKENDS,

@@ -35,6 +35,7 @@ export const SQLSTATE = {
   connectionException: '08000',
   outOfMemory: '53200',
   diskFull: '53100',
+  configurationLimitExceeded: '53400',
   readOnlySqlTransaction: '25006',
   queryCanceled: '57014',
   adminShutdown: '57P01',

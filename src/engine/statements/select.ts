@@ -6,6 +6,7 @@ import { nodesOf } from '../../plan/traverse.ts';
 import type { BoundSelect } from '../../sql/select/bind.ts';
 import type { QueryText } from '../../sql/statements/statement.ts';
 import { bindQuery, runContext } from '../bind.ts';
+import { requireBudget } from '../budget.ts';
 import { parameterTexts, withParameters } from '../parameters.ts';
 import type { KeptStatement, ReadyPlan } from '../planning/plan-cache.ts';
 import type { Planned } from '../planning/planner.ts';
@@ -23,6 +24,7 @@ export async function runSelect({ text, offset }: QueryText, context: StatementC
   const { plan, run, statement } = await bindQuery(text, context.locate(offset), context);
   requireValues(statement, context);
   const { planned, facts } = await planRows(plan, run);
+  await requireBudget(planned, run);
   if (plans.wants(key)) {
     const keep = await keepable(statement, { planned, facts }, run);
     if (keep !== undefined) plans.keep(key, keep, madeFrom);

@@ -8,6 +8,7 @@ import { parseStatement } from '../../sql/statements/parse.ts';
 import type { ResumeTrain, TrainModel } from '../../sql/statements/statement.ts';
 import { bindTrain } from '../../sql/train/bind-train.ts';
 import { bindQuery, leavingRows, streamRows } from '../bind.ts';
+import { budgetOf, requireTrainingBudget } from '../budget.ts';
 import type { StatementResult } from '../result.ts';
 import { columnsOf, rowsResult } from '../rows.ts';
 import type { StatementContext } from '../session.ts';
@@ -132,8 +133,13 @@ type Sites = Pick<TrainOptions, 'sites' | 'placed'>;
 async function chosenSites(plan: Train, context: StatementContext): Promise<Sites> {
   const legalities = await trainingLegalities(plan, context);
   const open = [...legalities.values()].some(({ home, mediator }) => home === undefined && mediator === undefined);
-  if (!open) return { sites: chosenSitesOf(legalities) };
+  const budget = budgetOf(context.settings) !== undefined;
+  if (!open && !budget) return { sites: chosenSitesOf(legalities) };
   const { placed } = await placeTrain(plan, legalities, context);
+  await requireTrainingBudget(
+    placed.shares.map(({ training, chosen }) => ({ silo: training.silo, money: chosen.money })),
+    context,
+  );
   for (const { chosen, training } of placed.shares) {
     if (chosen.site !== 'mediator') continue;
     context.onNotice({

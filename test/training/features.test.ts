@@ -133,6 +133,57 @@ describe('categories', () => {
   });
 });
 
+describe('ml.time_features', () => {
+  test('is what its expressions are, in every silo', async () => {
+    const rows = await sql(
+      `SELECT DISTINCT day_sin, day_cos, week_sin, year_cos FROM (SELECT silo, ml.time_features(ts) FROM readings WHERE ts = '2024-01-03 18:00') r`,
+    );
+    const turn = (share: number) => share * 2 * Math.PI;
+    expect(rows.map((row) => row.map(Number))).toEqual([
+      [-1, expect.closeTo(0), expect.closeTo(Math.sin(turn(3 / 7))), expect.closeTo(Math.cos(turn(3 / 365.25)))],
+    ]);
+  });
+
+  test('a date has no place in the day; circles can be chosen, and named', async () => {
+    const columns = async (text: string) => {
+      for await (const { columns: found } of federation.session.execute(text)) return found.map(({ name }) => name);
+      return [];
+    };
+    expect(await columns("SELECT ml.time_features(DATE '2024-01-01')")).toEqual([
+      'week_sin',
+      'week_cos',
+      'year_sin',
+      'year_cos',
+    ]);
+    expect(await columns("SELECT ml.time_features(ts, 'day') AS at FROM readings LIMIT 1")).toEqual([
+      'at_day_sin',
+      'at_day_cos',
+    ]);
+  });
+
+  test('its columns are features of a model, and of its forecasts', async () => {
+    await sql(train('circles', '', "SELECT ts, meter, load, ml.time_features(ts, 'day', 'week') FROM readings"));
+    expect(signature('circles').features.map(({ name }) => name)).toEqual([
+      'load',
+      'day_sin',
+      'day_cos',
+      'week_sin',
+      'week_cos',
+    ]);
+    expect(await sql(`SELECT * FROM ml.forecast('circles', horizon => 3)`)).toHaveLength(18);
+  });
+
+  test.each([
+    ['another circle', "SELECT ml.time_features(ts, 'weak') FROM readings", /week/],
+    ['a number', 'SELECT ml.time_features(load) FROM readings', /timestamp/],
+    ['no time', 'SELECT ml.time_features()', /ml.time_features\(ts\)/],
+    ['a place where one value stands', 'SELECT ts FROM readings WHERE ml.time_features(ts) > 0', /select list/],
+    ['a model function in an expression', "SELECT ml.predict('load')", /FROM/],
+  ])('%s is refused', async (_, text, hint) => {
+    await expect(sql(text)).rejects.toMatchObject({ hint: expect.stringMatching(hint) });
+  });
+});
+
 describe('scaling', () => {
   // Each silo on a level of its own, each meter too.
   const LEVELS = `SELECT ts, meter, load + CASE silo WHEN 'oslo' THEN 1000 ELSE 0 END + 100 * meter AS load FROM readings`;

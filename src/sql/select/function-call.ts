@@ -13,6 +13,7 @@ import { errorAt, type Level, nameParts, newColumn, notModelled, reference, with
 import { idsOf } from './names.ts';
 import type { BindExpression } from './operators.ts';
 import { sortKeys } from './sort-keys.ts';
+import { misplaced } from './time-features.ts';
 import { typeOf } from './type-names.ts';
 import { windowOf } from './window.ts';
 
@@ -21,6 +22,7 @@ export function functionCall(written: FuncCall, level: Level, bind: BindExpressi
   const parts = nameParts(written.funcname);
   const name = parts.at(-1) ?? '';
   const { location, args = [] } = written;
+  if (parts.length === 2 && parts[0] === 'ml') throw misplaced(written, level);
   if (args.some((arg) => 'NamedArgExpr' in arg) || written.func_variadic) {
     throw notModelled(level, `named or VARIADIC arguments of ${name}`, location);
   }

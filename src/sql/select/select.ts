@@ -25,6 +25,7 @@ import { limited } from './limit.ts';
 import { findRelation } from './names.ts';
 import { outputName } from './output-name.ts';
 import { sortKeys } from './sort-keys.ts';
+import { timeFeatures } from './time-features.ts';
 
 /** An item of the select list. */
 interface Target {
@@ -176,6 +177,14 @@ function target(item: Node, level: Level): readonly Target[] {
   const { name, val, location } = item.ResTarget;
   const star = val === undefined ? undefined : starColumns(val, level);
   if (star !== undefined) return star.map((column) => ({ ...column, location }));
+  const features = timeFeatures(val!, level, bindExpression);
+  if (features !== undefined) {
+    return features.map((feature) => ({
+      name: name === undefined ? feature.name : `${name}_${feature.name}`,
+      expression: bindExpression(feature.syntax, level),
+      location,
+    }));
+  }
   const expression = bindExpression(val!, level);
   return [{ name: name ?? nameOf(val!, expression), expression, location: placeOf(item) }];
 }

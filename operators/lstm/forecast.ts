@@ -1,6 +1,7 @@
 /** Roll-out: predictions beyond the last known row of every entity. */
 import { outputsPerWindow, type SequenceData, type TrainingBackend } from './backend.ts';
 import { pointOutput, targetOfOutput } from './model.ts';
+import { deriveSeed } from './random.ts';
 import { scaleAt } from './scales.ts';
 import type { SessionSetup } from './training-session.ts';
 
@@ -17,9 +18,17 @@ export interface ForecastRequest {
    * known value. Targets are always the model's own predictions.
    */
   readonly future?: ReadonlyMap<string, Float64Array>;
+  readonly samples?: DropoutSamples;
 }
 
-/** Values in original units: steps × outputs. */
+/** Monte-Carlo dropout (Gal and Ghahramani 2016): the roll-out is repeated with activations dropped as in training. */
+export interface DropoutSamples {
+  readonly count: number;
+  /** Share of the samples between the interval's ends, 0 … 1. */
+  readonly level: number;
+}
+
+/** Values in original units: steps × outputs; with samples steps × outputs × (mean, lower end, upper end). */
 export interface EntityForecast {
   readonly entity: string;
   readonly values: Float64Array;
@@ -33,7 +42,7 @@ export interface EntityForecast {
 export function forecastEntities(
   setup: SessionSetup,
   create: (data: SequenceData, batch: number) => TrainingBackend,
-  { entities, future, minWindow, steps, weights }: ForecastRequest,
+  { entities, future, minWindow, samples, steps, weights }: ForecastRequest,
 ): EntityForecast[] {
   const { data, model, scales } = setup;
   const { features, horizon, targets, window } = data;
@@ -60,27 +69,53 @@ export function forecastEntities(
 
   const size = outputsPerWindow(model, window);
   const last = size - model.outputs;
-  const forecasts = able.map(({ name }) => ({ entity: name, values: new Float64Array(steps * model.outputs) }));
   const outputs = new Float32Array(able.length * size);
   const sequences = Uint32Array.from(able, (entity, e) => e * rows + known - Math.min(known, entity.known));
   using backend = create({ ...data, values, sequences }, able.length);
   backend.setWeights(weights);
-  for (let k = 0; k < steps; k++) {
-    backend.predict(
-      Uint32Array.from(able, (_, e) => e * rows + k),
-      outputs,
-    );
-    forecasts.forEach((forecast, e) => {
-      for (let o = 0; o < model.outputs; o++) {
-        const column = targets[targetOfOutput(model, targets.length, o)]!;
-        const { mean, deviation } = scaleAt(scales, able[e]!.end - 1, column);
-        forecast.values[k * model.outputs + o] = outputs[e * size + last + o]! * deviation + mean;
-      }
-      targets.forEach((target, i) => {
-        values[(e * rows + known + k) * features + target] =
-          outputs[e * size + last + pointOutput(model, i, targets.length)]!;
+  /** Entities × steps × outputs. It writes every row before it reads it, so that it can be repeated. */
+  const rollOut = (sample?: number): Float64Array => {
+    const found = new Float64Array(able.length * steps * model.outputs);
+    for (let k = 0; k < steps; k++) {
+      const starts = Uint32Array.from(able, (_, e) => e * rows + k);
+      backend.predict(starts, outputs, sample === undefined ? undefined : deriveSeed('sample', sample, k));
+      able.forEach((entity, e) => {
+        for (let o = 0; o < model.outputs; o++) {
+          const column = targets[targetOfOutput(model, targets.length, o)]!;
+          const { mean, deviation } = scaleAt(scales, entity.end - 1, column);
+          found[(e * steps + k) * model.outputs + o] = outputs[e * size + last + o]! * deviation + mean;
+        }
+        targets.forEach((target, i) => {
+          values[(e * rows + known + k) * features + target] =
+            outputs[e * size + last + pointOutput(model, i, targets.length)]!;
+        });
       });
-    });
+    }
+    return found;
+  };
+  const all =
+    samples === undefined
+      ? rollOut()
+      : intervals(
+          Array.from({ length: samples.count }, (_, sample) => rollOut(sample)),
+          samples.level,
+        );
+  const perEntity = all.length / able.length;
+  return able.map(({ name }, e) => ({ entity: name, values: all.slice(e * perEntity, (e + 1) * perEntity) }));
+}
+
+/** Mean and ends of the middle part of every value's samples (quantiles by linear interpolation). */
+function intervals(samples: readonly Float64Array[], level: number): Float64Array {
+  const found = new Float64Array(samples[0]!.length * 3);
+  for (let i = 0; i < samples[0]!.length; i++) {
+    const sorted = Float64Array.from(samples, (sample) => sample[i]!).sort();
+    const quantile = (share: number) => {
+      const at = share * (sorted.length - 1);
+      const below = sorted[Math.floor(at)]!;
+      return below + (sorted[Math.ceil(at)]! - below) * (at - Math.floor(at));
+    };
+    const mean = sorted.reduce((sum, value) => sum + value, 0) / sorted.length;
+    found.set([mean, quantile((1 - level) / 2), quantile((1 + level) / 2)], i * 3);
   }
-  return forecasts;
+  return found;
 }

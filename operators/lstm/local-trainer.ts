@@ -6,7 +6,7 @@ import { firstRow, type SequenceData } from './backend.ts';
 import type { BackendChoice } from './choose-backend.ts';
 import type { Evaluation } from './evaluation.ts';
 import type { ExplainRequest, Explanation } from './explain.ts';
-import type { EntityForecast } from './forecast.ts';
+import type { DropoutSamples, EntityForecast, ForecastRequest } from './forecast.ts';
 import { isRegression, probabilities } from './losses.ts';
 import { targetOfOutput } from './model.ts';
 import { RowStore } from './row-store.ts';
@@ -235,6 +235,36 @@ export class LocalTrainer implements AsyncDisposable {
     return this.#use().thread.evaluate(weights, part, signal);
   }
 
+  /**
+   * The same for every group of windows: by entity, or by the category that a feature has in the predicted row
+   * (undefined stands for "unknown"). Groups without a window are left out.
+   */
+  async evaluateBy(
+    weights: Float32Array,
+    part: Part,
+    by: string | undefined,
+    signal: AbortSignal,
+  ): Promise<readonly (readonly [group: string | undefined, evaluation: Evaluation])[]> {
+    const { data, features, thread } = this.#use();
+    const rows = Array.from(this.#windows[part], (start) => firstRow(data, start) + data.window - 1 + data.horizon);
+    const column = features.kept.findIndex((i) => this.#spec.features[i]!.name === by);
+    const vocabulary = features.vocabularies[column] ?? [];
+    const names: readonly (string | undefined)[] =
+      by === undefined
+        ? this.#entitiesOf(rows)
+        : rows.map((row) => vocabulary[data.values[row * data.features + column]! - 1]);
+    const groups = [...new Set(names)];
+    const numbers = new Map(groups.map((name, number) => [name, number]));
+    const request = {
+      weights,
+      part,
+      groups: Uint32Array.from(names, (name) => numbers.get(name)!),
+      count: groups.length,
+    };
+    const evaluations = await thread.evaluateGroups(request, signal);
+    return groups.map((name, i) => [name, evaluations[i]!]);
+  }
+
   /** Predictions for every window of a part. A classifier's are probabilities: of the positive class, or of every class. */
   async predict(weights: Float32Array, part: Part, signal: AbortSignal): Promise<Predictions> {
     const { data, model, scales, thread } = this.#use();
@@ -275,13 +305,14 @@ export class LocalTrainer implements AsyncDisposable {
    * H steps ahead; further steps read the model's own predictions and, for all other features, `future`: per entity
    * steps × features in original units and in the order of the kept features. NaN, or an entity that is missing there,
    * holds the last known value. Entities with fewer than window + horizon − 1 unbroken rows are left out (with `minWindow`: fewer
-   * than minWindow + horizon − 1).
+   * than minWindow + horizon − 1). With `samples` every value has an interval, for models with dropout.
    */
   forecast(
     weights: Float32Array,
     steps: number,
     signal: AbortSignal,
     future?: ReadonlyMap<string, Float64Array>,
+    samples?: DropoutSamples,
   ): Promise<readonly EntityForecast[]> {
     const { model } = this.#use();
     if (!isRegression(model)) {
@@ -297,7 +328,11 @@ export class LocalTrainer implements AsyncDisposable {
       known: ends[e]! - Math.max(start, this.#unbrokenFrom(ends[e]!)),
     }));
     const { minWindow = this.#spec.sequence.window } = this.#spec.sequence;
-    const request = { weights, steps, minWindow, entities: last, ...(future ? { future } : {}) };
+    const request: ForecastRequest = {
+      ...{ weights, steps, minWindow, entities: last },
+      ...(future ? { future } : {}),
+      ...(samples ? { samples } : {}),
+    };
     return this.#use().thread.forecast(request, signal);
   }
 

@@ -49,6 +49,14 @@ export interface TrainResult {
   readonly rowsPerSecond: number;
 }
 
+export interface GroupsRequest {
+  readonly weights: Float32Array;
+  readonly part: Part;
+  /** The number of each window's group, and how many groups there are. */
+  readonly groups: Uint32Array;
+  readonly count: number;
+}
+
 /** Windows scored at once, unless training batches are larger. */
 const SCORING_BATCH = 64;
 
@@ -127,6 +135,29 @@ export class TrainingSession {
   evaluate(weights: Float32Array, part: Part): Evaluation {
     const starts = this.#setup.windows[part];
     return evaluateOutputs(this.#setup, part, starts, this.predict(weights, starts));
+  }
+
+  /** The same for each group of the part's windows. */
+  evaluateGroups({ count, groups, part, weights }: GroupsRequest): Evaluation[] {
+    const starts = this.#setup.windows[part];
+    const outputs = this.predict(weights, starts);
+    const size = outputs.length / starts.length;
+    const members = Array.from({ length: count }, (): number[] => []);
+    groups.forEach((group, k) => {
+      members[group]!.push(k);
+    });
+    return members.map((windows) => {
+      const own = new Float32Array(windows.length * size);
+      windows.forEach((k, i) => {
+        own.set(outputs.subarray(k * size, (k + 1) * size), i * size);
+      });
+      return evaluateOutputs(
+        this.#setup,
+        part,
+        Uint32Array.from(windows, (k) => starts[k]!),
+        own,
+      );
+    });
   }
 
   /** The backend in use, remade when it is too small. */

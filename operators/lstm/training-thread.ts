@@ -5,7 +5,7 @@ import type { BackendChoice } from './choose-backend.ts';
 import type { Evaluation } from './evaluation.ts';
 import type { ExplainRequest, Explanation } from './explain.ts';
 import type { EntityForecast, ForecastRequest } from './forecast.ts';
-import type { SessionSetup, TrainRequest, TrainResult } from './training-session.ts';
+import type { GroupsRequest, SessionSetup, TrainRequest, TrainResult } from './training-session.ts';
 import type { Part } from './windows.ts';
 
 export interface ThreadSetup {
@@ -17,6 +17,7 @@ export interface ThreadSetup {
 type Question =
   | { readonly kind: 'train'; readonly request: TrainRequest }
   | { readonly kind: 'evaluate'; readonly weights: Float32Array; readonly part: Part }
+  | ({ readonly kind: 'evaluate-groups' } & GroupsRequest)
   | { readonly kind: 'predict'; readonly weights: Float32Array; readonly starts: Uint32Array }
   | ({ readonly kind: 'explain' } & ExplainRequest)
   | ({ readonly kind: 'forecast' } & ForecastRequest);
@@ -68,6 +69,10 @@ export class TrainingThread implements AsyncDisposable {
 
   evaluate(weights: Float32Array, part: Part, signal: AbortSignal): Promise<Evaluation> {
     return this.#ask({ kind: 'evaluate', weights, part }, signal) as Promise<Evaluation>;
+  }
+
+  evaluateGroups(request: GroupsRequest, signal: AbortSignal): Promise<readonly Evaluation[]> {
+    return this.#ask({ kind: 'evaluate-groups', ...request }, signal) as Promise<readonly Evaluation[]>;
   }
 
   predict(weights: Float32Array, starts: Uint32Array, signal: AbortSignal): Promise<Float32Array> {

@@ -27,6 +27,8 @@ function answer(request: ThreadRequest): unknown {
       return session.train(request.request);
     case 'evaluate':
       return session.evaluate(request.weights, request.part);
+    case 'evaluate-groups':
+      return session.evaluateGroups(request);
     case 'predict':
       return session.predict(request.weights, request.starts);
     case 'explain':

@@ -3,6 +3,8 @@
  * the model's signature, so that they are known before anything runs; its rows are made when the statement runs.
  */
 import type { BatchResult, ResultColumn } from '../../connectors/connector.ts';
+import type { DropoutSamples } from '../../operators/lstm/forecast.ts';
+import { trainedFeatures } from '../../operators/lstm/trained-features.ts';
 import { CausewayError, SQLSTATE } from '../plan/errors.ts';
 import { didYouMean } from '../plan/nearest.ts';
 import { node, type RelationalNode } from '../plan/nodes.ts';
@@ -12,10 +14,10 @@ import type { Access } from './access.ts';
 import type { Engine, StoredModel } from './engine.ts';
 import { batchResult, type Cell, columnsOf } from './rows.ts';
 import { requireModel } from './statements/models.ts';
-import { evaluateOn, storedEvaluation } from './training/evaluate.ts';
+import { evaluateGroups, evaluateOn, storedEvaluation } from './training/evaluate.ts';
 import { explainModel } from './training/explain.ts';
 import { forecast, type ScoringContext } from './training/forecast.ts';
-import { figureNames, figuresOf, quantileSuffix } from './training/metrics.ts';
+import { figureNames, figuresOf, quantileSuffix, type TargetMetrics } from './training/metrics.ts';
 import { predict } from './training/predict.ts';
 
 export interface ModelFunctionContext extends ScoringContext {
@@ -77,19 +79,24 @@ export class ModelFunctions {
 }
 
 function bindForecast(engine: Engine, model: StoredModel, call: ModelFunctionCall): Bound {
-  takesOnly(call, ['horizon']);
+  takesOnly(call, ['horizon', 'samples', 'level']);
   const { signature } = model;
+  const samples = dropoutSamples(model, call);
   const steps = wholeNumber(call, 'horizon') ?? signature.sequence.horizon;
   return {
     columns: [
       ...columnsOf({ silo: 'text' }),
       ...(signature.entity === undefined ? [] : [{ name: signature.entity.name, type: scalar('text') }]),
       signature.order,
-      ...outputColumns(model, ''),
+      ...outputColumns(model, '').flatMap((column) =>
+        samples === undefined
+          ? [column]
+          : ['', '_lower', '_upper'].map((suffix) => ({ ...column, name: column.name + suffix })),
+      ),
     ],
     async rows(context) {
       const query = await context.bind(signature.query);
-      const rows = await forecast(engine, model, query, steps, context);
+      const rows = await forecast(engine, model, query, steps, context, samples);
       return rows.map(({ silo, entity, time, outputs }) => [
         silo,
         ...(signature.entity === undefined ? [] : [entity]),
@@ -98,6 +105,34 @@ function bindForecast(engine: Engine, model: StoredModel, call: ModelFunctionCal
       ]);
     },
   };
+}
+
+/** Asked for with `samples`; by `level` a nine-in-ten interval. */
+function dropoutSamples({ model, signature }: StoredModel, call: ModelFunctionCall): DropoutSamples | undefined {
+  const count = wholeNumber(call, 'samples');
+  const level = call.args.find(({ name }) => name === 'level')?.value;
+  const share = level?.kind === 'literal' ? Number(level.value) : 0.9;
+  if (!(share > 0 && share < 1)) {
+    throw refuse(call, SQLSTATE.invalidParameterValue, 'level of ml.forecast must be between 0 and 1');
+  }
+  if (count === undefined) {
+    if (level === undefined) return undefined;
+    const hint = 'Write ml.forecast(…, samples => 100, level => 0.9).';
+    throw refuse(
+      call,
+      SQLSTATE.invalidParameterValue,
+      'level of ml.forecast is the width of an interval of samples',
+      hint,
+    );
+  }
+  const { dropout, layers, loss } = signature.spec;
+  if (dropout > 0 && layers > 1 && loss !== 'quantile' && count >= 2) return { count, level: share };
+  if (loss === 'quantile') {
+    throw refuse(call, SQLSTATE.featureNotSupported, `the quantiles of model "${model}" are its intervals already`);
+  }
+  if (count < 2) throw refuse(call, SQLSTATE.invalidParameterValue, 'samples of ml.forecast must be 2 or more');
+  const hint = 'Train it with USING lstm (layers => 2, dropout => 0.2), or with quantiles.';
+  throw refuse(call, SQLSTATE.featureNotSupported, `model "${model}" has no dropout to sample`, hint);
 }
 
 function bindPredict(engine: Engine, model: StoredModel, call: ModelFunctionCall): Bound {
@@ -133,24 +168,56 @@ function bindPredict(engine: Engine, model: StoredModel, call: ModelFunctionCall
   };
 }
 
-/** The columns follow from the loss: errors and rules of thumb, pinball and coverage per quantile, or a classifier's figures. */
+/**
+ * The columns follow from the loss: errors and rules of thumb, pinball and coverage per quantile, or a classifier's figures.
+ * `by` adds one for the entity, or for the category of a feature.
+ */
 function bindEvaluate(engine: Engine, model: StoredModel, call: ModelFunctionCall): Bound {
-  takesOnly(call, []);
+  takesOnly(call, ['by']);
   const query = queryOf(call);
+  const by = groupColumn(model, call);
   const names = figureNames(model.signature.spec);
   return {
     columns: [
-      ...columnsOf({ silo: 'text', target: 'text', windows: 'integer' }),
+      ...columnsOf({ silo: 'text' }),
+      ...(by === undefined ? [] : columnsOf({ [by]: 'text' })),
+      ...columnsOf({ target: 'text', windows: 'integer' }),
       ...names.map((name) => ({ name, type: scalar('double') })),
     ],
     async rows(context) {
-      const found = query === undefined ? storedEvaluation(model) : await evaluateOn(engine, model, query, context);
-      return found.map(({ silo, metrics }) => {
+      const cells = (metrics: TargetMetrics): Cell[] => {
         const figures = figuresOf(metrics);
-        return [silo, metrics.target, metrics.windows, ...names.map((name) => figures[name] ?? null)];
-      });
+        return [metrics.target, metrics.windows, ...names.map((name) => figures[name] ?? null)];
+      };
+      if (by === undefined) {
+        const found = query === undefined ? storedEvaluation(model) : await evaluateOn(engine, model, query, context);
+        return found.map(({ silo, metrics }) => [silo, ...cells(metrics)]);
+      }
+      const rows = {
+        query: query ?? (await context.bind(model.signature.query)),
+        part: query ? 'all' : 'test',
+      } as const;
+      const feature = by === model.signature.entity?.name ? undefined : by;
+      const found = await evaluateGroups(engine, model, rows, feature, context);
+      return found.map(({ silo, group, metrics }) => [silo, group, ...cells(metrics)]);
     },
   };
+}
+
+/** What `by => '…'` names: the entity or a category that the model was trained on. */
+function groupColumn({ model, signature }: StoredModel, call: ModelFunctionCall): string | undefined {
+  const argument = call.args.find(({ name }) => name === 'by');
+  if (argument === undefined) return undefined;
+  const { entity, features, statistics, targets } = signature;
+  const { kept } = trainedFeatures(features, targets, statistics);
+  const known = [
+    ...(entity === undefined ? [] : [entity.name]),
+    ...kept.flatMap((i) => (features[i]!.category === undefined ? [] : [features[i]!.name])),
+  ];
+  const name = argument.value?.kind === 'literal' ? String(argument.value.value) : '';
+  if (known.includes(name)) return name;
+  const hint = didYouMean(name, known) ?? `It knows ${known.length === 0 ? 'none' : known.join(', ')}.`;
+  throw refuse(call, SQLSTATE.undefinedColumn, `"${name}" is no entity and no category of model "${model}"`, hint);
 }
 
 /** Lag 0 is the last row of the window; NULL all lags together, and as silo all silos together. */

@@ -231,3 +231,54 @@ describe('windows with missing rows', () => {
     expect(Number(pooled![1])).toBeLessThan(30);
   });
 });
+
+describe('scoring', () => {
+  const QUERY = "SELECT ts, meter, load, CASE WHEN load > 61.3 THEN 'high' ELSE 'low' END AS state FROM readings";
+
+  test('samples under dropout give every forecast an interval, the same at every call', async () => {
+    await sql(train('dropping', ', layers => 2, dropout => 0.3', QUERY));
+    const forecast = (level: number) =>
+      sql(
+        `SELECT load, load_lower, load_upper FROM ml.forecast('dropping', horizon => 3, samples => 20, level => ${level}) ORDER BY silo, meter, ts`,
+      );
+    const [wide, narrow] = [await forecast(0.9), await forecast(0.2)];
+    expect(wide).toHaveLength(18);
+    const numbers = (rows: (string | null)[][]) => rows.map((row) => row.map(Number) as [number, number, number]);
+    numbers(wide).forEach(([mean, lower, upper], i) => {
+      const [, inner, outer] = numbers(narrow)[i]!;
+      expect(lower).toBeLessThan(mean);
+      expect(mean).toBeLessThan(upper);
+      expect(outer - inner).toBeLessThan(upper - lower);
+    });
+    expect(await forecast(0.9)).toEqual(wide);
+  });
+
+  test('evaluates per entity and per category; groups of all silos are pooled', async () => {
+    const by = await sql(`SELECT silo, meter, windows, rmse FROM ml.evaluate('dropping', by => 'meter')`);
+    expect(by.map(([silo, meter, windows]) => `${silo ?? 'all'} ${meter} ${windows}`).toSorted()).toEqual([
+      ...['all 1 24', 'all 2 24'],
+      ...['berlin 1 8', 'berlin 2 8', 'oslo 1 8', 'oslo 2 8', 'paris 1 8', 'paris 2 8'],
+    ]);
+    const [counted] = await sql(
+      `SELECT sqrt(avg((predicted_load - load) ^ 2)), count(*) FROM ml.predict('dropping', (${QUERY})) WHERE load > 61.3`,
+    );
+    const [high] = await sql(
+      `SELECT rmse, windows FROM ml.evaluate('dropping', (${QUERY}), by => 'state') WHERE silo IS NULL AND state = 'high'`,
+    );
+    expect(Number(high![0])).toBeCloseTo(Number(counted![0]), 4);
+    expect(high![1]).toBe(counted![1]);
+  });
+
+  test.each([
+    ["ml.forecast('short', samples => 10)", '0A000', /dropout/],
+    ["ml.forecast('dropping', level => 0.5)", '22023', /samples/],
+    ["ml.forecast('dropping', samples => 10, level => 2)", '22023', /between 0 and 1/],
+    ["ml.evaluate('dropping', by => 'stade')", '42703', /state/],
+  ])('%s is refused', async (call, sqlstate, words) => {
+    const refused = sql(`SELECT * FROM ${call}`);
+    await expect(refused).rejects.toMatchObject({ sqlstate });
+    await expect(refused).rejects.toThrow();
+    const error = await refused.catch((thrown: Error & { hint?: string }) => `${thrown.message} ${thrown.hint}`);
+    expect(error).toMatch(words);
+  });
+});

@@ -1,5 +1,5 @@
 /** `ml.evaluate`: how good a model is per silo and target, and over all silos together (silo NULL). */
-import { mergeEvaluations } from '../../../operators/lstm/evaluation.ts';
+import { type Evaluation, mergeEvaluations } from '../../../operators/lstm/evaluation.ts';
 import type { RelationalNode } from '../../plan/nodes.ts';
 import type { Engine, StoredModel } from '../engine.ts';
 import { type ScoringContext, weightsOf } from './forecast.ts';
@@ -36,6 +36,43 @@ export async function evaluateOn(
   return [
     ...evaluations.flatMap((evaluation, i) => rowsOf(trainers.silos[i]!, targetMetrics(evaluation))),
     ...rowsOf(null, targetMetrics(mergeEvaluations(evaluations))),
+  ];
+}
+
+export interface GroupRow extends EvaluationRow {
+  /** NULL: a category that the model does not know. */
+  readonly group: string | null;
+}
+
+/**
+ * Per entity, or per category of a feature (`by`): of the query's rows, or without one of the test part.
+ * @param query the model's feature query, or another with its columns, bound
+ */
+export async function evaluateGroups(
+  engine: Engine,
+  model: StoredModel,
+  { query, part }: { readonly query: RelationalNode; readonly part: 'all' | 'test' },
+  by: string | undefined,
+  context: ScoringContext,
+): Promise<GroupRow[]> {
+  const { signature } = model;
+  const whole = modelSource(model.model, signature, query);
+  const source = part === 'all' ? whole : { ...whole, split: signature.split };
+  await using trainers = await openTrainers(source, context.stream, context.signal, context.backend);
+  scaleAsTrained(trainers, signature);
+  const weights = weightsOf(engine, model, trainers.all[0]!);
+  const perSilo = await Promise.all(
+    trainers.all.map((trainer) => trainer.evaluateBy(weights, part === 'all' ? 'train' : 'test', by, context.signal)),
+  );
+  const together = new Map<string | undefined, Evaluation[]>();
+  for (const [group, evaluation] of perSilo.flat()) {
+    together.set(group, [...(together.get(group) ?? []), evaluation]);
+  }
+  const rows = (silo: string | null, group: string | undefined, evaluation: Evaluation): GroupRow[] =>
+    rowsOf(silo, targetMetrics(evaluation)).map((row) => ({ ...row, group: group ?? null }));
+  return [
+    ...perSilo.flatMap((groups, i) => groups.flatMap(([group, found]) => rows(trainers.silos[i]!, group, found))),
+    ...[...together].flatMap(([group, evaluations]) => rows(null, group, mergeEvaluations(evaluations))),
   ];
 }
 

@@ -2,6 +2,7 @@
 import type { RecordBatch } from 'apache-arrow';
 import { CategoryDictionary } from '../../../operators/lstm/category-dictionary.ts';
 import type { BackendChoice } from '../../../operators/lstm/choose-backend.ts';
+import type { DropoutSamples } from '../../../operators/lstm/forecast.ts';
 import type { LocalTrainer } from '../../../operators/lstm/local-trainer.ts';
 import { weightLayout } from '../../../operators/lstm/model.ts';
 import { decodeSafetensors } from '../../../operators/lstm/safetensors.ts';
@@ -25,7 +26,7 @@ export interface ScoringContext {
   readonly compute: (plan: RelationalNode) => AsyncIterable<RecordBatch>;
 }
 
-/** One predicted row: `outputs` is in the target's own units, in the order of the model's outputs. */
+/** One predicted row: `outputs` is in the target's own units, in the order of the model's outputs; with samples three of each. */
 export interface ForecastRow {
   readonly silo: string;
   readonly entity: string;
@@ -45,6 +46,7 @@ export async function forecast(
   query: RelationalNode,
   steps: number,
   context: ScoringContext,
+  samples?: DropoutSamples,
 ): Promise<ForecastRow[]> {
   const { signature } = model;
   const source = modelSource(model.model, signature, query);
@@ -61,8 +63,8 @@ export async function forecast(
       const plan = plans.get(silo);
       const future = plan === undefined ? undefined : await futureOf(plan, source, trained, times, context);
       const weights = weightsOf(engine, model, trainer);
-      const forecasts = await trainer.forecast(weights, steps, context.signal, future);
-      const width = trainer.model.outputs;
+      const forecasts = await trainer.forecast(weights, steps, context.signal, future, samples);
+      const width = trainer.model.outputs * (samples === undefined ? 1 : 3);
       return forecasts.flatMap(({ entity, values }) =>
         times.get(entity)!.map((time, k) => ({
           silo,

@@ -47,10 +47,7 @@ export function openingSeconds({ silos, uplink }: TrueWorld, sites: readonly Tra
     const transfer = (silo.rows * silo.rowBytes) / silo.bytesPerSecond;
     return silo.latency + Math.max(read, transfer) + THREAD_SECONDS;
   });
-  const arriving = silos.reduce(
-    (sum, { rows, rowBytes }, i) => sum + (sites[i] === 'agent' ? 0 : rows * rowBytes),
-    0,
-  );
+  const arriving = silos.reduce((sum, { rows, rowBytes }, i) => sum + (sites[i] === 'agent' ? 0 : rows * rowBytes), 0);
   return Math.max(...ready, arriving / uplink);
 }
 

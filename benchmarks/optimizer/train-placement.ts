@@ -192,10 +192,7 @@ export function trainReplanning(): void {
   overhead();
 }
 
-function replannedRun(
-  world: TrueWorld,
-  placed: PlacedTraining,
-): { readonly seconds: number; readonly moves: number } {
+function replannedRun(world: TrueWorld, placed: PlacedTraining): { readonly seconds: number; readonly moves: number } {
   let sites = sitesOf(placed);
   let expected = expectedRounds(placed);
   let seconds = openingSeconds(world, sites);

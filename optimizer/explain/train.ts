@@ -1,7 +1,7 @@
 /** EXPLAIN TRAIN as text: where every silo's share is done, what it costs, and what was rejected. */
 import type { TrainingSite } from '../cost/training.ts';
 import { aligned, WIDTH } from './text.ts';
-import type { ExplainedShare, ExplainedSite, ExplainedTraining } from './training.ts';
+import type { ExplainedShare, ExplainedSite, ExplainedSpeculation, ExplainedTraining } from './training.ts';
 import { bytesText, countText, errorText, rateText, rowsText, timeText } from './units.ts';
 import { filled, wrapped } from './wrap.ts';
 
@@ -16,7 +16,8 @@ export function trainText(plan: ExplainedTraining): readonly string[] {
     ...plan.silos.flatMap(siloLines),
     '',
     ...totals(plan),
-    ...(speculation === undefined ? [] : filled(`Rounds    ${speculation.text}`, WIDTH, '')),
+    ...(speculation === undefined ? [] : filled(`Rounds    ${speculationText(speculation, rounds)}`, WIDTH)),
+    ...variantLines(plan),
     '',
     ...filled(planningText(plan), WIDTH),
   ];
@@ -48,7 +49,7 @@ function siloLines(share: ExplainedShare): readonly string[] {
             '',
             `actual ${timeText(actual.seconds)} · ${bytesText(actual.bytes)} of ${kindAt(actual.site)} out · ${rowsText(actual.rows)} · ${errorText(Math.max(actual.rows / rows, rows / actual.rows))}`,
           ),
-          ...(actual.site === site ? [] : [`  moved ${ELSEWHERE[actual.site]} while it ran`]),
+          ...(actual.site === site ? [] : [`  while it ran it moved: ${ELSEWHERE[actual.site]}`]),
         ]),
     `  ${rowsText(rows)}, ${countText(windows)} windows · ${timeText(prepareSeconds)} to read, ${timeText(roundSeconds)} a round`,
     ...statements.flatMap((statement) => wrapped(statement, WIDTH - 4)).map((line) => `    ${line}`),
@@ -66,10 +67,11 @@ const siteText = ({ seconds, bytes, bytesKind }: ExplainedSite): string =>
 
 function totals({ estimated, actual, objective, rounds }: ExplainedTraining): readonly string[] {
   const { bytes, money, rowBytes, seconds, roundSeconds } = estimated;
+  const updates = bytes - rowBytes;
   const what =
     rowBytes === 0
-      ? `${bytesText(bytes)} of updates over borders, no rows`
-      : `${bytesText(bytes - rowBytes)} of updates and ${bytesText(rowBytes)} of rows over borders`;
+      ? `${bytesText(updates)} of updates over borders, no rows`
+      : `${updates > 0 ? `${bytesText(updates)} of updates and ` : ''}${bytesText(rowBytes)} of rows over borders`;
   const price = money > 0 ? ` · price ${money.toPrecision(2)}` : '';
   return [
     ...filled(
@@ -82,6 +84,35 @@ function totals({ estimated, actual, objective, rounds }: ExplainedTraining): re
           `Actual    ${timeText(actual.seconds)} (${plural(actual.rounds, 'round')}) · ${bytesText(actual.bytes)} over borders`,
         ]),
   ];
+}
+
+/** Other rounds make another model: they are shown, and taken when the statement says so. */
+function variantLines({ estimated, variants }: ExplainedTraining): readonly string[] {
+  if (variants.length === 0) return [];
+  const widest = Math.max(...variants.map(({ name }) => name.length));
+  const part = (value: number, of: number): string => (value / Math.max(of, Number.MIN_VALUE)).toFixed(2);
+  return [
+    '',
+    'Not asked for',
+    ...variants.map(({ name, seconds, bytes, caveat }) => {
+      const gain = `${part(seconds, estimated.seconds)} × the time, ${part(bytes, estimated.bytes)} × the bytes`;
+      return `  ${name.padEnd(widest)}  ${gain} · ${caveat}`;
+    }),
+  ];
+}
+
+function speculationText(speculation: ExplainedSpeculation, rounds: number): string {
+  if ('reason' in speculation) return `not estimated: ${speculation.reason}`;
+  const { curve, enough, losses, seconds, silo, tolerance, windows } = speculation;
+  const verdict =
+    enough <= rounds
+      ? `${enough} of ${rounds} are enough`
+      : `${enough > 100 * rounds ? `more than ${countText(100 * rounds)}` : countText(enough)} would be needed, ${rounds} are asked for`;
+  const fit = `${curve.floor.toPrecision(2)} + ${curve.gain.toPrecision(2)} / i^${curve.power.toFixed(2)}`;
+  return (
+    `${verdict} for a loss within ${100 * tolerance} % of its limit: losses ${fit} ` +
+    `after ${plural(losses.length, 'short round')} on ${countText(windows)} windows of ${silo} (${timeText(seconds)})`
+  );
 }
 
 function planningText({ planning }: ExplainedTraining): string {

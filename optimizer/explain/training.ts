@@ -1,9 +1,11 @@
 /** A placed TRAIN as data: what every form of EXPLAIN TRAIN prints. */
 import type { Train } from '../../src/plan/training.ts';
+import type { LossCurve } from '../cost/iterations.ts';
 import type { Objective } from '../cost/objective.ts';
 import { secondsAlone, type TrainingSite } from '../cost/training.ts';
 import type { PlacedTraining } from '../placement/placed-training.ts';
 import { roundSeconds } from '../placement/training.ts';
+import { pricedVariants } from '../placement/training-variants.ts';
 
 /** The size of the network, as the training operator counts it. */
 export interface Network {
@@ -51,11 +53,21 @@ export interface ExplainedShare extends ExplainedSite {
   readonly actual?: Omit<SiloActual, 'silo'>;
 }
 
-/** What a few short rounds on a sample say about the number of rounds. */
-export interface ExplainedRounds {
-  readonly text: string;
-  readonly enough?: number;
-}
+/** What a few short rounds on a sample say about the number of rounds, or why they say nothing. */
+export type ExplainedSpeculation =
+  | { readonly reason: string }
+  | {
+      readonly silo: string;
+      /** Training windows of the sample. */
+      readonly windows: number;
+      /** Of each short round. */
+      readonly losses: readonly number[];
+      readonly curve: LossCurve;
+      /** The rounds after which the loss is within this part of where it is going. */
+      readonly tolerance: number;
+      readonly enough: number;
+      readonly seconds: number;
+    };
 
 export interface ExplainedTraining {
   readonly model: string;
@@ -81,7 +93,14 @@ export interface ExplainedTraining {
     readonly money: number;
   };
   readonly actual?: { readonly seconds: number; readonly bytes: number; readonly rounds: number };
-  readonly speculation?: ExplainedRounds;
+  readonly speculation?: ExplainedSpeculation;
+  /** Other ways to do the rounds. */
+  readonly variants: readonly {
+    readonly name: string;
+    readonly seconds: number;
+    readonly bytes: number;
+    readonly caveat: string;
+  }[];
   readonly planning: readonly { readonly name: string; readonly milliseconds: number }[];
 }
 
@@ -93,15 +112,16 @@ export interface TrainingFacts {
   /** Statements by silo. */
   readonly statements: ReadonlyMap<string, readonly string[]>;
   readonly planning: ExplainedTraining['planning'];
-  readonly speculation?: ExplainedRounds;
+  readonly speculation?: ExplainedSpeculation;
   readonly actuals?: { readonly silos: readonly SiloActual[]; readonly seconds: number; readonly rounds: number };
 }
 
 export function explainedTraining(
   plan: Pick<Train, 'model' | 'spec' | 'sequence' | 'federation' | 'local'>,
-  { cost, shape, shares, terms }: PlacedTraining,
+  placed: PlacedTraining,
   { network, strategy, here, statements, planning, speculation, actuals }: TrainingFacts,
 ): ExplainedTraining {
+  const { cost, shape, shares, terms } = placed;
   const { cell, hidden, layers } = plan.spec;
   const { horizon, window } = plan.sequence;
   const silos = shares.map(({ training, chosen, rejected }): ExplainedShare => {
@@ -157,6 +177,9 @@ export function explainedTraining(
           },
         }),
     ...(speculation === undefined ? {} : { speculation }),
+    variants: pricedVariants(placed).map(({ name, caveat, cost: { bytes, seconds } }) => {
+      return { name, seconds, bytes, caveat };
+    }),
     planning,
   };
 }

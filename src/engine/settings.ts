@@ -32,6 +32,11 @@ const SETTINGS = {
     pattern: { test: /^(off|\d+(\.\d+)?)$/, means: "off, or an amount in the currency of the silos' prices like 0.50" },
     description: 'what one statement may cost at silos that bill; above it, it is refused before it runs',
   },
+  'causeway.speculation': {
+    default: '1000ms',
+    pattern: { test: /^(off|\d+ms)$/, means: 'milliseconds like 500ms, or off' },
+    description: 'time that EXPLAIN TRAIN may spend on a sample to say how many rounds are enough',
+  },
   'causeway.training_backend': {
     default: 'auto',
     words: BACKENDS,

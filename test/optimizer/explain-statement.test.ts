@@ -53,6 +53,20 @@ describe('EXPLAIN', () => {
     await run(federation.session, 'DROP POLICY train_only');
   });
 
+  it('of TRAIN says from a short run on a sample how many rounds are enough, in the time it is given', async () => {
+    await run(federation.session, "SET causeway.speculation = '20000ms'");
+    const json = JSON.parse((await lines(`EXPLAIN (FORMAT json) ${train}`)).join('\n')) as ExplainedTraining;
+    expect(json.speculation).toMatchObject({ silo: expect.any(String), enough: expect.any(Number) });
+    expect((await lines(`EXPLAIN ${train}`)).join('\n')).toMatch(/^Rounds {4}.* for a loss within 5 % of its limit/m);
+    await run(federation.session, "SET causeway.speculation = '1ms'");
+    expect((await lines(`EXPLAIN ${train}`)).join('\n')).toMatch(/^Rounds {4}not estimated: .* within\s+1 ms/m);
+    await run(federation.session, "SET causeway.speculation = 'off'");
+    expect((await lines(`EXPLAIN ${train}`)).join('\n')).not.toMatch(/^Rounds/m);
+    await run(federation.session, 'RESET causeway.speculation');
+    const secret = train.replace('AS SELECT', 'PRIVACY (secure => true) AS SELECT');
+    expect((await lines(`EXPLAIN ${secret}`)).join('\n')).toMatch(/^Rounds {4}not estimated: PRIVACY/m);
+  });
+
   it('of TRAIN brings rows where only rows may leave, and ANALYZE trains', async () => {
     await run(federation.session, 'CREATE POLICY open ON berlin.readings ALLOW ROWS (ts, meter, load) TO mediator');
     const short = train.replace('AS SELECT', 'FEDERATE fedavg (rounds => 2) AS SELECT');

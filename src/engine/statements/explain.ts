@@ -1,4 +1,5 @@
 /** EXPLAIN [ANALYZE] [(FORMAT text | json | dot)] of a SELECT or a TRAIN. */
+import type { BackendChoice } from '../../../operators/lstm/choose-backend.ts';
 import type { Objective } from '../../../optimizer/cost/objective.ts';
 import { explainDot } from '../../../optimizer/explain/dot.ts';
 import { type Explained, explained } from '../../../optimizer/explain/explained.ts';
@@ -12,13 +13,14 @@ import {
   type SiloActual,
 } from '../../../optimizer/explain/training.ts';
 import type { Explain, QueryText, TrainModel } from '../../sql/statements/statement.ts';
-import { type BoundQuery, bindQuery } from '../bind.ts';
+import { type BoundQuery, bindQuery, streamRows } from '../bind.ts';
 import type { FragmentReport } from '../execution/report.ts';
 import type { StatementResult } from '../result.ts';
 import { columnsOf, rowsResult } from '../rows.ts';
 import { planRows, runPhysical } from '../run-plan.ts';
 import type { StatementContext } from '../session.ts';
 import { chosenSitesOf, placeTrain, trainingLegalities } from '../training/place.ts';
+import { speculate } from '../training/speculate.ts';
 import { bindTrainModel, startTrain } from './train.ts';
 
 export async function explain(
@@ -73,9 +75,22 @@ async function explainTrain(
 ): Promise<ExplainedTraining> {
   const plan = await bindTrainModel(statement, context);
   const legalities = await trainingLegalities(plan, context);
-  const { here, placed, planning, statements, strategy } = await placeTrain(plan, legalities, context);
+  const training = await placeTrain(plan, legalities, context);
+  const { here, placed, statements, strategy } = training;
   const network: Network = placed.shape;
-  const facts = { network, strategy, here, statements, planning };
+  const looked = performance.now();
+  const { settings, signal } = context;
+  const speculation = await speculate(plan, training, {
+    budget: settings.own('causeway.speculation') === 'off' ? 0 : Number.parseInt(settings.own('causeway.speculation')),
+    stream: streamRows(context),
+    backend: settings.own('causeway.training_backend') as BackendChoice,
+    signal,
+  });
+  const planning = [...training.planning, { name: 'sample', milliseconds: performance.now() - looked }];
+  const facts = {
+    ...{ network, strategy, here, statements, planning },
+    ...(speculation === undefined ? {} : { speculation }),
+  };
   if (!analyze) return explainedTraining(plan, placed, facts);
   const began = performance.now();
   let silos: readonly SiloActual[] = [];

@@ -75,7 +75,8 @@ export async function openAll<T extends AsyncDisposable>(
   const opened = await Promise.allSettled(
     [...plans].map(async ([silo, plan]): Promise<readonly [string, T]> => {
       try {
-        return [silo, await open(silo, featureQuery(plan, source), trainerSpec(silo, source), either)];
+        const { query, spec } = siloQuery(silo, plan, source);
+        return [silo, await open(silo, query, spec, either)];
       } catch (thrown) {
         failing.abort();
         throw inSilo(silo, thrown);
@@ -89,6 +90,12 @@ export async function openAll<T extends AsyncDisposable>(
   // The first cause is not the cancellation of the others that it brought about.
   throw failures.find((e) => !(e instanceof CausewayError && e.sqlstate === SQLSTATE.queryCanceled)) ?? failures[0];
 }
+
+/** What a silo's trainer reads, and what it makes of it. */
+export const siloQuery = (silo: string, plan: RelationalNode, source: TrainerSource) => ({
+  query: featureQuery(plan, source),
+  spec: trainerSpec(silo, source),
+});
 
 /** The silo's statement: time, entity, features, sorted by entity and time. A silo's plan has the columns of the whole. */
 function featureQuery(plan: RelationalNode, { order, entity, features }: TrainerSource): RelationalNode {

@@ -57,7 +57,7 @@ const unsaid = { mediator: 'no policy of paris says that its rows may leave for 
 interface Options {
   readonly objective?: Objective;
   readonly speculation?: ExplainedSpeculation;
-  readonly actuals?: TrainingFacts['actuals'];
+  readonly actuals?: NonNullable<TrainingFacts['actuals']>;
 }
 
 function explainOf(shares: readonly TrainingShare[], { objective = 'time', ...more }: Options = {}): ExplainedTraining {
@@ -134,8 +134,7 @@ const CASES: Readonly<Record<string, readonly [shares: readonly TrainingShare[],
   ],
 };
 
-const file = (name: string, ending: string): string =>
-  `./golden/train-${name.replace(/[^a-z]+/gi, '-')}.${ending}`;
+const file = (name: string, ending: string): string => `./golden/train-${name.replace(/[^a-z]+/gi, '-')}.${ending}`;
 
 describe('EXPLAIN TRAIN', () => {
   for (const [name, [shares, options]] of Object.entries(CASES)) {

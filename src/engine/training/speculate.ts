@@ -5,6 +5,7 @@
 import type { BackendChoice } from '../../../operators/lstm/choose-backend.ts';
 import { LocalTrainer } from '../../../operators/lstm/local-trainer.ts';
 import { initialWeights } from '../../../operators/lstm/model.ts';
+import { mergeStatistics } from '../../../operators/lstm/statistics.ts';
 import { fitLossCurve, iterationsUntil } from '../../../optimizer/cost/iterations.ts';
 import type { ExplainedSpeculation } from '../../../optimizer/explain/training.ts';
 import { siloPlans } from '../../../optimizer/fragments/silo-plans.ts';
@@ -68,7 +69,7 @@ async function sampleRun(
   const { query, spec } = siloQuery(silo, siloPlans(plan.source).get(silo)!, plan);
   const sample = firstRows(query, rows);
   await using trainer = await LocalTrainer.open({ ...spec, backend, threads: 1 }, stream(silo, sample, signal), signal);
-  trainer.standardise(trainer.statistics());
+  trainer.standardise(mergeStatistics([trainer.statistics()]));
   let weights = initialWeights(trainer.model, plan.local.seed);
   const losses: number[] = [];
   while (losses.length < MOST_ROUNDS && !signal.aborted) {

@@ -106,9 +106,14 @@ export function verifyJob({ text, signature }: SignedJob, silo: string, signingK
 }
 
 /** What an owner approves: everything but the job's id and its time. */
-function planHash({ expires: _, id: __, ...plan }: Job): string {
-  return createHash('sha256').update(toJson(plan)).digest('hex');
+function planHash({ expires: _, id: __, run: { id: ___, ...run }, ...plan }: Job): string {
+  return createHash('sha256')
+    .update(toJson({ ...plan, run }))
+    .digest('hex');
 }
+
+/** One training run, also when it goes on as another job after the coordinator was restarted: what it has spent, it has. */
+export const lineageOf = (job: Job): string => `${job.run.id} ${planHash(job)}`;
 
 const refused = (silo: string, what: string, hint: string): CausewayError =>
   new CausewayError(SQLSTATE.insufficientPrivilege, `silo ${silo} refuses the job: it ${what}`, { silo, hint });

@@ -18,7 +18,7 @@ import { tellsNames } from '../plan/training.ts';
 import type { Method } from './calls.ts';
 import type { EgressGate } from './egress-gate.ts';
 import type { EgressKind } from './egress-ledger.ts';
-import { type Job, type JobBook, type SignedJob, verifyJob } from './job.ts';
+import { type Job, type JobBook, lineageOf, type SignedJob, verifyJob } from './job.ts';
 import { fromJson, toJson } from './json.ts';
 import { type OwnerPolicy, requireOwnPlan } from './owner-policy.ts';
 import {
@@ -214,12 +214,13 @@ export class AgentMethods implements AsyncDisposable {
   }
 
   /** Takes the whole run's loss off the table's budget before the first round. */
-  #charge({ id, run }: Job, { epsilon, table }: { table: string; epsilon: number }): void {
+  #charge(job: Job, { epsilon, table }: { table: string; epsilon: number }): void {
     const { privacyLedger } = this.#services;
+    const { run } = job;
     const { delta = LEDGER_DELTA, epsilon: asked = epsilon, unit = 'silo' } = run.privacy ?? {};
     const z = noiseFor(asked, delta, 1, run.rounds);
     privacyLedger.allow({ table, unit, epsilon, delta: LEDGER_DELTA });
-    privacyLedger.charge({ run: id, table, unit, q: 1, z, steps: run.rounds });
+    privacyLedger.charge({ run: lineageOf(job), table, unit, q: 1, z, steps: run.rounds });
   }
 
   async #read({ query, spec }: Job): Promise<LocalTrainer> {
@@ -241,13 +242,13 @@ export class AgentMethods implements AsyncDisposable {
     return trainer;
   }
 
-  /** This silo's part of the job's secure rounds. The cohort is remembered under the job, whatever a session says. */
+  /** This silo's part of the job's secure rounds. What it agreed to is remembered under the job's run, whatever a session says. */
   #party(open: OpenJob): LocalParty {
     const { cohorts, identity, silo } = this.#services;
     open.party ??= new LocalParty({
       silo,
       identity,
-      ledger: { claim: (_, round, name, cohort) => cohorts.claim(open.job.id, round, name, cohort) },
+      ledger: { claim: (_, round, name, survivors) => cohorts.claim(lineageOf(open.job), round, name, survivors) },
       train: async (task, signal) => trainTask(await open.trainer, open.schedule!, task, signal),
     });
     return open.party;

@@ -1,13 +1,14 @@
 /**
- * A silo's memory of the cohort under which it masked each round's update. Masking one update under two cohorts would
- * let the coordinator subtract the two sums and read a single silo's update.
+ * A silo's memory of the silos with which it let each round's update be summed. A sum over two sets of silos that hold
+ * one update would let the coordinator subtract them and read a single silo's update. A masked update alone says nothing:
+ * a round that broke off before the sum was agreed on may be masked again, under new keys; afterwards only for the same set.
  */
 import type { DatabaseSync } from 'node:sqlite';
 import { CausewayError, SQLSTATE } from '../../../src/plan/errors.ts';
 
 export interface CohortLedger {
-  /** Remembers the cohort, durably, before a masked update leaves. @throws CausewayError CW001 for a second one. */
-  claim(run: string, round: number, silo: string, cohort: string): void;
+  /** Remembers the set, durably, before anything about it is signed. @throws CausewayError CW001 for a second one. */
+  claim(run: string, round: number, silo: string, survivors: readonly string[]): void;
 }
 
 /** A ledger in `db`, which must be on disk with synchronous = FULL to survive a crash. */
@@ -17,7 +18,8 @@ export function cohortLedger(db: DatabaseSync): CohortLedger {
     PRIMARY KEY (run, round, silo)
   ) STRICT`);
   return {
-    claim(run, round, silo, cohort) {
+    claim(run, round, silo, survivors) {
+      const cohort = JSON.stringify([...survivors].sort());
       db.prepare('INSERT INTO secure_cohorts VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING').run(run, round, silo, cohort);
       const row = db
         .prepare('SELECT cohort FROM secure_cohorts WHERE run = ? AND round = ? AND silo = ?')
@@ -25,8 +27,8 @@ export function cohortLedger(db: DatabaseSync): CohortLedger {
       if (row?.cohort === cohort) return;
       throw new CausewayError(
         SQLSTATE.policyViolation,
-        `silo ${silo} has already masked its update of round ${round} for another cohort`,
-        { silo, hint: 'A second cohort would reveal single updates. Start a new training run.' },
+        `silo ${silo} has already agreed to a sum of its update of round ${round} with other silos`,
+        { silo, hint: 'A second sum would reveal single updates. Start a new training run.' },
       );
     },
   };

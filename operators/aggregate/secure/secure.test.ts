@@ -172,20 +172,24 @@ describe('refusals', () => {
     expect(() => silos[0]!.share([...roster, roster[1]!], identities)).toThrow(/silo001 stands twice/);
   });
 
-  test('a second cohort for one update, also after a restart', () => {
+  test('a sum with other silos for one update, also after a restart; the same sum again is nothing new', () => {
     const { identities, names, silo } = federation(4);
     const db = new DatabaseSync(':memory:');
-    const attempt = (cohort: readonly string[]): Uint32Array => {
+    const attempt = (cohort: readonly string[], survivors = cohort): Confirmation => {
       const silos = cohort.map((name) => silo(name, {}, name === names[0] ? db : undefined));
       const roster = silos.map((entry) => entry.advertise());
       const shares = silos.flatMap((entry) => entry.share(roster, identities));
-      return silos[0]!.mask(
+      silos[0]!.mask(
         new Uint32Array(4),
         shares.filter((share) => share.to === names[0]),
       );
+      return silos[0]!.confirm(survivors);
     };
     attempt(names);
-    expect(() => attempt(names.slice(0, 3))).toThrow(/silo000 has already masked its update of round 1/);
+    attempt(names);
+    const others = names.slice(0, 3);
+    expect(() => attempt(others)).toThrow(/silo000 has already agreed to a sum of its update of round 1/);
+    expect(() => attempt(names, others)).toThrow(/silo000 has already agreed to a sum of its update of round 1/);
   });
 
   test('both shares about one silo: two sets of survivors in one round', () => {
@@ -201,10 +205,10 @@ describe('refusals', () => {
     }
     const all = silos.map((entry) => entry.confirm(names));
     const three = names.slice(0, 3);
-    const some = silos.slice(0, 3).map((entry) => entry.confirm(three));
+    for (const entry of silos) expect(() => entry.confirm(three)).toThrow(/already agreed to a sum/);
     expect(new Set(silos[0]!.unmask(names, all).map((entry) => entry.kind))).toEqual(new Set(['self-mask']));
-    expect(() => silos[0]!.unmask(three, some)).toThrow(/two sets of survivors/);
-    expect(() => silos[1]!.unmask(names, some)).toThrow(/only 0 of 3 signatures/);
+    expect(() => silos[0]!.unmask(three, all)).toThrow(/two sets of survivors/);
+    expect(() => silos[1]!.unmask(names, all.slice(0, 2))).toThrow(/only 2 of 3 signatures/);
   });
 
   test('a share that was tampered with', () => {

@@ -95,17 +95,16 @@ export class SecureSilo {
 
   /**
    * Step 2: the encoded update under its masks. `received` are the shares of those neighbours that are still there;
-   * only with them pairwise masks are exchanged. Remembers the cohort before anything leaves.
+   * only with them pairwise masks are exchanged.
    */
   mask(encoded: Uint32Array, received: readonly EncryptedShare[]): Uint32Array {
-    const { silo, session, ledger } = this.#options;
+    const { silo, session } = this.#options;
     for (const share of received) {
       if (share.to !== silo || !this.#neighbours.includes(share.from))
         throw refused(share.from, 'is no neighbour here');
       this.#held.set(share.from, this.#open(share));
     }
     if (this.#held.size < threshold(this.#neighbours.length + 1)) throw tooSmall(this.#held.size);
-    ledger.claim(session.run, session.round, silo, this.#cohort);
     const masked = encoded.slice();
     addMask(masked, this.#selfSeed, 1);
     for (const peer of this.#held.keys()) {
@@ -115,10 +114,11 @@ export class SecureSilo {
     return masked;
   }
 
-  /** Step 3: signs the set of silos whose masked updates have come. */
+  /** Step 3: signs the set of silos whose masked updates have come, and remembers that it did. */
   confirm(survivors: readonly string[]): Confirmation {
-    const { silo, session, identity } = this.#options;
+    const { silo, session, identity, ledger } = this.#options;
     if (survivors.length < MINIMUM_COHORT) throw tooSmall(survivors.length);
+    ledger.claim(session.run, session.round, silo, survivors);
     return { silo, signature: signWith(identity, survivorBytes(session, this.#cohort, survivors)) };
   }
 
@@ -127,7 +127,7 @@ export class SecureSilo {
    * and for one set of survivors only. Demands that enough neighbours signed the same set.
    */
   unmask(survivors: readonly string[], confirmations: readonly Confirmation[]): Revealed[] {
-    const { silo, session } = this.#options;
+    const { silo, session, ledger } = this.#options;
     const identities = this.#identities;
     const bytes = survivorBytes(session, this.#cohort, survivors);
     const set = Buffer.from(bytes).toString();
@@ -148,6 +148,7 @@ export class SecureSilo {
         `saw only ${agreeing.size} of ${threshold(circle.size)} signatures under the set of survivors`,
       );
     }
+    ledger.claim(session.run, session.round, silo, survivors);
     this.#revealedFor = set;
     const alive = new Set(survivors);
     return [...this.#held].map(([about, held]): Revealed => {

@@ -32,6 +32,8 @@ export interface OpeningContext {
   readonly backend: BackendChoice;
   readonly meter: EgressMeter;
   readonly onNotice: (notice: Notice) => void;
+  /** The training run's identity, the same when it is resumed. */
+  readonly run: string;
 }
 
 /** Where a silo's share was placed, and whether it may be done at home as well. */
@@ -112,9 +114,9 @@ export const isBehindAgent = async (engine: Engine, silo: string): Promise<boole
   silo !== MEDIATOR && trainsInside((await engine.silos.open(silo)).silo);
 
 /** Behind an agent training runs there; other silos' rows are trained on in this process. */
-function atHome(plan: Train, { backend, engine, streams }: OpeningContext): OpenTrainer<SiloTrainer> {
+function atHome(plan: Train, { backend, engine, run: id, streams }: OpeningContext): OpenTrainer<SiloTrainer> {
   const { federation, local, privacy, text } = plan;
-  const run = { statement: text, rounds: federation.rounds, local, ...(privacy === undefined ? {} : { privacy }) };
+  const run = { id, statement: text, rounds: federation.rounds, local, ...(privacy === undefined ? {} : { privacy }) };
   const [here, together] = [streams.home, streams.leaving].map((stream) => openLocally(stream, backend));
   return async (name, query, spec, signal) => {
     // Rows of several silos leave them to be put together.

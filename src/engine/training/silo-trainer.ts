@@ -39,6 +39,8 @@ export interface TrainsInside {
 
 /** What an owner wants to know of the run a silo is asked to take part in. */
 export interface TrainingRun {
+  /** This run and no other, whichever process goes on with it. */
+  readonly id: string;
   readonly statement: string;
   readonly rounds: number;
   readonly local: LocalTrainingSpec;

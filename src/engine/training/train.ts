@@ -110,7 +110,14 @@ async function runJob(
 ): Promise<StoredModel> {
   const { signal, onNotice, placed, sites, streams, backend } = options;
   const began = performance.now();
-  const opening = { engine, streams: streams((silo, bytes) => meter.rowsSent(silo, bytes)), backend, meter, onNotice };
+  const opening = {
+    engine,
+    streams: streams((silo, bytes) => meter.rowsSent(silo, bytes)),
+    backend,
+    meter,
+    onNotice,
+    run: `${runName(job)} of ${engine.catalog.jobs.list().find(({ id }) => id === job)?.started_at}`,
+  };
   // Secure rounds keep every update inside, so nobody moves.
   await using trainers: Trainers<SiloTrainer> =
     plan.privacy?.secure === true

@@ -51,13 +51,26 @@ class EngineCatalog implements CatalogView {
   readonly #rows = new Map<string, number>();
   readonly #estimating = new Set<string>();
   #learned = 0;
+  #lookedAt = Date.now();
 
   constructor(engine: Engine) {
     this.#engine = engine;
   }
 
   get version(): number {
-    return this.#engine.version + this.#learned + Math.floor(Date.now() / LOOK_AGAIN_MS);
+    if (Date.now() - this.#lookedAt > LOOK_AGAIN_MS) {
+      this.#lookedAt = Date.now();
+      void this.#lookAgain();
+    }
+    return this.#engine.version + this.#learned;
+  }
+
+  /** Nobody waits for it: until the silos have answered, what is known of them holds. */
+  async #lookAgain(): Promise<void> {
+    for (const { name } of this.#engine.catalog.silos.list()) {
+      const before = JSON.stringify(this.#tables.get(name) ?? []);
+      if (JSON.stringify(await this.#tablesOf(name)) !== before) this.#learned++;
+    }
   }
 
   async snapshot(): Promise<CatalogSnapshot> {

@@ -1,4 +1,5 @@
 /** Remembers what statements are, so that the same text is looked at once. */
+import { Recent } from '../../engine/planning/recent.ts';
 import type { CatalogOracle } from '../oracle/catalog-oracle.ts';
 import type { Prepared } from './prepared.ts';
 import type { Settings } from './settings.ts';
@@ -9,7 +10,9 @@ const LONGEST_TEXT = 20_000;
 
 export class PlanCache {
   readonly #oracle: CatalogOracle;
-  readonly #entries = new Map<string, Prepared>();
+  readonly #entries = new Recent<Prepared>(MOST_ENTRIES);
+  /** Being looked at now: clients that start together ask for the same statements. */
+  readonly #looking = new Map<string, Promise<Prepared>>();
 
   constructor(oracle: CatalogOracle) {
     this.#oracle = oracle;
@@ -25,15 +28,20 @@ export class PlanCache {
     if (text.length > LONGEST_TEXT) return look();
     const path = session.settings.get('search_path') ?? '';
     const key = JSON.stringify([this.#oracle.version, session.user, path, oids, text]);
-    const known = this.#entries.get(key);
-    if (known !== undefined) {
-      this.#entries.delete(key);
-      this.#entries.set(key, known);
-      return known;
+    // What failed for another, who may have been cancelled, is looked at again.
+    const prepared = this.#entries.get(key) ?? (await this.#looking.get(key)?.catch(() => undefined));
+    return prepared ?? this.#look(key, look);
+  }
+
+  async #look(key: string, look: () => Promise<Prepared>): Promise<Prepared> {
+    const looking = look();
+    this.#looking.set(key, looking);
+    try {
+      const prepared = await looking;
+      this.#entries.set(key, prepared);
+      return prepared;
+    } finally {
+      if (this.#looking.get(key) === looking) this.#looking.delete(key);
     }
-    const prepared = await look();
-    this.#entries.set(key, prepared);
-    if (this.#entries.size > MOST_ENTRIES) this.#entries.delete(this.#entries.keys().next().value!);
-    return prepared;
   }
 }

@@ -1,5 +1,5 @@
 /** An open lake: tables over an object store. It answers a scan with local files that the mediator reads. */
-import { CausewayError, SQLSTATE } from '../../src/plan/errors.ts';
+import { CausewayError, SQLSTATE, throwIfAborted } from '../../src/plan/errors.ts';
 import { didYouMean } from '../../src/plan/nearest.ts';
 import type {
   Fragment,
@@ -108,6 +108,7 @@ export class LakeSilo implements Silo {
       if (fragment.kind !== 'scan') {
         throw new CausewayError(SQLSTATE.featureNotSupported, `${this.context} holds files and speaks no SQL`);
       }
+      throwIfAborted(signal);
       const once = async () => scan(await this.#snapshot(fragment.table, signal), fragment, this.#scan, signal);
       try {
         return await once();
@@ -133,6 +134,15 @@ export class LakeSilo implements Silo {
         });
       }
       if (table !== undefined) throw new CausewayError(SQLSTATE.duplicateTable, `relation "${name}" already exists`);
+      if (this.#source.fixed !== undefined) {
+        throw new CausewayError(
+          SQLSTATE.featureNotSupported,
+          `${this.context} takes no new tables: ${this.#source.fixed}`,
+          {
+            hint: `EXPORT (query) TO the silo's '${name}.parquet' writes a file; or create a silo over the folder without that option.`,
+          },
+        );
+      }
       const base = `${safeKey(name)}/`;
       const rows = this.#writesDelta
         ? await createDelta(request, base, this.#store, folder, signal)

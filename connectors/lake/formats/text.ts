@@ -39,7 +39,10 @@ export async function inferText(
 ): Promise<TextShape> {
   const path = await sample(object, cache, signal);
   if (format === 'json') {
-    const columns = await duckColumns(`SELECT * FROM read_json(${quoteLiteral(path)})`, object.info.key);
+    const columns =
+      object.info.size === 0
+        ? []
+        : await duckColumns(`SELECT * FROM read_json(${quoteLiteral(path)})`, object.info.key);
     return override({ reader: 'read_json', arguments: '', columns }, path, options, object.info.key);
   }
   const given = [
@@ -80,15 +83,22 @@ async function override(
   options: TextOptions,
   file: string,
 ): Promise<TextShape> {
-  for (const name of Object.keys(options.types ?? {})) {
-    if (!shape.columns.some((column) => column.name === name)) {
-      throw new CausewayError(
-        SQLSTATE.undefinedColumn,
-        `types names the column "${name}", which ${file} does not have`,
-      );
-    }
+  const given = Object.entries(options.types ?? {});
+  const added = given.filter(([name]) => !shape.columns.some((column) => column.name === name));
+  // A key that no object of the sample has may come later; a CSV file's header names all there will be.
+  if (shape.reader === 'read_csv' && added.length > 0) {
+    throw new CausewayError(
+      SQLSTATE.undefinedColumn,
+      `types names the column "${added[0]![0]}", which ${file} does not have`,
+    );
   }
-  const wanted = shape.columns.map(({ name, duckType }) => ({ name, duckType: options.types?.[name] ?? duckType }));
+  const found = shape.columns.map(({ name, duckType }) => ({ name, duckType: options.types?.[name] ?? duckType }));
+  const wanted = [...found, ...added.map(([name, duckType]) => ({ name, duckType }))];
+  if (wanted.length === 0) {
+    throw new CausewayError(SQLSTATE.dataCorrupted, `${file} holds nothing from which columns could be told`, {
+      hint: 'Name the columns and their types in the option tables: {path, types: {id: BIGINT}}.',
+    });
+  }
   const columns = await duckColumns(
     `SELECT * EXCLUDE (__file) FROM ${textRelation({ ...shape, columns: wanted }, [path], '__file')}`,
     file,

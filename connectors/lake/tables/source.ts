@@ -10,6 +10,8 @@ import { openTable } from './open.ts';
 import type { LakeTable } from './table.ts';
 
 export interface TableSource {
+  /** Why no table can be created here, where that is so. */
+  readonly fixed?: string;
   names(signal: AbortSignal): Promise<readonly string[]>;
   /** The table, or undefined when there is none of that name. */
   open(name: string, signal: AbortSignal): Promise<LakeTable | undefined>;
@@ -22,6 +24,7 @@ export function describedTables(
   context: ScanContext,
 ): TableSource {
   return {
+    fixed: 'its option "tables" says which tables it has',
     names: async () => Object.keys(specs),
     async open(name, signal) {
       const spec = Object.hasOwn(specs, name) ? specs[name] : undefined;
@@ -53,6 +56,7 @@ export function catalogTables(catalog: RestCatalog, store: ObjectStore, context:
     });
   };
   return {
+    fixed: 'its tables are registered in an Iceberg catalog, which is only read',
     names: (signal) => catalog.tables(signal),
     async open(name, signal) {
       if (!(await catalog.tables(signal)).includes(name)) return undefined;

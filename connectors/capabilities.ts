@@ -47,6 +47,11 @@ export interface Capabilities {
   readonly types: readonly TypeKind[];
   /** The most values an IN list or VALUES may hold in one statement. */
   readonly maxListLength?: number;
+  /**
+   * True where the mediator reads the rows by itself, in this process. Its own joins do then what a list of keys would do,
+   * without reading a statement of a thousand values.
+   */
+  readonly inPlace?: boolean;
   /** The most connections one statement may hold at once. */
   readonly maxConnections?: number;
   /** True where statements cost money: a budget needs to know their price (Silo.price, Silo.estimate). */

@@ -41,9 +41,15 @@ export interface DuckDBDatabase {
   readonly detach: (connection: DuckDBConnection) => Promise<void>;
 }
 
+/** Texts whose rewriting is remembered. */
+const MOST_TEXTS = 500;
+const LONGEST_TEXT = 20_000;
+
 export class DuckDBSilo implements Silo {
   readonly context: string;
   readonly #database: DuckDBDatabase;
+  /** Statements as relations; null where they run here. Forgotten when tables may have changed. */
+  readonly #relations = new Map<string, string | null>();
 
   constructor(database: DuckDBDatabase) {
     this.context = database.context;
@@ -54,6 +60,7 @@ export class DuckDBSilo implements Silo {
     throwIfAborted(signal);
     return this.#connected(async (connection) => {
       await this.#database.refresh?.(connection);
+      this.#relations.clear();
       const rows = await texts(
         connection,
         `SELECT schema_name, table_name, 'table', comment FROM duckdb_tables() WHERE database_name = ${this.#alias}
@@ -85,8 +92,14 @@ export class DuckDBSilo implements Silo {
     if (fragment.kind !== 'sql') {
       throw new CausewayError(SQLSTATE.featureNotSupported, 'this silo takes SQL fragments only');
     }
+    const known = this.#relations.get(fragment.text);
+    if (known !== undefined && known !== null) return { kind: 'relation', columns: fragment.columns, select: known };
     const connection = await this.#connect();
-    const select = await this.#relation(connection, fragment);
+    const select = known === null ? undefined : await this.#relation(connection, fragment);
+    if (fragment.parameters === undefined && fragment.text.length <= LONGEST_TEXT) {
+      if (this.#relations.size >= MOST_TEXTS) this.#relations.clear();
+      this.#relations.set(fragment.text, select ?? null);
+    }
     if (select !== undefined) {
       connection.closeSync();
       return { kind: 'relation', columns: fragment.columns, select };
@@ -125,6 +138,7 @@ export class DuckDBSilo implements Silo {
 
   async write(request: WriteRequest, signal: AbortSignal): Promise<{ readonly rows: number }> {
     this.#assertWritable();
+    this.#relations.clear();
     const place = this.#place(request.table);
     const shown = request.table.table;
     return this.#connected(async (connection) => {
@@ -160,6 +174,7 @@ export class DuckDBSilo implements Silo {
       using _ = interruptOn(signal, connection);
       await connection.run(text);
     });
+    this.#relations.clear();
   }
 
   async describe(text: string, signal: AbortSignal): Promise<readonly ColumnInfo[]> {

@@ -237,5 +237,6 @@ export const duckdbCapabilities: Capabilities = {
   // char(n) loses its length in DuckDB, and jsonb is json.
   types: TYPE_KINDS.filter((kind) => kind !== 'char' && kind !== 'jsonb'),
   maxListLength: 100_000,
+  inPlace: true,
   training: 'none',
 };

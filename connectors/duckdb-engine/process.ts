@@ -22,7 +22,9 @@ const REQUIRED = {
   enable_external_file_cache: 'false',
   integer_division: 'true',
 } as const;
-const GLOBALS = ["SET GLOBAL disabled_optimizers = 'join_filter_pushdown'", "SET GLOBAL TimeZone = 'UTC'"];
+/** A statement over files is bound several times and would read their footers as often. A changed file's is read anew. */
+const FOOTERS = 'SET GLOBAL parquet_metadata_cache = true';
+const GLOBALS = [FOOTERS, "SET GLOBAL disabled_optimizers = 'join_filter_pushdown'", "SET GLOBAL TimeZone = 'UTC'"];
 
 export interface DuckDBSettings {
   /** `4GB`; half of the machine's (or container's) memory when absent. */

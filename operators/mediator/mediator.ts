@@ -29,10 +29,33 @@ async function readBudget(connection: DuckDBConnection): Promise<MemoryBudget> {
   return new MemoryBudget(memoryBytes(String(limit)));
 }
 
+/** The limit that DuckDB has, in kilobytes: setting it costs milliseconds. */
+let limitInForce: number | undefined;
+
 /** Memory that is in use already cannot be taken away: then the limit stays as it was until the next change. */
 async function applyLimit(connection: DuckDBConnection, memory: MemoryBudget): Promise<void> {
   const kilobytes = Math.max(1, Math.floor(memory.limit / 1000));
-  await connection.run(`SET GLOBAL memory_limit = '${kilobytes}KB'`).catch(() => undefined);
+  if (kilobytes === limitInForce) return;
+  limitInForce = kilobytes;
+  await connection.run(`SET GLOBAL memory_limit = '${kilobytes}KB'`).catch(() => {
+    limitInForce = undefined;
+  });
+}
+
+/** What is not a statement's work (writing into a local database) gets the process's limit back once it is quiet. */
+const QUIET_MS = 200;
+
+let restoring = false;
+
+function restoreLimitSoon(memory: MemoryBudget): void {
+  if (restoring) return;
+  restoring = true;
+  setTimeout(async () => {
+    restoring = false;
+    const connection = await connectDuckDB();
+    await applyLimit(connection, memory);
+    connection.closeSync();
+  }, QUIET_MS).unref();
 }
 
 export class Mediator implements AsyncDisposable {
@@ -58,10 +81,10 @@ export class Mediator implements AsyncDisposable {
       const leave = memory.enter(memoryLimit === undefined ? Number.POSITIVE_INFINITY : memoryBytes(memoryLimit));
       await applyLimit(connection, memory);
       await connection.run(`CREATE SCHEMA ${DATABASE}.${schema}`);
-      const session = new MediatorSession(schema, async (last) => {
+      const session = new MediatorSession(schema, () => {
         this.#sessions.delete(session);
         leave();
-        await applyLimit(last, memory);
+        restoreLimitSoon(memory);
       });
       this.#sessions.add(session);
       return session;
@@ -77,12 +100,12 @@ export class Mediator implements AsyncDisposable {
 
 export class MediatorSession implements AsyncDisposable {
   readonly #schema: string;
-  readonly #onDispose: (connection: DuckDBConnection) => Promise<void>;
+  readonly #onDispose: () => void;
   /** Aborted by disposal, which ends what the session runs. */
   readonly #closing = new AbortController();
   #disposed = false;
 
-  constructor(schema: string, onDispose: (connection: DuckDBConnection) => Promise<void>) {
+  constructor(schema: string, onDispose: () => void) {
     this.#schema = schema;
     this.#onDispose = onDispose;
   }
@@ -139,7 +162,7 @@ export class MediatorSession implements AsyncDisposable {
     try {
       await connection.run(`DROP SCHEMA IF EXISTS ${DATABASE}.${this.#schema} CASCADE`);
     } finally {
-      await this.#onDispose(connection);
+      this.#onDispose();
       connection.closeSync();
     }
   }

@@ -182,6 +182,7 @@ function priced(
 
 /** True when the silo takes a list of keys for the column. */
 export function acceptsKeys(column: Column, capabilities: Capabilities): boolean {
+  if (capabilities.inPlace === true) return false;
   const list = expressionSupport(
     {
       kind: 'call',

@@ -49,13 +49,12 @@ export async function optimizerContext(
     [...names].map(async (name): Promise<readonly [string, SiloFacts]> => {
       const { connector, silo } = await engine.silos.open(name);
       if (silo.price !== undefined) engine.planner.price(name, silo.price);
+      const { capabilities } = connector;
       return [
         name,
-        {
-          capabilities: connector.capabilities,
-          context: silo.context,
-          ...(silo.behind === undefined ? {} : { remote: true }),
-        },
+        silo.behind === undefined
+          ? { capabilities, context: silo.context }
+          : { capabilities: { ...capabilities, inPlace: false }, context: silo.context, remote: true },
       ];
     }),
   );

@@ -28,7 +28,7 @@ export interface ProbeRun {
 }
 
 /**
- * The probes over one table: nothing but a round trip, a count, growing results, groups, an order, a join with itself.
+ * The probes over one table: nothing but a round trip, a count, growing results, narrow ones, groups, an order, a join with itself.
  * @param tableRows rows of the table as the silo estimates them
  */
 export function probes(table: Scan, tableRows: number, nextId: () => number): readonly Probe[] {
@@ -92,8 +92,16 @@ export function probes(table: Scan, tableRows: number, nextId: () => number): re
     keys: [{ expression: reference(key), descending: false, nullsFirst: false }],
     columns: left.columns,
   });
+  const narrow = node({
+    kind: 'project',
+    input: left,
+    expressions: [reference(key)],
+    columns: [{ ...key, id: nextId() }],
+  });
   const single = work({ startup: 1, produced: 1, bytes: 8 });
   const read = work({ scanned: sample });
+  const sent = (out: number, bytes: number): PerUnit =>
+    addWork(work({ scanned: out }), shipWork(out, bytes / Math.max(1, out)));
   return [
     { name: 'round trip', plan: one, work: () => single },
     {
@@ -106,9 +114,11 @@ export function probes(table: Scan, tableRows: number, nextId: () => number): re
       return {
         name: `rows ${rows}`,
         plan: limited(table, rows),
-        work: (out, bytes) => addWork(work({ scanned: rows }), shipWork(out, bytes / Math.max(1, out))),
+        work: sent,
       };
     }),
+    // As many rows, fewer bytes: what a row costs is told from what a byte costs.
+    { name: 'narrow rows', plan: narrow, work: sent },
     {
       name: 'groups',
       plan: counted(grouped),

@@ -33,8 +33,20 @@ interface Site {
 /** Each new observation takes 1 % of the old ones' weight: a model follows a silo that became slower. */
 const KEEP = 0.99;
 
-/** A coefficient's default may be wrong by about this factor. */
-const PRIOR_FACTOR = 3;
+/**
+ * A coefficient's default may be wrong by about this factor. Engines differ by some tens; networks by thousands, from the next
+ * rack to another continent: a narrower spread would have the fit disbelieve every measurement of a slow link.
+ */
+const PRIOR_FACTORS: PerUnit = {
+  startup: 100,
+  scanned: 10,
+  built: 10,
+  probed: 10,
+  aggregated: 10,
+  sorted: 10,
+  produced: 10,
+  bytes: 300,
+};
 
 /** Relative error one must expect of a single timing. */
 const NOISE = 0.3;
@@ -47,7 +59,7 @@ function fitted({ prior, equations }: Site): PerUnit {
   const multiples = solveNonNegative(
     equations,
     UNITS.map(() => 1),
-    UNITS.map(() => PRIOR_FACTOR),
+    UNITS.map((unit) => PRIOR_FACTORS[unit]),
   );
   return Object.fromEntries(UNITS.map((unit, i) => [unit, multiples[i]! * prior.seconds[unit]])) as Record<
     Unit,

@@ -55,10 +55,13 @@ function bestCut(plan: RelationalNode, silo: Site, around: CutSurroundings): Cut
   if (!canBeRaised(plan)) return whole;
   let cost = priced(MEDIATOR, nodeWork(plan, estimate), around);
   const raised: RelationalNode[] = [plan];
-  for (const input of inputsOf(plan)) {
+  const startup = around.model.profile(silo).seconds.startup;
+  for (const [i, input] of inputsOf(plan).entries()) {
     const below = bestCut(input, silo, around);
     if (below === undefined) return whole;
-    cost = inSequence(cost, below.cost);
+    // The silo's statements wait for their first answers side by side.
+    const waited = i === 0 ? 0 : Math.min(startup, below.cost.seconds);
+    cost = inSequence(cost, { ...below.cost, seconds: below.cost.seconds - waited });
     raised.push(...below.raised);
   }
   return whole !== undefined && !worthRaising(whole.cost, cost, objective) ? whole : { cost, raised };

@@ -1,5 +1,6 @@
 /** Partial plans of the search, and which of them can be forgotten without loss. */
 import { type Cost, leading, type Objective } from '../cost/objective.ts';
+import type { ShipCost } from './problem.ts';
 import type { RelationSet } from './sets.ts';
 
 type Step =
@@ -73,11 +74,11 @@ export function joinEntry(left: Entry, right: Entry, cost: Cost): Entry {
 }
 
 /** `input` at another site. With `by`, it starts only when the keys are known. */
-export function shipEntry(input: Entry, to: number, cost: Cost, by?: Entry): Entry {
+export function shipEntry(input: Entry, to: number, cost: ShipCost, by?: Entry): Entry {
   const start = by === undefined ? 0 : by.ready + by.work;
   const path = Math.max(input.ready, start) + input.work + cost.seconds;
   const busy = input.busy.slice();
-  busy[input.site] = busy[input.site]! + input.work + cost.seconds;
+  busy[input.site] = busy[input.site]! + input.work + cost.seconds - (cost.latency ?? 0);
   return {
     set: input.set,
     site: to,

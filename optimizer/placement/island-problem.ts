@@ -13,7 +13,7 @@ import type { Estimator } from '../statistics/cardinality.ts';
 import { conditionsBetween, type Island, neededColumns } from './island.ts';
 import { islandRows } from './island-rows.ts';
 import { acceptsKeys } from './key-filters.ts';
-import type { Access, JoinProblem } from './problem.ts';
+import type { Access, JoinProblem, ShipCost } from './problem.ts';
 import { firstOf, members, type RelationSet, single } from './sets.ts';
 
 /** Longer lists of keys are not sent; the executor's own limit is of this order. */
@@ -72,6 +72,11 @@ export function islandProblem(island: Island, around: IslandSurroundings): Islan
     const seconds = secondsFor(amounts, profile.seconds);
     return { seconds, bytes, money: bytes * profile.moneyPerByte + seconds * profile.moneyPerSecond };
   };
+
+  const shipped = (site: number, amounts: PerUnit, bytes: number): ShipCost => ({
+    ...cost(site, amounts, bytes),
+    latency: model.profile(siteNames[site]!).seconds.startup,
+  });
 
   const relations = island.relations.map((relation, i): readonly Access[] => {
     const site = siteNames.indexOf(homes[i]!);
@@ -134,7 +139,7 @@ export function islandProblem(island: Island, around: IslandSurroundings): Islan
     ship(set, from, to) {
       if (to !== mediator || !sent(set)) return undefined;
       const amounts = shipWork(rows(set), widthOf(set));
-      return cost(from, amounts, amounts.bytes);
+      return shipped(from, amounts, amounts.bytes);
     },
     shipReduced(set, from, to, by) {
       if (to !== mediator || !sent(set)) return undefined;
@@ -168,7 +173,7 @@ export function islandProblem(island: Island, around: IslandSurroundings): Islan
         addWork(reply, again),
         work({ startup: batches - 1, probed: rows(set), bytes: keyBytes }),
       );
-      return cost(from, amounts, reply.bytes + keyBytes);
+      return shipped(from, amounts, reply.bytes + keyBytes);
     },
   };
 

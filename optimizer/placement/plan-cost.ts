@@ -24,8 +24,8 @@ export interface PlanCost extends Cost {
 }
 
 /**
- * Prices a plan: fragments of one silo share its capacity, fragments of different silos run side by side, a fragment
- * starts when its inputs are there.
+ * Prices a plan: fragments of one silo share its capacity but wait for its first answer side by side, fragments of
+ * different silos run side by side, a fragment starts when its inputs are there.
  */
 export function planCost(plan: PhysicalPlan, estimation: EstimationInput, model: CostModel): PlanCost {
   const byName = new Map(plan.fragments.map((fragment) => [exchangeName(fragment.id), fragment.plan]));
@@ -49,15 +49,16 @@ export function planCost(plan: PhysicalPlan, estimation: EstimationInput, model:
     const amounts = addWork(subtreeWork(fragment.plan, estimate), sent);
     const seconds = secondsFor(amounts, profile.seconds);
     const inputs = fragment.inputs.map(({ from }) => done.get(from) ?? 0);
-    const start = Math.max(free.get(fragment.site) ?? 0, ...inputs, 0);
-    done.set(fragment.id, start + seconds);
-    free.set(fragment.site, start + seconds);
+    const latency = amounts.startup * profile.seconds.startup;
+    const end = Math.max(free.get(fragment.site) ?? 0, Math.max(0, ...inputs) + latency) + seconds - latency;
+    done.set(fragment.id, end);
+    free.set(fragment.site, end);
     bytes += sent.bytes;
     const price = sent.bytes * profile.moneyPerByte + seconds * profile.moneyPerSecond;
     money += price;
     const rows = estimate(fragment.plan).rows * share;
     const spent = { bytes: sent.bytes, work: amounts, seconds, money: price };
-    fragments.push({ fragment: fragment.id, rows, ...spent, done: start + seconds });
+    fragments.push({ fragment: fragment.id, rows, ...spent, done: end });
   }
   return { seconds: Math.max(0, ...done.values()), bytes, money, fragments };
 }

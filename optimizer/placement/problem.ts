@@ -18,12 +18,17 @@ export interface JoinProblem {
   /** Joining two sets that are both at `site`; undefined when the site cannot. */
   join(left: RelationSet, right: RelationSet, site: number): Cost | undefined;
   /** Sending the rows of a set; undefined when there is no way, or a policy forbids it. */
-  ship(set: RelationSet, from: number, to: number): Cost | undefined;
+  ship(set: RelationSet, from: number, to: number): ShipCost | undefined;
   /**
    * Sending only those rows of `set` that match keys of `by`, which is at `to` already: the keys there, the rows back.
    * Its cost replaces that of {@link ship}.
    */
-  shipReduced?(set: RelationSet, from: number, to: number, by: RelationSet): Cost | undefined;
+  shipReduced?(set: RelationSet, from: number, to: number, by: RelationSet): ShipCost | undefined;
+}
+
+/** Of the seconds, `latency` pass without anybody working: the statements of one silo wait side by side. */
+export interface ShipCost extends Cost {
+  readonly latency?: number;
 }
 
 export interface Access {

@@ -3,11 +3,12 @@ import { CausewayError, SQLSTATE } from '../../src/plan/errors.ts';
 import type { CachedObject } from './cache/object.ts';
 import { byteCount } from './cache/ranges.ts';
 import { arrowAsParquet } from './formats/arrow.ts';
-import { columnOf, type Footer } from './formats/footers.ts';
+import type { Footer } from './formats/footers.ts';
 import type { FileFormat } from './formats/format.ts';
 import type { ColumnFilter } from './formats/parquet.ts';
+import { isField, type Projected, project } from './projection.ts';
 import type { LocalFile, Scanning } from './relation.ts';
-import type { DataFile, LakeColumn } from './tables/table.ts';
+import type { DataFile } from './tables/table.ts';
 
 /** What a scan needs of one file. */
 export interface Piece {
@@ -24,15 +25,18 @@ export const piecesOf = (scanning: Scanning): Promise<Piece[]> => PIECES[scannin
 
 async function parquetPieces(scanning: Scanning): Promise<Piece[]> {
   const { cache, columns, groups, parquet, signal } = scanning;
-  const keys = columns.flatMap((c) => (c.source.kind === 'field' ? [c.source.id] : []));
-  const filters = scanning.filters.flatMap(({ filter, column }): ColumnFilter[] =>
-    column.source.kind === 'field' ? [{ filter, key: column.source.id, type: column.type }] : [],
-  );
   const objects = scanning.files.map((file) => scanning.pin(file.object));
   const footers = await parquet.footers(objects, signal);
-  for (const [i, object] of objects.entries()) checkTypes(object, footers[i]!, columns);
+  const fields = columns.filter(isField);
   const pieces = await Promise.all(
     scanning.files.map(async (file, i): Promise<Piece | undefined> => {
+      const projected = project(fields, footers[i]!, file);
+      checkTypes(objects[i]!, footers[i]!, projected);
+      const keys = projected.map(({ key }) => key);
+      const filters = scanning.filters.flatMap(({ filter, column }): ColumnFilter[] => {
+        const place = projected.find((each) => each.column === column);
+        return place === undefined ? [] : [{ filter, key: place.key, type: column.type }];
+      });
       const untouched = filters.length === 0 && file.deletes === undefined;
       const limit = untouched && scanning.filters.length === 0 ? scanning.limit : undefined;
       const whole = file.deletes?.positions !== undefined;
@@ -46,7 +50,7 @@ async function parquetPieces(scanning: Scanning): Promise<Piece[]> {
         async fetch(temporary) {
           const local = await parquet.fetch(selection, signal);
           if (local.temporary) temporary.push(local.path);
-          return { file, path: local.path };
+          return { file, path: local.path, projected };
         },
       };
     }),
@@ -55,10 +59,8 @@ async function parquetPieces(scanning: Scanning): Promise<Piece[]> {
 }
 
 /** @throws CausewayError 42804 when a file holds a column in a type that the table's cannot be read from. */
-function checkTypes(object: CachedObject, footer: Footer, columns: readonly LakeColumn[]): void {
-  for (const column of columns) {
-    if (column.source.kind !== 'field') continue;
-    const found = columnOf(footer, column.source.id);
+function checkTypes(object: CachedObject, footer: Footer, projected: readonly Projected[]): void {
+  for (const { column, found } of projected) {
     if (found === undefined || found.duckType === column.duckType || widens(found.duckType, column.duckType)) continue;
     throw new CausewayError(
       SQLSTATE.datatypeMismatch,
@@ -105,7 +107,7 @@ async function wholePieces(scanning: Scanning): Promise<Piece[]> {
 
 async function arrowPieces(scanning: Scanning): Promise<Piece[]> {
   const { cache, columns, signal } = scanning;
-  const names = columns.flatMap((c) => (c.source.kind === 'field' ? [String(c.source.id)] : []));
+  const names = columns.filter(isField).map((c) => String(c.source.id));
   return scanning.files.map((file) => ({
     file,
     bytes: bytesOf(file, scanning),

@@ -7,6 +7,7 @@ import type { ScanContext } from './context.ts';
 import { writePositions } from './deletes.ts';
 import { typedLiteral } from './duck.ts';
 import { textRelation } from './formats/text.ts';
+import { type FieldColumn, isField, type Projected } from './projection.ts';
 import type { DataFile, LakeColumn, Snapshot } from './tables/table.ts';
 
 /** Name of the column with the path of the file a row came from. Data columns are called `c0`, `c1` … */
@@ -33,6 +34,8 @@ export interface Scanning extends ScanContext {
 export interface LocalFile {
   readonly file: DataFile;
   readonly path: string;
+  /** How its columns are found; by the column's own name or id when absent. */
+  readonly projected?: readonly Projected[];
 }
 
 /** The SELECT; its columns are `wanted`, by position. Files it needs beside `local` are added to `temporary`. */
@@ -56,15 +59,15 @@ export async function relation(
     const none = wanted.map((c, i) => `CAST(NULL AS ${c.duckType}) AS v${i}`);
     return `SELECT ${none.length === 0 ? '1 AS v0' : none.join(', ')} WHERE false`;
   }
-  const fields = columns.filter((c) => c.source.kind === 'field');
+  const fields = columns.filter(isField);
   const positions = local.filter(({ file }) => file.deletes?.positions !== undefined);
   const partitions = columns.filter((c) => c.source.kind === 'partition');
   const byFile = partitions.length + positions.length + scanning.equality.length > 0;
   const from =
     text === undefined
-      ? parquetSource(
-          local.map((l) => l.path),
-          fields.map((c) => ({ ...c, name: `c${columns.indexOf(c)}` })),
+      ? parquetRelation(
+          local,
+          fields.map((column) => ({ column, name: `c${columns.indexOf(column)}` })),
           byFile,
         )
       : textRelation(
@@ -102,7 +105,9 @@ async function notDeleted(
   if (applies.length === 0) return 'true';
   const deleted = parquetSource(
     [entry.path],
-    columns.map((column, i) => ({ ...column, name: `e${i}` })),
+    columns
+      .filter(isField)
+      .map(({ duckType, source }, i) => ({ name: `e${i}`, duckType, key: source.id, otherwise: null })),
     false,
   );
   const same = columns.map((column, i) => `e.e${i} IS NOT DISTINCT FROM ${nameOf(column)}`).join(' AND ');
@@ -110,12 +115,49 @@ async function notDeleted(
   return `NOT (f.${FILE} IN (${files}) AND EXISTS (SELECT 1 FROM ${deleted} AS e WHERE ${same}))`;
 }
 
+/** A column that is read from a Parquet file. */
+interface ReadField {
+  /** What it is called in the relation. */
+  readonly name: string;
+  readonly duckType: string;
+  /** Where it stands in the file. */
+  readonly key: string | number;
+  /** Its value where the file lacks it, in text form. */
+  readonly otherwise: string | null;
+}
+
+/** The FROM item that reads all files; those that hold the columns in different ways are read apart. */
+function parquetRelation(
+  local: readonly LocalFile[],
+  fields: readonly { readonly column: FieldColumn; readonly name: string }[],
+  byFile: boolean,
+): string {
+  const readOf = ({ projected }: LocalFile): ReadField[] =>
+    fields.map(({ column, name }) => {
+      const place = projected?.find((each) => each.column === column);
+      const { duckType, source } = column;
+      return { name, duckType, key: place?.key ?? source.id, otherwise: place?.otherwise ?? null };
+    });
+  const groups = Map.groupBy(local, (file) => JSON.stringify(readOf(file)));
+  const sources = [...groups.values()].map((files) =>
+    parquetSource(
+      files.map(({ path }) => path),
+      readOf(files[0]!),
+      byFile,
+    ),
+  );
+  if (sources.length === 1) return sources[0]!;
+  const columns = [...fields.map(({ name }) => name), ...(byFile ? [FILE, 'file_row_number'] : [])];
+  const list = columns.length === 0 ? '1' : columns.join(', ');
+  return `(${sources.map((source) => `SELECT ${list} FROM ${source}`).join(' UNION ALL ')})`;
+}
+
 /** The FROM item that reads `fields` of Parquet files under their `name`, and `byFile` the path as {@link FILE}. */
-function parquetSource(paths: readonly string[], fields: readonly LakeColumn[], byFile: boolean): string {
-  const schema = fields.flatMap(({ name, duckType, source }) => {
-    if (source.kind !== 'field') return [];
-    const id = typeof source.id === 'number' ? String(source.id) : quoteLiteral(source.id);
-    return [`${id}: {name: ${quoteLiteral(name)}, type: ${quoteLiteral(duckType)}, default_value: NULL}`];
+function parquetSource(paths: readonly string[], fields: readonly ReadField[], byFile: boolean): string {
+  const schema = fields.map(({ name, duckType, key, otherwise }) => {
+    const at = typeof key === 'number' ? String(key) : quoteLiteral(key);
+    const value = otherwise === null ? 'NULL' : quoteLiteral(otherwise);
+    return `${at}: {name: ${quoteLiteral(name)}, type: ${quoteLiteral(duckType)}, default_value: ${value}}`;
   });
   const parts = [
     `[${paths.map(quoteLiteral).join(', ')}]`,

@@ -182,15 +182,34 @@ const selection = (columns: readonly (ResultColumn & { readonly as: TypeName })[
 
 const LOCATION = 'file:///somewhere/else';
 
+interface DataFile {
+  readonly path: string;
+  readonly body: Buffer;
+  readonly rows: number;
+  /** By the name of the partition field, as Avro has it. */
+  readonly partition?: Readonly<Record<string, unknown>>;
+}
+
+interface IcebergOptions {
+  readonly properties?: Readonly<Record<string, string>>;
+  /** Fields of the partition spec; `avro` is the type of the values. */
+  readonly spec?: readonly {
+    readonly name: string;
+    readonly 'source-id': number;
+    readonly transform: string;
+    readonly avro: string;
+  }[];
+}
+
 /** An Iceberg table of format version 2 with one snapshot, at `name/`. Paths of data files are below it. */
 export function icebergTable(
   name: string,
   fields: readonly { readonly id: number }[],
-  data: readonly { readonly path: string; readonly body: Buffer; readonly rows: number }[],
-  properties: Readonly<Record<string, string>> = {},
+  data: readonly DataFile[],
+  { properties = {}, spec = [] }: IcebergOptions = {},
 ): Files {
   const manifestPath = 'metadata/manifest.avro';
-  const entries = data.map(({ path, body, rows }) => ({
+  const entries = data.map(({ path, body, rows, partition = {} }) => ({
     status: 1,
     snapshot_id: 1n,
     sequence_number: 1n,
@@ -198,12 +217,12 @@ export function icebergTable(
       content: 0,
       file_path: `${LOCATION}/${path}`,
       file_format: 'PARQUET',
-      partition: {},
+      partition,
       record_count: BigInt(rows),
       file_size_in_bytes: BigInt(body.length),
     },
   }));
-  const manifest = avroFile(MANIFEST_ENTRY, entries);
+  const manifest = avroFile(manifestEntry(spec), entries);
   const list = avroFile(MANIFEST_FILE, [
     {
       manifest_path: `${LOCATION}/${manifestPath}`,
@@ -220,7 +239,7 @@ export function icebergTable(
     'current-schema-id': 0,
     schemas: [{ 'schema-id': 0, type: 'struct', fields }],
     'default-spec-id': 0,
-    'partition-specs': [{ 'spec-id': 0, fields: [] }],
+    'partition-specs': [{ 'spec-id': 0, fields: spec.map((field, i) => ({ ...field, 'field-id': 1000 + i })) }],
     properties,
     'current-snapshot-id': 1,
     snapshots: [
@@ -236,7 +255,7 @@ export function icebergTable(
 }
 
 /** What is read of "Manifests" in Iceberg's table specification. */
-const MANIFEST_ENTRY = {
+const manifestEntry = (spec: NonNullable<IcebergOptions['spec']>) => ({
   type: 'record',
   name: 'manifest_entry',
   fields: [
@@ -252,14 +271,17 @@ const MANIFEST_ENTRY = {
           { name: 'content', type: 'int' },
           { name: 'file_path', type: 'string' },
           { name: 'file_format', type: 'string' },
-          { name: 'partition', type: { type: 'record', name: 'r102', fields: [] } },
+          {
+            name: 'partition',
+            type: { type: 'record', name: 'r102', fields: spec.map(({ avro, name }) => ({ name, type: avro })) },
+          },
           { name: 'record_count', type: 'long' },
           { name: 'file_size_in_bytes', type: 'long' },
         ],
       },
     },
   ],
-};
+});
 
 const MANIFEST_FILE = {
   type: 'record',

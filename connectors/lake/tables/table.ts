@@ -11,15 +11,24 @@ export interface LakeColumn extends ColumnInfo {
   /** An expression in DuckDB's SQL that makes the column's value of what the files hold, where that differs. */
   readonly restore?: (value: string) => string;
   /** Where its values stand: in the files under a name or a field id, or in the file's partition values. */
-  readonly source:
-    | { readonly kind: 'field'; readonly id: string | number }
-    | { readonly kind: 'partition'; readonly key: string };
+  readonly source: FieldSource | { readonly kind: 'partition'; readonly key: string };
+}
+
+export interface FieldSource {
+  readonly kind: 'field';
+  readonly id: string | number;
+  /** Names under which files without field ids may hold it. */
+  readonly names?: readonly string[];
+  /** Its value, in text form, in files that were written before the column was added; NULL when absent. */
+  readonly initial?: string;
 }
 
 export interface DataFile {
   readonly object: ObjectInfo;
   /** By partition key, in text form; null is NULL. */
   readonly partition: Readonly<Record<string, string | null>>;
+  /** The value of a column that the file itself may lack because it is the same in all rows: text, or null for NULL. */
+  readonly constant?: (column: LakeColumn) => string | null | undefined;
   /** Rows in the file, before deletes. */
   readonly rows?: number;
   /** What the table's metadata knows of a column's values in this file. */

@@ -5,7 +5,8 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { scalar } from '../../../../src/plan/types.ts';
 import { startIcebergRest } from '../../../../test/servers/iceberg-rest.ts';
 import { type S3TestServer, startS3 } from '../../../../test/servers/s3-server.ts';
-import { putFolder, rowsOf, s3Options, scanOf, testDuck, texts } from '../../../../test/support/lake.ts';
+import { copyTo, putFolder, rowsOf, s3Options, scanOf, testDuck, texts } from '../../../../test/support/lake.ts';
+import { type Files, icebergTable } from '../../../../test/support/table-writers.ts';
 import type { ScanFilter } from '../../../connector.ts';
 import { s3 } from '../../kinds.ts';
 import type { LakeSilo } from '../../silo.ts';
@@ -192,5 +193,86 @@ describe('what cannot be read is refused', () => {
       await expect(bad.run(scanOf('t', ['id']), signal), name).rejects.toThrow(message);
     }
     await expect(lake.run(scanOf('evolved@12', ['id']), signal)).rejects.toThrow(/no snapshot "12"/);
+  });
+});
+
+describe('columns that a file lacks', () => {
+  const fields = [
+    { id: 1, name: 'id', required: false, type: 'long' },
+    { id: 2, name: 'region', required: false, type: 'string' },
+    { id: 3, name: 'day', required: false, type: 'date' },
+    { id: 4, name: 'added', required: false, type: 'decimal(10, 2)', 'initial-default': '1.50' },
+  ];
+  const columns = ['id', 'region', 'day', 'added'];
+
+  async function read(files: Files, filters: ScanFilter[] = []): Promise<unknown[][]> {
+    for (const [path, body] of files) server.put(`lake/lacking/${path}`, body);
+    await using silo = await s3.connect(s3Options(server, 's3://lake/lacking'), signal);
+    const rows = await rowsOf(silo, scanOf('t', columns, filters), duck);
+    for (const path of files.keys()) server.objects.delete(`lake/lacking/${path}`);
+    return rows;
+  }
+
+  test('come from identity partitions, from the initial default, or are NULL; deletes and filters hold', async () => {
+    const spec = [
+      { name: 'region', 'source-id': 2, transform: 'identity', avro: 'string' },
+      { name: 'day', 'source-id': 3, transform: 'identity', avro: 'int' },
+    ];
+    const file = (query: string, ids: string) => copyTo(duck, query, `FORMAT parquet, FIELD_IDS {${ids}}`);
+    const data = [
+      {
+        path: 'a.parquet',
+        body: await file('SELECT 1::BIGINT AS id', 'id: 1'),
+        rows: 1,
+        partition: { region: 'eu', day: 19723 },
+      },
+      {
+        path: 'b.parquet',
+        body: await file(
+          "SELECT 2::BIGINT AS id, 'us' AS region, 2.25::DECIMAL(10,2) AS added",
+          'id: 1, region: 2, added: 4',
+        ),
+        rows: 1,
+        partition: { region: 'us', day: 19724 },
+      },
+    ];
+    const files = icebergTable('t', fields, data, { spec });
+    const [first, second] = [
+      ['1', 'eu', '2024-01-01', '1.50'],
+      ['2', 'us', '2024-01-02', '2.25'],
+    ];
+    expect(await read(files)).toEqual([first, second]);
+    expect(await read(files, [{ column: 'added', operator: '=', values: ['1.5'] }])).toEqual([first]);
+    expect(await read(files, [{ column: 'day', operator: '>', values: ['2024-01-01'] }])).toEqual([second]);
+  });
+
+  test('are found by the name mapping in files without field ids, beside files with them', async () => {
+    const mapping = JSON.stringify([
+      { 'field-id': 1, names: ['ID', 'id'] },
+      { 'field-id': 2, names: ['region', 'area'] },
+    ]);
+    const data = [
+      {
+        path: 'old.parquet',
+        body: await copyTo(duck, "SELECT 'north' AS area, 7::INTEGER AS id, DATE '2000-01-01' AS day"),
+        rows: 1,
+      },
+      {
+        path: 'new.parquet',
+        body: await copyTo(
+          duck,
+          "SELECT 8::BIGINT AS id, DATE '2024-05-06' AS d",
+          'FORMAT parquet, FIELD_IDS {id: 1, d: 3}',
+        ),
+        rows: 1,
+      },
+    ];
+    const files = icebergTable('t', fields, data, { properties: { 'schema.name-mapping.default': mapping } });
+    expect(await read(files)).toEqual([
+      ['7', 'north', null, '1.50'],
+      ['8', null, '2024-05-06', '1.50'],
+    ]);
+    const broken = icebergTable('t', fields, data, { properties: { 'schema.name-mapping.default': '{}' } });
+    await expect(read(broken)).rejects.toThrow(/name mapping of the Iceberg table "t" is no list/);
   });
 });

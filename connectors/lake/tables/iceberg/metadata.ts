@@ -38,6 +38,9 @@ export interface IcebergSnapshot {
   readonly 'schema-id'?: number;
 }
 
+/** Top-level fields of `schema.name-mapping.default`: names that stand for field ids. */
+export type NameMapping = readonly { readonly 'field-id'?: number; readonly names: readonly string[] }[];
+
 export interface TableMetadata {
   readonly 'format-version': number;
   readonly location: string;
@@ -45,6 +48,7 @@ export interface TableMetadata {
   readonly 'current-schema-id': number;
   readonly 'partition-specs': readonly { readonly 'spec-id': number; readonly fields: readonly PartitionField[] }[];
   readonly 'current-snapshot-id'?: string | null;
+  readonly properties?: Readonly<Record<string, string>>;
   readonly snapshots: readonly IcebergSnapshot[];
 }
 
@@ -83,6 +87,22 @@ function checkMetadata(raw: Record<string, unknown>, file: string): TableMetadat
     'current-snapshot-id':
       current === undefined || current === null || String(current) === '-1' ? null : String(current),
   };
+}
+
+/** The table's name mapping, if it has one. @throws CausewayError XX001 when it is no JSON list */
+export function nameMapping({ properties }: TableMetadata, table: string): NameMapping | undefined {
+  const text = properties?.['schema.name-mapping.default'];
+  if (text === undefined) return undefined;
+  try {
+    const mapping: unknown = JSON.parse(text);
+    if (Array.isArray(mapping) && mapping.every((each) => Array.isArray(each?.names))) return mapping as NameMapping;
+  } catch {
+    // Told below.
+  }
+  throw new CausewayError(
+    SQLSTATE.dataCorrupted,
+    `the name mapping of the Iceberg table "${table}" is no list of names`,
+  );
 }
 
 /** Integers beyond 53 bits stay text. */

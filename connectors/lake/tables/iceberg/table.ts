@@ -6,9 +6,9 @@ import { type ObjectInfo, type ObjectStore, StoreError, safeKey } from '../../st
 import { momentOf } from '../moment.ts';
 import type { DataFile, EqualityDelete, LakeColumn, LakeTable, Snapshot } from '../table.ts';
 import { type ManifestEntry, manifestEntries } from './manifest.ts';
-import { type IcebergSnapshot, parseMetadata, type TableMetadata } from './metadata.ts';
+import { type IcebergSnapshot, nameMapping, parseMetadata, type TableMetadata } from './metadata.ts';
 import { positionReader } from './position-deletes.ts';
-import { boundsOfPartition, bucketExcludes } from './transforms.ts';
+import { boundsOfPartition, bucketExcludes, identityText } from './transforms.ts';
 import { icebergColumns, keyOfBytes } from './types.ts';
 
 /** Tells the key or URI of the newest metadata file. */
@@ -42,7 +42,7 @@ export function icebergTable(
       const schema = table.schemas.find((s) => s['schema-id'] === (schemaId ?? table['current-schema-id']));
       if (schema === undefined)
         throw new CausewayError(SQLSTATE.dataCorrupted, `the metadata of "${name}" lacks its schema`);
-      const columns = icebergColumns(schema, name);
+      const columns = icebergColumns(schema, name, nameMapping(table, name));
       const keyOf = (uri: string): string => locate(uri, base, table.location, store);
       const entries =
         chosen === undefined ? [] : await manifestEntries(chosen, (uri) => whole(keyOf(uri), store, signal));
@@ -152,6 +152,7 @@ function icebergSnapshot(
       return {
         object: object(entry),
         partition: {},
+        constant: (column) => identityText(column, fieldsOf(column).find((f) => f.transform === 'identity')?.value),
         rows: entry.rows,
         bounds: (column) =>
           narrowest(

@@ -2,6 +2,7 @@
 import type { SqlType } from '../../../../src/plan/types.ts';
 import type { ScanFilter } from '../../../connector.ts';
 import { type Bounds, type Key, keyOf } from '../../bounds.ts';
+import type { LakeColumn } from '../table.ts';
 
 const MICROS_PER_HOUR = 3_600_000_000n;
 const MICROS_PER_DAY = 24n * MICROS_PER_HOUR;
@@ -47,6 +48,22 @@ function identityKey(type: SqlType, value: unknown): Key | undefined {
   if (type.kind === 'date') return BigInt(value) * MICROS_PER_DAY;
   if (type.kind === 'timestamp' || type.kind === 'timestamptz') return BigInt(value);
   return keyOf(type, value);
+}
+
+/** The text of an identity partition's value; undefined where the type is not partitioned by, or there is no value. */
+export function identityText({ type }: Pick<LakeColumn, 'type'>, value: unknown): string | undefined {
+  if (typeof value === 'boolean' || typeof value === 'string') return String(value);
+  if (value instanceof Uint8Array && type.kind === 'numeric') {
+    const digits = BigInt.asIntN(value.length * 8, BigInt(`0x${Buffer.from(value).toString('hex') || '0'}`));
+    return `${digits}e-${type.scale ?? 0}`;
+  }
+  if (typeof value !== 'bigint' && typeof value !== 'number') return undefined;
+  const at = (micros: bigint): string => new Date(Number(micros / 1000n)).toISOString().slice(0, 19);
+  if (type.kind === 'date') return at(BigInt(value) * MICROS_PER_DAY).slice(0, 10);
+  if (type.kind !== 'timestamp' && type.kind !== 'timestamptz') return String(value);
+  const micros = BigInt(value);
+  const fraction = ((micros % 1_000_000n) + 1_000_000n) % 1_000_000n;
+  return `${at(micros - fraction).replace('T', ' ')}.${String(fraction).padStart(6, '0')}${type.kind === 'timestamptz' ? '+00' : ''}`;
 }
 
 /** True when `filter` asks for values that all fall into other buckets than `bucket`. */

@@ -4,7 +4,7 @@ import { arrayOf, numeric, type SqlType, scalar } from '../../../../src/plan/typ
 import { quoteIdentifier } from '../../../duckdb-engine/conform.ts';
 import { type Key, keyOf } from '../../bounds.ts';
 import type { LakeColumn } from '../table.ts';
-import type { IcebergSchema, IcebergType } from './metadata.ts';
+import type { IcebergSchema, IcebergType, NameMapping } from './metadata.ts';
 
 const TYPES: Readonly<Record<string, readonly [string, SqlType]>> = {
   boolean: ['BOOLEAN', scalar('boolean')],
@@ -21,18 +21,29 @@ const TYPES: Readonly<Record<string, readonly [string, SqlType]>> = {
   binary: ['BLOB', scalar('bytea')],
 };
 
-/** The columns of a schema, mapped by field id. @throws CausewayError 0A000 for what is not known. */
-export function icebergColumns(schema: IcebergSchema, table: string): readonly LakeColumn[] {
+/**
+ * The columns of a schema, mapped by field id, and by `mapping` in files without ids.
+ * @throws CausewayError 0A000 for what is not known.
+ */
+export function icebergColumns(schema: IcebergSchema, table: string, mapping?: NameMapping): readonly LakeColumn[] {
   return schema.fields.map((field): LakeColumn => {
-    const standing = field['initial-default'];
-    if (standing !== undefined && standing !== null) throw unsupported(table, `the column default of "${field.name}"`);
     const [duckType, type] = typeOf(field.type, table);
+    const standing = field['initial-default'] ?? undefined;
+    if (standing !== undefined && (typeof standing === 'object' || type.kind === 'bytea')) {
+      throw unsupported(table, `the column default of "${field.name}"`);
+    }
+    const names = mapping?.find((each) => each['field-id'] === field.id)?.names;
     return {
       name: field.name,
       type,
       duckType,
       nullable: !field.required,
-      source: { kind: 'field', id: field.id },
+      source: {
+        kind: 'field',
+        id: field.id,
+        ...(names === undefined ? {} : { names }),
+        ...(standing === undefined ? {} : { initial: String(standing) }),
+      },
       ...(field.doc === undefined ? {} : { comment: field.doc }),
     };
   });

@@ -37,14 +37,26 @@ const COMMON = [
   '-Wno-psabi',
 ];
 
-/** Compiles the addon to `target`. Throws when that is not possible here. */
-export function buildNative(target: string): void {
-  const variants = VARIANTS[process.arch];
-  if (variants === undefined || process.platform === 'win32') {
-    throw new Error(`there are no native kernels for ${process.platform} on ${process.arch}`);
+/** What is compiled for, and by which compiler; by default this machine and `CC`. */
+export interface NativeTarget {
+  readonly platform: string;
+  readonly arch: string;
+  readonly compiler: string;
+}
+
+const here = (): NativeTarget => ({
+  platform: process.platform,
+  arch: process.arch,
+  compiler: process.env.CC ?? 'cc',
+});
+
+/** Compiles the addon to the file `target`. Throws when that is not possible here. */
+export function buildNative(target: string, { arch, compiler, platform } = here()): void {
+  const variants = VARIANTS[arch];
+  if (variants === undefined || platform === 'win32') {
+    throw new Error(`there are no native kernels for ${platform} on ${arch}`);
   }
   const headers: { include_dir: string } = createRequire(import.meta.url)('node-api-headers');
-  const compiler = process.env.CC ?? 'cc';
   const objects = mkdtempSync(join(tmpdir(), 'causeway-native-'));
   const compile = (...args: string[]) => execFileSync(compiler, args, { stdio: ['ignore', 'ignore', 'pipe'] });
   try {
@@ -54,7 +66,7 @@ export function buildNative(target: string): void {
       compile(...COMMON, ...flags, ...defines, '-c', join(FOLDER, 'kernel.c'), '-o', object(name));
     }
     compile(...COMMON, `-I${headers.include_dir}`, '-c', join(FOLDER, 'addon.c'), '-o', object('addon'));
-    const undefinedSymbols = process.platform === 'darwin' ? ['-undefined', 'dynamic_lookup'] : [];
+    const undefinedSymbols = platform === 'darwin' ? ['-undefined', 'dynamic_lookup'] : [];
     const built = join(objects, 'lstm.node');
     const parts = [...variants.map(({ name }) => object(name)), object('addon')];
     compile('-shared', ...undefinedSymbols, ...parts, '-o', built, '-lm');

@@ -24,8 +24,17 @@ type Bound = Omit<Kernels, 'name' | 'adam'> & {
 
 const require = createRequire(import.meta.url);
 
-/** Compiled beside its source, or as a package of its own. */
-const PLACES = ['../native/build/lstm.node', `@causeway/lstm-${process.platform}-${process.arch}`];
+/** Compiled beside its source (which lies above `dist` when the compiled package runs in a checkout), or as a package of its own. */
+const PLACES = [
+  '../native/build/lstm.node',
+  '../../../../operators/lstm/native/build/lstm.node',
+  nativePackage(process.platform, process.arch),
+];
+
+/** The optional package that holds the addon for a platform. */
+export function nativePackage(platform: string, arch: string): string {
+  return `@causeway/lstm-${platform}-${arch}`;
+}
 
 function load(path: string): Addon | undefined {
   try {

@@ -49,6 +49,19 @@ describe('the long way round', () => {
     expect(await rows(text)).toEqual(expected);
   });
 
+  it('takes parameters, each as often as it stands', async () => {
+    const text = `SELECT meter, $2 || '$1' FROM berlin.readings WHERE meter >= $1 QUALIFY row_number() OVER (PARTITION BY meter ORDER BY ts) = $3
+      ORDER BY meter + $1::integer LIMIT $3`;
+    expect(await rows(text, ['2', "it's", '1'])).toEqual([['2', "it's$1"]]);
+    expect(await rows(text, ['1', null, '2'])).toEqual([
+      ['1', null],
+      ['2', null],
+    ]);
+    const { parameters } = await federation.session.describe(text);
+    expect(parameters).toHaveLength(3);
+    await expect(rows(text, ['1'])).rejects.toMatchObject({ sqlstate: '42P02' });
+  });
+
   it('keeps the words of PostgreSQL when the mediator knows no better', async () => {
     await expect(rows('SELECT 1 FRM berlin.readings WHERE')).rejects.toMatchObject({
       sqlstate: '42601',
@@ -91,4 +104,28 @@ it('takes parameters, and misses them by name', async () => {
     ['m2'],
   ]);
   await expect(rows('SELECT $1::int + 1')).rejects.toMatchObject({ sqlstate: '42P02' });
+});
+
+describe('the time', () => {
+  const times = 'now(), current_timestamp, transaction_timestamp(), statement_timestamp()';
+  const everywhere = ['berlin', 'paris', 'oslo'].map((silo) => `SELECT ${times} FROM ${silo}.readings`).join(' UNION ');
+
+  it('is one at all silos and at the mediator, and another for the next statement', async () => {
+    const [first, ...others] = await rows(everywhere);
+    expect(others).toEqual([]);
+    expect(new Set(first).size).toBe(1);
+    expect((await rows(everywhere))[0]).not.toEqual(first);
+  });
+
+  it('has all its forms, in UTC', async () => {
+    const text = `SELECT localtimestamp = now() AT TIME ZONE 'UTC', current_date = localtimestamp::date, localtime = localtimestamp::time,
+        current_time::text = localtime::text || '+00', age(min(ts)) = age(current_date, min(ts)) FROM berlin.readings`;
+    expect(await rows(text)).toEqual([['t', 't', 't', 't', 't']]);
+  });
+
+  it('stands still inside a transaction, but for that of the statement', async () => {
+    const transactionBegan = new Date('2024-02-29T12:34:56.789Z');
+    const text = 'SELECT now(), statement_timestamp() > now() FROM paris.readings LIMIT 1';
+    expect(await run(federation.session, text, { transactionBegan })).toEqual([['2024-02-29 12:34:56.789+00', 't']]);
+  });
 });

@@ -2,7 +2,7 @@
  * Makes a DuckDB query answer in the layout that was promised for its columns: casts are added where DuckDB's own type
  * of a column is another one than the type it is to travel as.
  */
-import { type DuckDBConnection, type DuckDBType, DuckDBTypeId } from '@duckdb/node-api';
+import { type DuckDBConnection, type DuckDBPreparedStatement, type DuckDBType, DuckDBTypeId } from '@duckdb/node-api';
 import { CausewayError, SQLSTATE } from '../../src/plan/errors.ts';
 import type { SqlType } from '../../src/plan/types.ts';
 import type { ColumnInfo, ResultColumn } from '../connector.ts';
@@ -35,6 +35,27 @@ async function preparedColumns(
 export async function describeQuery(connection: DuckDBConnection, sql: string): Promise<readonly ColumnInfo[]> {
   const columns = await preparedColumns(connection, sql);
   return columns.map(({ name, type }) => ({ name, type: sqlTypeOf(type), nullable: true }));
+}
+
+/** What `$1`, `$2` … of a query are inferred to be. */
+export async function describeParameters(connection: DuckDBConnection, sql: string): Promise<readonly SqlType[]> {
+  const prepared = await connection.prepare(sql).catch((thrown) => {
+    throw duckdbError(thrown);
+  });
+  try {
+    return Array.from({ length: prepared.parameterCount }, (_, i) => parameterType(prepared, i + 1));
+  } finally {
+    prepared.destroySync();
+  }
+}
+
+function parameterType(prepared: DuckDBPreparedStatement, index: number): SqlType {
+  try {
+    return sqlTypeOf(prepared.parameterType(index));
+  } catch {
+    // DuckDB has no answer where nothing says what the parameter is.
+    return { kind: 'unknown' };
+  }
 }
 
 /**

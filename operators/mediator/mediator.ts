@@ -7,13 +7,20 @@
 import type { DuckDBConnection } from '@duckdb/node-api';
 import type { RecordBatch } from 'apache-arrow';
 import type { ColumnInfo, FragmentResult, ResultColumn } from '../../connectors/connector.ts';
-import { conform, describeQuery, quoteIdentifier, quoteLiteral } from '../../connectors/duckdb-engine/conform.ts';
+import {
+  conform,
+  describeParameters,
+  describeQuery,
+  quoteIdentifier,
+  quoteLiteral,
+} from '../../connectors/duckdb-engine/conform.ts';
 import { duckdbError } from '../../connectors/duckdb-engine/errors.ts';
 import { interruptOn } from '../../connectors/duckdb-engine/interrupt.ts';
 import { connectDuckDB, type DuckDBSettings, processDuckDB } from '../../connectors/duckdb-engine/process.ts';
 import { streamQuery } from '../../connectors/duckdb-engine/reader.ts';
 import { placeText, storeBatches } from '../../connectors/duckdb-engine/storage.ts';
 import { CausewayError, canceled, SQLSTATE, throwIfAborted } from '../../src/plan/errors.ts';
+import type { SqlType } from '../../src/plan/types.ts';
 import { MemoryBudget, memoryBytes } from './memory-budget.ts';
 
 const DATABASE = 'memory';
@@ -152,6 +159,11 @@ export class MediatorSession implements AsyncDisposable {
   /** The columns of a query, which is planned but not run. */
   async describe(sql: string, signal: AbortSignal): Promise<readonly ColumnInfo[]> {
     return this.#with(signal, (connection) => describeQuery(connection, sql));
+  }
+
+  /** What DuckDB takes `$1`, `$2` … of a query to be; `unknown` where nothing says it. */
+  async parameterTypes(sql: string, signal: AbortSignal): Promise<readonly SqlType[]> {
+    return this.#with(signal, (connection) => describeParameters(connection, sql));
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -75,7 +75,7 @@ function leaf(node: RelationalNode, names: Map<ColumnId, string>): string {
   const inputs = inputsOf(node).map((input) => describe(input, names));
   const own = expressionsOf(node).map((each) => expressionText(each, names));
   const kind = node.kind === 'join' ? `${node.type} join` : node.kind;
-  const extra = node.kind === 'native-query' || node.kind === 'mediator-query' ? node.text : '';
+  const extra = node.kind === 'native-query' ? node.text : node.kind === 'mediator-query' ? node.texts.join('$') : '';
   node.columns.forEach((column, i) => {
     if (!names.has(column.id)) names.set(column.id, `${kind}#${i}`);
   });

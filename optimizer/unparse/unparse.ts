@@ -45,7 +45,9 @@ function build(node: RelationalNode, outer: Outer, to: Writer): Select {
     case 'mediator-query': {
       const inputs = node.inputs.map((input) => selectText(to.select(input, outer), to.dialect));
       const ctes = inputs.map((text, i) => `${identifier(node.names[i]!, to.dialect)} AS (${text})`);
-      return { ...to.byPosition(`(${node.text})`, node.columns), ctes };
+      const values = node.values.map((value) => expressionText(value, to.naming(new Map(), outer)).text);
+      const text = node.texts.map((part, i) => part + (values[i] ?? '')).join('');
+      return { ...to.byPosition(`(${text})`, node.columns), ctes };
     }
     case 'table-function':
       return functionText(node, outer, to);

@@ -4,6 +4,7 @@ import type { BackendChoice } from '../../operators/lstm/choose-backend.ts';
 import { CausewayError, type Position, SQLSTATE } from '../plan/errors.ts';
 import type { RelationalNode } from '../plan/nodes.ts';
 import { type BoundSelect, bindSelect } from '../sql/select/bind.ts';
+import { atTime } from './clock.ts';
 import type { FragmentReport } from './execution/report.ts';
 import { longWay } from './long-way.ts';
 import { ModelFunctions } from './model-functions.ts';
@@ -51,14 +52,17 @@ export async function bindQuery(
     if (system === undefined) throw new CausewayError(SQLSTATE.internalError, `there is no memory table "${name}"`);
     return batchResult(system.columns, await system.rows(engine, settings, signal, access));
   };
-  const { parameters } = context;
-  const plan = parameters.length === 0 ? bound.plan : withParameters(bound.plan, parameters);
   return {
     ...bound,
     statement: bound,
-    plan,
+    plan: forExecution(bound.plan, context),
     run: { ...runContext(context), memory },
   };
+}
+
+/** The plan with its parameters' values and the statement's time. */
+export function forExecution(plan: RelationalNode, { parameters, clock }: StatementContext): RelationalNode {
+  return atTime(parameters.length === 0 ? plan : withParameters(plan, parameters), clock);
 }
 
 /** Everything that running a plan without memory tables needs. */

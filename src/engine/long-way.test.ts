@@ -28,7 +28,7 @@ test('knows no tables of what the mediator cannot parse', async () => {
 
 test('tells the columns of a text over given relations', async () => {
   const inputs = [{ name: 't', columns: [{ name: 'a', type: { kind: 'integer' as const } }] }];
-  const columns = await way().describe(
+  const { columns } = await way().describe(
     'SELECT a, a > 1 AS b FROM t QUALIFY row_number() OVER (ORDER BY a) = 1',
     inputs,
   );

@@ -1,5 +1,8 @@
 /** The long way round (docs/design.md §1): what the mediator's own parser and binder say of a text. */
 import type { ResultColumn } from '../../connectors/connector.ts';
+import { typeName } from '../plan/types.ts';
+import { quoteLiteral } from '../sql/lexer.ts';
+import { filled, parameterPlaces } from '../sql/select/parameter-places.ts';
 import type { LongWay, RelationName } from '../sql/select/scope.ts';
 import type { Engine } from './engine.ts';
 import { batchResult } from './rows.ts';
@@ -8,7 +11,7 @@ export function longWay(engine: Engine, signal: AbortSignal): LongWay {
   return {
     async tables(text) {
       await using session = await (await engine.mediator()).session();
-      const quoted = `'${text.replaceAll("'", "''")}'`;
+      const quoted = quoteLiteral(filled(parameterPlaces(text), () => 'NULL'));
       const sql = `SELECT json_serialize_sql(${quoted}, skip_null := true, skip_empty := true)::VARCHAR AS tree`;
       const columns: ResultColumn[] = [{ name: 'tree', type: { kind: 'text' } }];
       for await (const batch of session.query(sql, columns, signal)) {
@@ -17,11 +20,27 @@ export function longWay(engine: Engine, signal: AbortSignal): LongWay {
       }
       return undefined;
     },
-    async describe(text, inputs) {
+    async describe(text, inputs, parameterTypes = []) {
       await using session = await (await engine.mediator()).session();
       for (const { name, columns } of inputs) await session.ingest(name, batchResult(columns, []), signal);
-      // Awaited here: the session is gone when this function returns.
-      return await session.describe(text, signal);
+      const places = parameterPlaces(text);
+      const inferred = places.indexes.length === 0 ? [] : await session.parameterTypes(text, signal);
+      const parameters = inferred.map((type, i) => parameterTypes[i] ?? type);
+      const describedAs = (nulls: readonly string[]) =>
+        session.describe(
+          filled(places, (index) => nulls[index - 1]!),
+          signal,
+        );
+      let nulls = parameters.map((type) => (type.kind === 'unknown' ? 'NULL' : `NULL::${typeName(type)}`));
+      let columns = await describedAs(nulls);
+      // The value of an untyped parameter is a text, where the mediator can make sense of one.
+      for (const [i, untyped] of nulls.entries()) {
+        if (untyped !== 'NULL') continue;
+        const asText = nulls.with(i, "''");
+        const better = await describedAs(asText).catch(() => undefined);
+        if (better !== undefined) [nulls, columns] = [asText, better];
+      }
+      return { columns, parameters };
     },
   };
 }

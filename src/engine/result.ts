@@ -29,6 +29,8 @@ export interface TrainingProgress {
 }
 
 export interface ExecuteOptions {
+  /** What now() means inside a transaction block; the time of the statement when absent. */
+  readonly transactionBegan?: Date;
   readonly signal?: AbortSignal;
   /** Text forms of `$1`, `$2` …; null is NULL. */
   readonly parameters?: readonly (string | null)[];

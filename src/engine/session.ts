@@ -6,6 +6,7 @@ import { positionAt } from '../sql/lexer.ts';
 import { parseStatement } from '../sql/statements/parse.ts';
 import type { Statement } from '../sql/statements/statement.ts';
 import { Access } from './access.ts';
+import type { Clock } from './clock.ts';
 import type { Engine } from './engine.ts';
 import type { ExecuteOptions, Notice, StatementResult } from './result.ts';
 import { columnsOf, done, rowsResult } from './rows.ts';
@@ -38,6 +39,7 @@ export interface StatementContext {
   readonly settings: Settings;
   readonly signal: AbortSignal;
   readonly parameters: readonly (string | null)[];
+  readonly clock: Clock;
   readonly onNotice: (notice: Notice) => void;
   /** Where the statement begins in the script. */
   readonly base: Position;
@@ -94,7 +96,9 @@ export class Session implements AsyncDisposable {
   }
 
   #context(text: string, base: Position, options: ExecuteOptions, signal: AbortSignal): StatementContext {
+    const statement = new Date();
     return {
+      clock: { statement, transaction: options.transactionBegan ?? statement },
       engine: this.#engine,
       access: this.#access,
       settings: this.settings,

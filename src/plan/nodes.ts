@@ -141,11 +141,13 @@ export interface NativeQuery {
 
 /**
  * The long way round (docs/design.md §1): text that the plan does not model. It runs on the mediator as it stands,
- * over the tables it reads, each of which is an input known to the text by `names[i]`.
+ * over the tables it reads, each of which is an input known to the text by `names[i]`. Between two of its `texts` stands
+ * the value of a parameter.
  */
 export interface MediatorQuery {
   readonly kind: 'mediator-query';
-  readonly text: string;
+  readonly texts: readonly string[];
+  readonly values: readonly Expression[];
   readonly inputs: readonly RelationalNode[];
   readonly names: readonly string[];
   readonly columns: readonly Column[];

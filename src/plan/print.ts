@@ -100,7 +100,7 @@ function printNode(node: RelationalNode, names: ColumnNames): string {
     case 'native-query':
       return `Native query at ${node.silo}: ${node.text}`;
     case 'mediator-query':
-      return `Mediator query: ${node.text}`;
+      return `Mediator query: ${node.texts.map((part, i) => part + (i in node.values ? text(node.values[i]!) : '')).join('')}`;
     case 'memory-table':
       return `Memory ${node.name} (${columns(node.columns)})`;
   }

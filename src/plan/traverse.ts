@@ -108,6 +108,8 @@ export function mapExpressions(plan: RelationalNode, f: ExpressionMap): Relation
       return plan.on === undefined ? plan : node({ ...plan, on: plan.on.map(f) });
     case 'table-function':
       return node({ ...plan, args: plan.args.map(f) });
+    case 'mediator-query':
+      return node({ ...plan, values: plan.values.map(f) });
     default:
       return plan;
   }

@@ -213,9 +213,11 @@ export class Session implements AsyncDisposable {
   }
 
   openEngine(prepared: Prepared, binding: Binding, signal: AbortSignal): Promise<EngineRows> {
+    const { began } = this.transaction;
     return EngineRows.start({
       results: this.#engine.execute(prepared.text, {
         signal,
+        ...(began === undefined ? {} : { transactionBegan: began }),
         parameters: binding.parameters,
         onNotice: (notice) => this.notify(notice),
       }),

@@ -13,6 +13,7 @@ export interface TransactionEnd {
 
 export class Transaction {
   #status: TransactionStatus = 'I';
+  #began: Date | undefined;
   /** As they were when the block, or a savepoint in it, began. */
   #before: Settings = new Map();
   #savepoints: { readonly name: string; readonly settings: Settings }[] = [];
@@ -23,10 +24,16 @@ export class Transaction {
     return this.#status;
   }
 
+  /** When the block began; undefined outside of one. */
+  get began(): Date | undefined {
+    return this.#status === 'I' ? undefined : this.#began;
+  }
+
   /** A warning when there is a block already. */
   begin(settings: Settings): string | undefined {
     if (this.#status !== 'I') return 'there is already a transaction in progress';
     this.#status = 'T';
+    this.#began = new Date();
     this.#before = settings;
     return undefined;
   }

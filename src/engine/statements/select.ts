@@ -5,9 +5,10 @@ import { CausewayError, SQLSTATE } from '../../plan/errors.ts';
 import { nodesOf } from '../../plan/traverse.ts';
 import type { BoundSelect } from '../../sql/select/bind.ts';
 import type { QueryText } from '../../sql/statements/statement.ts';
-import { bindQuery, runContext } from '../bind.ts';
+import { bindQuery, forExecution, runContext } from '../bind.ts';
 import { requireBudget } from '../budget.ts';
-import { parameterTexts, withParameters } from '../parameters.ts';
+import { readsClock } from '../clock.ts';
+import { parameterTexts } from '../parameters.ts';
 import type { KeptStatement, ReadyPlan } from '../planning/plan-cache.ts';
 import type { Planned } from '../planning/planner.ts';
 import type { StatementResult } from '../result.ts';
@@ -49,7 +50,7 @@ async function again(kept: KeptStatement, context: StatementContext, forget: () 
   const run = runContext(context);
   const texts = ready === undefined ? undefined : parameterTexts(bound.parameters, context.parameters);
   if (ready === undefined || texts === undefined) {
-    return runPlan(withParameters(bound.plan, context.parameters), run);
+    return runPlan(forExecution(bound.plan, context), run);
   }
   const { planned, facts } = ready;
   const oneStatement = isOneStatement(planned, facts);
@@ -72,10 +73,11 @@ async function* forgetOnError<T>(batches: AsyncIterable<T>, forget: () => void):
 
 /**
  * What may be kept of a statement: its plan; with parameters only where one silo runs all of it, and plans for their values
- * itself. Rows in memory belong to one execution.
+ * itself. Rows in memory belong to one execution, and so does the time.
  */
 async function keepable(bound: BoundSelect, made: ReadyPlan, run: RunContext): Promise<KeptStatement | undefined> {
   if ([...nodesOf(bound.plan)].some(({ kind }) => kind === 'memory-table')) return undefined;
+  if (readsClock(bound.plan)) return { bound };
   if (bound.parameters.length === 0) return { bound, ready: made };
   if (!isOneStatement(made.planned, made.facts)) return { bound };
   // Something in the plan may need a parameter's value, a LIMIT that is pushed down for one: then there is none without.

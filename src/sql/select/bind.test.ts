@@ -256,14 +256,14 @@ describe('the long way round', () => {
     ...scope,
     longWay: {
       tables: async (text) => (text.includes('meters') ? [{ name: 'meters' }] : undefined),
-      describe: async (_, inputs) => inputs[0]!.columns.slice(0, 1),
+      describe: async (_, inputs) => ({ columns: inputs[0]!.columns.slice(0, 1), parameters: [] }),
     },
   };
 
   it('takes what the plan has no word for', async () => {
     for (const text of ['SELECT strftime(since, 1) FROM meters', 'FROM meters', 'SELECT m FROM meters m']) {
       const { plan, columns } = await bindSelect(text, long);
-      expect(plan).toMatchObject({ kind: 'mediator-query', text, names: ['meters'] });
+      expect(plan).toMatchObject({ kind: 'mediator-query', texts: [text], names: ['meters'] });
       expect(columns.map((column) => column.name)).toEqual(['id']);
     }
   });

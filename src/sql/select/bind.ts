@@ -6,11 +6,12 @@ import { columnIds, node, type RelationalNode } from '../../plan/nodes.ts';
 import type { SqlType } from '../../plan/types.ts';
 import { EMPTY, type Level, NotModelled, type StatementContext } from './context.ts';
 import { mediatorNames, renameRelations } from './mediator-names.ts';
+import { parameterPlaces } from './parameter-places.ts';
 import { type Locate, parseSelect } from './parse.ts';
 import { bindQuery } from './query.ts';
 import { relationPlan } from './relation.ts';
 import { loadRelations } from './relation-names.ts';
-import type { BindScope, RelationName } from './scope.ts';
+import type { BindScope, LongWay, RelationName } from './scope.ts';
 import { versionsAsNames } from './time-travel.ts';
 
 /** A bound SELECT. */
@@ -116,21 +117,23 @@ async function theLongWay(
   const inputs = plans.map((plan, i) => ({ name: known[i]!, plan }));
   const mediatorText = renameRelations(text, names);
   const described = inputs.map(({ name, plan }) => ({ name, columns: plan.columns }));
-  let columns: readonly { readonly name: string; readonly type: SqlType }[];
+  let answer: Awaited<ReturnType<LongWay['describe']>>;
   try {
-    columns = await longWay.describe(mediatorText, described);
+    answer = await longWay.describe(mediatorText, described, options.parameterTypes);
   } catch {
     throw direct;
   }
-  const output = columns.map(({ name, type }) => ({ id: options.nextId(), name, type }));
+  const output = answer.columns.map(({ name, type }) => ({ id: options.nextId(), name, type }));
+  const { texts, indexes } = parameterPlaces(mediatorText);
   const plan = node({
     kind: 'mediator-query',
-    text: mediatorText,
+    texts,
+    values: indexes.map((index) => ({ kind: 'parameter', index, type: answer.parameters[index - 1]! })),
     inputs: inputs.map((input) => input.plan),
     names: inputs.map((input) => input.name),
     columns: output,
   });
-  return { plan, columns: output, parameters: [] };
+  return { plan, columns: output, parameters: answer.parameters };
 }
 
 async function inputOf(

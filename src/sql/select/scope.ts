@@ -53,11 +53,15 @@ export interface BindScope {
 export interface LongWay {
   /** The tables a text reads, or undefined when the mediator cannot parse it. */
   tables(text: string): Promise<readonly RelationName[] | undefined>;
-  /** The result columns of a text over relations of these names and columns. */
+  /**
+   * The result columns of a text over relations of these names and columns, and the types of its parameters: those that
+   * are given, else what the mediator infers, else `unknown`.
+   */
   describe(
     text: string,
     inputs: readonly { readonly name: string; readonly columns: readonly ResultColumn[] }[],
-  ): Promise<readonly ResultColumn[]>;
+    parameterTypes?: readonly SqlType[],
+  ): Promise<{ readonly columns: readonly ResultColumn[]; readonly parameters: readonly SqlType[] }>;
 }
 
 export interface ModelFunctionCall {

@@ -52,6 +52,8 @@ export interface Capabilities {
    * without reading a statement of a thousand values.
    */
   readonly inPlace?: boolean;
+  /** True where a table may be read in parts of one snapshot, over several connections (`SqlFragment.split`). */
+  readonly splits?: true;
   /** The most connections one statement may hold at once. */
   readonly maxConnections?: number;
   /** True where statements cost money: a budget needs to know their price (Silo.price, Silo.estimate). */

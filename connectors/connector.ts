@@ -49,8 +49,6 @@ export interface Silo extends AsyncDisposable {
   statistics(table: TableName, signal: AbortSignal): Promise<TableStatistics | undefined>;
   /** Runs one fragment. A failure at any time is an error of the result; rows are never silently missing. */
   run(fragment: Fragment, signal: AbortSignal): Promise<FragmentResult>;
-  /** Ranges for parallel reads of one table under one snapshot. */
-  split?(table: TableName, parts: number, signal: AbortSignal): Promise<readonly TableSplit[]>;
   /** Creates or appends to a table from batches; all or nothing. */
   write?(request: WriteRequest, signal: AbortSignal): Promise<{ readonly rows: number }>;
   /** Stores a new file at `path` below the silo's root. @throws CausewayError 42P07 when there is one already */
@@ -127,10 +125,13 @@ export interface ColumnStatistics {
   readonly mostCommon?: readonly { readonly value: string | number | boolean; readonly frequency: number }[];
 }
 
-/** One part of a table; `predicate` is native text, `snapshot` makes all parts see one state. */
-export interface TableSplit {
-  readonly predicate: string;
-  readonly snapshot?: string;
+/** A fragment over one table whose rows may be read in parts, over several connections at once. */
+export interface SplitRequest {
+  readonly table: TableName;
+  /** The most connections it is worth. */
+  readonly connections: number;
+  /** The fragment's text over the table's rows for which `predicate`, native text, holds. */
+  readonly textFor: (predicate: string) => string;
 }
 
 /** One statement in the silo's dialect. Results are bound by position: `columns[i]` is the i-th selected value. */
@@ -143,7 +144,8 @@ export interface SqlFragment {
    * prepared.
    */
   readonly parameters?: readonly (string | null)[];
-  readonly split?: TableSplit;
+  /** All parts together must see one state of the table: without a common snapshot it is read in one piece. */
+  readonly split?: SplitRequest;
   /** The subtree that the text was written from: an agent judges and compiles it anew. */
   readonly plan?: RelationalNode;
 }

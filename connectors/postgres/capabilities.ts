@@ -37,5 +37,6 @@ export const postgresCapabilities: Capabilities = {
   types: TYPE_KINDS,
   maxListLength: 5000,
   maxConnections: 8,
+  splits: true,
   training: 'none',
 };

@@ -21,6 +21,8 @@ export interface PostgresPool {
   use<T>(signal: AbortSignal, action: (client: pg.PoolClient) => Promise<T>): Promise<T>;
   /** A connection that the caller gives back, for results that outlive a call. */
   take(signal: AbortSignal): Promise<Lease>;
+  /** Likewise, if there is one that nobody waits for. */
+  takeFree(signal: AbortSignal): Promise<Lease | undefined>;
   close(): Promise<void>;
 }
 
@@ -74,6 +76,10 @@ export async function openPool(options: SiloOptions, signal: AbortSignal): Promi
         client.release(broken || abort.aborted);
       };
       return { client, release };
+    },
+    takeFree: async (abort) => {
+      const free = pool.waitingCount === 0 && (pool.idleCount > 0 || pool.totalCount < max);
+      return free ? opened.take(abort) : undefined;
     },
     use: async (abort, action) => {
       const { client, release } = await opened.take(abort);

@@ -7,6 +7,7 @@ import type {
   Fragment,
   FragmentResult,
   Silo,
+  SplitRequest,
   SqlFragment,
   TableInfo,
   TableName,
@@ -18,6 +19,7 @@ import { describeStatement, readTables } from './catalog.ts';
 import { CopyDecoder } from './copy-decode.ts';
 import { type PostgresPool, postgresError } from './pool.ts';
 import { copyOut, preparedRows } from './row-messages.ts';
+import { splitRows } from './split-rows.ts';
 import { StatementNames } from './statement-names.ts';
 import { readStatistics } from './statistics.ts';
 import { transferCast } from './types.ts';
@@ -51,7 +53,22 @@ export class PostgresSilo implements Silo {
       throw new CausewayError(SQLSTATE.featureNotSupported, 'a postgres silo takes SQL fragments only');
     }
     throwIfAborted(signal);
-    return { kind: 'batches', columns: fragment.columns, batches: this.#rows(fragment, signal) };
+    const { columns, split } = fragment;
+    const batches = split === undefined ? this.#rows(fragment, signal) : this.#ranges(fragment, split, signal);
+    return { kind: 'batches', columns, batches };
+  }
+
+  async *#ranges(
+    fragment: SqlFragment,
+    split: SplitRequest,
+    signal: AbortSignal,
+  ): AsyncGenerator<RecordBatch, void, undefined> {
+    const read = (client: pg.ClientBase, part: SqlFragment) => copied(client, part, signal);
+    try {
+      yield* splitRows(this.#pool, this.#schema, fragment, split, read, signal);
+    } catch (thrown) {
+      throw signal.aborted ? canceled(thrown) : postgresError(thrown, this.#pool.address);
+    }
   }
 
   async *#rows(fragment: SqlFragment, signal: AbortSignal): AsyncGenerator<RecordBatch, void, undefined> {
@@ -59,18 +76,12 @@ export class PostgresSilo implements Silo {
     let broken = true;
     try {
       const parameters = this.#keepsStatements ? fragment.parameters : undefined;
-      const decoder = new CopyDecoder(fragment.columns, parameters === undefined);
-      const rows =
-        parameters !== undefined
-          ? preparedRows(client, this.#names(client).use(transferText(fragment, fragment.text)), parameters)
-          : copyOut(client, `COPY (${transferText(fragment, bindParameters(fragment))}) TO STDOUT (FORMAT binary)`);
-      for await (const messages of rows) {
-        throwIfAborted(signal);
-        yield* decoder.push(messages);
+      if (parameters === undefined) yield* copied(client, fragment, signal);
+      else {
+        const statement = this.#names(client).use(transferText(fragment, fragment.text));
+        yield* decoded(preparedRows(client, statement, parameters), new CopyDecoder(fragment.columns, false), signal);
       }
-      const last = decoder.end();
       broken = false;
-      if (last !== undefined) yield last;
     } catch (thrown) {
       if (fragment.parameters !== undefined) this.#names(client).drop(transferText(fragment, fragment.text));
       // After an error of the statement itself the connection is ready for the next one; after a fatal one it is dying.
@@ -114,6 +125,24 @@ export class PostgresSilo implements Silo {
   [Symbol.asyncDispose](): Promise<void> {
     return this.#pool.close();
   }
+}
+
+function copied(client: pg.ClientBase, fragment: SqlFragment, signal: AbortSignal) {
+  const text = `COPY (${transferText(fragment, bindParameters(fragment))}) TO STDOUT (FORMAT binary)`;
+  return decoded(copyOut(client, text), new CopyDecoder(fragment.columns), signal);
+}
+
+async function* decoded(
+  rows: AsyncIterable<Buffer>,
+  decoder: CopyDecoder,
+  signal: AbortSignal,
+): AsyncGenerator<RecordBatch, void, undefined> {
+  for await (const messages of rows) {
+    throwIfAborted(signal);
+    yield* decoder.push(messages);
+  }
+  const last = decoder.end();
+  if (last !== undefined) yield last;
 }
 
 /** The fragment, each column cast to the form it travels in; columns by position. */

@@ -20,6 +20,7 @@ import { collectKeys, restrictedPlans } from './keys.ts';
 import type { ExecutionMediator, ExecutionSession } from './mediator.ts';
 import { type FragmentReport, measure } from './report.ts';
 import { requestTo, runAt } from './run-fragment.ts';
+import { splitOf } from './split.ts';
 
 export interface ExecutionContext {
   readonly silo: (name: string, signal: AbortSignal) => Promise<Silo>;
@@ -172,7 +173,7 @@ async function bring(fragment: Fragment, { session, held, keySources, context, s
     exchange === undefined || type === undefined ? undefined : await collectKeys(exchange, type, session, signal);
   const requests =
     exchange === undefined || keys === undefined ? [fragment] : withKeys(fragment, exchange, keys, context);
-  const result = await answers(silo, fragment, requests, signal);
+  const result = await answers(silo, fragment, requests, context.optimizer, signal);
   if (result.kind === 'relation' && result.release !== undefined) held.push(result.release);
   const measured = result.kind === 'batches' ? measure(result.batches) : undefined;
   let rows: number | undefined;
@@ -218,11 +219,15 @@ async function answers(
   silo: Silo,
   fragment: Fragment,
   requests: readonly Asked[],
+  optimizer: OptimizerContext,
   signal: AbortSignal,
 ): Promise<FragmentResult> {
   const { columns, site } = fragment;
-  const ask = ({ plan, request }: Asked): Promise<FragmentResult> =>
-    runAt(silo, site, requestTo(request, plan, columns), signal);
+  const split = requests[0] === fragment ? splitOf(fragment, optimizer) : undefined;
+  const ask = ({ plan, request }: Asked): Promise<FragmentResult> => {
+    const whole = requestTo(request, plan, columns);
+    return runAt(silo, site, whole.kind === 'sql' && split !== undefined ? { ...whole, split } : whole, signal);
+  };
   const [request, ...more] = requests;
   if (request === undefined) return { kind: 'batches', columns, batches: nothing() };
   const first = await ask(request);

@@ -178,10 +178,19 @@ export class Agent {
     return task;
   }
 
+  /** A payload that came with its call, or lately with another; undefined when it must be fetched. */
   #small(ref: PayloadRef, data: Uint8Array): Uint8Array | undefined {
-    const bytes = this.#received.get(ref.digest) ?? inlined(ref, data);
-    if (bytes !== undefined) this.#received.add(ref.digest, bytes);
-    return bytes;
+    const known = this.#received.get(ref.digest);
+    if (known !== undefined) return known;
+    try {
+      const bytes = inlined(ref, data);
+      if (bytes !== undefined) this.#received.add(ref.digest, bytes);
+      return bytes;
+    } catch (thrown) {
+      // Not what was said: it is fetched instead.
+      this.#options.log('payload damaged', { reason: messageOf(thrown) });
+      return undefined;
+    }
   }
 
   async #execute(link: Link, call: Call, payloads: readonly Uint8Array[], task: Task): Promise<Reply> {

@@ -50,6 +50,12 @@ const ROW_CHUNKS = 4;
 const PAYLOADS_AT_ONCE = 16;
 const TURN_MS = 1000;
 
+/** A damaged answer is asked for again; one that comes damaged every time is an error. */
+const MOST_DAMAGED = 3;
+
+const isDamaged = (thrown: unknown): boolean =>
+  thrown instanceof CausewayError && thrown.sqlstate === SQLSTATE.dataCorrupted;
+
 const DEFAULT_ABSENCE_MS = 60_000;
 
 interface Pending {
@@ -59,6 +65,8 @@ interface Pending {
   readonly answer: PromiseWithResolvers<CallAnswer>;
   readonly rows?: Outbox<Uint8Array>;
   absence?: NodeJS.Timeout;
+  /** Answers that arrived with other bytes than they said. */
+  damaged: number;
 }
 
 interface Link {
@@ -226,6 +234,7 @@ export class Hub implements Disposable {
       call: { id, method, body: JSON.stringify(body) },
       payloads: refs,
       answer: Promise.withResolvers<CallAnswer>(),
+      damaged: 0,
       ...(rows === undefined ? {} : { rows }),
     };
     this.#pending.set(id, pending);
@@ -290,6 +299,10 @@ export class Hub implements Disposable {
         }
       }
     } catch (thrown) {
+      if (pending !== undefined && isDamaged(thrown) && pending.damaged++ < MOST_DAMAGED) {
+        this.#push(link, pending);
+        return;
+      }
       pending?.answer.reject(thrown);
     }
     // Also when nobody waits any more: the agent need not keep it.

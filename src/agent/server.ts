@@ -18,8 +18,18 @@ import { AgentLink, type Chunk } from './protocol/agent_pb.ts';
 import type { AgentRegistry } from './registry.ts';
 import { refFromWire } from './wire.ts';
 
+/** What the protocol's service asks of the hub. */
+export interface HubService extends Pick<Hub, 'greet' | 'connection' | 'have' | 'append' | 'takeRows'> {
+  download(digest: string, offset: number): Iterable<DownloadedChunk> | AsyncIterable<DownloadedChunk>;
+}
+
+interface DownloadedChunk {
+  readonly offset: bigint;
+  readonly data: Uint8Array;
+}
+
 export interface AgentServerOptions {
-  readonly hub: Hub;
+  readonly hub: HubService;
   readonly authority: Authority;
   readonly registry: AgentRegistry;
   readonly host?: string;
@@ -164,7 +174,7 @@ function routes({ authority, hub, registry }: AgentServerOptions): (router: Conn
     });
 }
 
-async function takeUpload(hub: Hub, silo: string, chunks: AsyncIterable<Chunk>): Promise<{ have: bigint }> {
+async function takeUpload(hub: HubService, silo: string, chunks: AsyncIterable<Chunk>): Promise<{ have: bigint }> {
   let ref: ReturnType<typeof refFromWire> | undefined;
   try {
     for await (const chunk of chunks) {

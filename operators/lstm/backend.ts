@@ -1,5 +1,5 @@
 /** What a training backend is: one model on one row buffer, driven step by step from a training thread. */
-import type { ModelSpec, OptimizerSpec } from '../../src/plan/training.ts';
+import type { DifferenceSpec, ModelSpec, OptimizerSpec } from '../../src/plan/training.ts';
 
 /** Standardised rows, and where inputs and targets of a window stand in them. */
 export interface SequenceData {
@@ -17,6 +17,8 @@ export interface SequenceData {
    * are missing then are masked. A start before row 0 stands in a Uint32Array modulo 2³².
    */
   readonly sequences?: Uint32Array;
+  /** What is learned is the change over so many rows, not the value; `predict` gives values all the same. */
+  readonly difference?: DifferenceSpec;
 }
 
 export interface StepOptions {
@@ -74,6 +76,17 @@ export function missingSteps(data: SequenceData, start: number): number {
 export const outputsPerWindow = (spec: ModelSpec, window: number): number =>
   spec.outputs * (spec.readout === 'every' ? window : 1);
 
+/** What the network learns for target `index` (an index into `targets`), `row` being the target's row. */
+export function learnedTarget(
+  { difference, features, targets, values }: SequenceData,
+  row: number,
+  index: number,
+): number {
+  const value = values[row * features + targets[index]!]!;
+  if (difference === undefined) return value;
+  return (value - values[(row - difference.lag) * features + targets[index]!]!) / difference.scales[index]!;
+}
+
 /** Target values per output row, as the loss reads them; 0 for masked steps. */
 export function gatherTargets(
   data: SequenceData,
@@ -87,8 +100,9 @@ export function gatherTargets(
     const base = firstRow(data, start);
     const missing = missingSteps(data, start);
     for (let step = first; step < data.window; step++) {
-      const row = (base + step + data.horizon) * data.features;
-      for (const target of data.targets) into[next++] = step < missing ? 0 : data.values[row + target]!;
+      for (let i = 0; i < data.targets.length; i++) {
+        into[next++] = step < missing ? 0 : learnedTarget(data, base + step + data.horizon, i);
+      }
     }
   }
 }

@@ -3,6 +3,7 @@ import { availableParallelism } from 'node:os';
 import { CausewayError, SQLSTATE } from '../../src/plan/errors.ts';
 import type { ModelSpec } from '../../src/plan/training.ts';
 import type { SequenceData, TrainingBackend } from './backend.ts';
+import { DifferencedBackend } from './differences.ts';
 import { flopsPerWindow } from './model.ts';
 import type { KernelCode } from './packed/create-kernels.ts';
 import { nativeCodes } from './packed/native-kernels.ts';
@@ -31,6 +32,11 @@ const WORTH_TWO_THREADS = 1e8;
 
 /** A backend on this thread. Throws when the one asked for is not there. */
 export function createBackend(spec: ModelSpec, data: SequenceData, options: BackendOptions): TrainingBackend {
+  const backend = networkBackend(spec, data, options);
+  return data.difference === undefined ? backend : new DifferencedBackend(backend, spec, data, data.difference);
+}
+
+function networkBackend(spec: ModelSpec, data: SequenceData, options: BackendOptions): TrainingBackend {
   if (options.choice === 'reference') return new ReferenceBackend(spec, data);
   if (options.choice === 'tfjs') {
     if (options.tfjs) return new TfjsBackend(options.tfjs, spec, data);

@@ -1,12 +1,14 @@
 /** From a network's outputs on one part to the sums of an evaluation. */
+import type { DifferenceSpec } from '../../src/plan/training.ts';
 import { firstRow, gatherTargets, outputsPerWindow } from './backend.ts';
+import { type ChangeSums, changeSums } from './change-share.ts';
 import { ClassificationCounter, type ClassificationSums } from './classification.ts';
 import { ErrorCounter, type Evaluation, type QuantileSums, type TargetEvaluation } from './evaluation.ts';
 import { isRegression, lossFunction, probabilities } from './losses.ts';
 import { accumulateMasked, maskedWeight, outputMask } from './masked-loss.ts';
 import { pointOutput } from './model.ts';
 import { scaleAt } from './scales.ts';
-import type { SessionSetup } from './training-session.ts';
+import type { Aim, SessionSetup } from './training-session.ts';
 import type { Part, Segment } from './windows.ts';
 
 /** `outputs` are those of the windows `starts`, as the network puts them out. */
@@ -15,6 +17,7 @@ export function evaluateOutputs(
   part: Part,
   starts: Uint32Array,
   outputs: Float32Array,
+  { difference, season = setup.season }: Aim = {},
 ): Evaluation {
   const { data, model } = setup;
   const loss = lossFunction(model);
@@ -28,9 +31,39 @@ export function evaluateOutputs(
     windows: starts.length,
     lossSum: accumulateMasked(loss, outputs, targets, new Float32Array(outputs.length), rows, 1, mask),
     lossWeight: maskedWeight(loss, targets, rows, mask),
-    targets: regression ? data.targets.map((_, i) => targetErrors(setup, i, starts, outputs)) : [],
+    targets: regression
+      ? data.targets.map((_, i) => ({
+          ...targetErrors({ ...setup, ...(season === undefined ? {} : { season }) }, i, starts, outputs),
+          ...(difference === undefined || part !== 'validation'
+            ? {}
+            : { change: changeOf(setup, i, starts, outputs, difference, season) }),
+        }))
+      : [],
     ...(regression ? {} : { classifications: classify(setup, starts, outputs) }),
   };
+}
+
+/** What the network adds to the naive rule, beside what was to be added, in standardised units. */
+function changeOf(
+  { data, model }: SessionSetup,
+  index: number,
+  starts: Uint32Array,
+  outputs: Float32Array,
+  { lag }: DifferenceSpec,
+  season = 0,
+): ChangeSums {
+  const { features, horizon, targets, values, window } = data;
+  const size = outputsPerWindow(model, window);
+  const output = size - model.outputs + pointOutput(model, index, targets.length);
+  const at = (row: number) => values[row * features + targets[index]!]!;
+  const predicted = new Float64Array(starts.length);
+  const actual = new Float64Array(starts.length);
+  starts.forEach((start, k) => {
+    const target = firstRow(data, start) + window - 1 + horizon;
+    predicted[k] = outputs[k * size + output]! - at(target - lag);
+    actual[k] = at(target) - at(target - lag);
+  });
+  return changeSums(predicted, actual, Math.max(lag, horizon, season));
 }
 
 /** Errors of the last step's outputs. */

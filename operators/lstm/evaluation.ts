@@ -1,4 +1,5 @@
 /** Errors as sums, so that the metrics of all silos together are exact: pool the sums, then divide once. */
+import type { ChangeSums } from './change-share.ts';
 import { type ClassificationSums, mergeClassifications } from './classification.ts';
 import type { Moments } from './statistics.ts';
 import { mergeStatistics } from './statistics.ts';
@@ -26,6 +27,8 @@ export interface TargetEvaluation {
   readonly actual: Moments;
   /** Quantile models: one entry per level. `model` is then that of the level nearest to the median. */
   readonly quantiles?: readonly QuantileSums[];
+  /** Models of changes, on the validation part: what the network adds to the naive rule. Of one silo, never merged. */
+  readonly change?: ChangeSums;
 }
 
 /** One quantile level of one target. */

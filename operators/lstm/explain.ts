@@ -2,6 +2,7 @@
  * What a model looks at, as sums that pool over silos: permutation importance (Breiman 2001; Fisher, Rudin and Dominici 2019) and
  * integrated gradients (Sundararajan, Taly and Yan 2017), per feature and per time lag. No row leaves the silo, only sums.
  */
+import type { DifferenceSpec } from '../../src/plan/training.ts';
 import {
   firstRow,
   gatherTargets,
@@ -13,7 +14,7 @@ import {
 import { columnOfInput, InputEncoding } from './input-encoding.ts';
 import { type LossFunction, lossFunction } from './losses.ts';
 import { accumulateMasked, maskedWeight, type OutputMask, outputMask } from './masked-loss.ts';
-import { embeddingOffsets } from './model.ts';
+import { embeddingOffsets, targetOfOutput } from './model.ts';
 import { addLists } from './pooling.ts';
 import { deriveSeed, MersenneTwister, shuffle } from './random.ts';
 import { ReferenceNetwork } from './reference-network.ts';
@@ -67,6 +68,7 @@ export function explain(
   setup: SessionSetup,
   create: (data: SequenceData, batch: number) => TrainingBackend,
   { part, seed, weights, windows: most = DEFAULT_WINDOWS }: ExplainRequest,
+  difference?: DifferenceSpec,
 ): Explanation {
   const { data, model, names, silo } = setup;
   const starts = sample(setup.windows[part], most);
@@ -116,7 +118,7 @@ export function explain(
     lossSum,
     permutedLossSums,
     attributed: attributed.length,
-    attributionSums: [...attributions(setup, weights, attributed)],
+    attributionSums: [...attributions(setup, weights, attributed, difference)],
   };
 }
 
@@ -138,8 +140,13 @@ function sumOfLoss(
  * Σ over windows of |x · mean gradient of the last step's outputs along the path from 0 to x|, per lag and feature. Zero is
  * the mean of a standardised feature. A category's share is that of all the values it is spread to.
  */
-function attributions({ data, model }: SessionSetup, weights: Float32Array, starts: Uint32Array): Float64Array {
-  const { features, values, window } = data;
+function attributions(
+  { data, model }: SessionSetup,
+  weights: Float32Array,
+  starts: Uint32Array,
+  difference: DifferenceSpec | undefined,
+): Float64Array {
+  const { features, horizon, targets, values, window } = data;
   const { inputs } = model;
   const network = new ReferenceNetwork(model, window, (length) => new Float32Array(length));
   const encoding = new InputEncoding(model, features, embeddingOffsets(model));
@@ -147,6 +154,13 @@ function attributions({ data, model }: SessionSetup, weights: Float32Array, star
   const width = outputsPerWindow(model, window);
   const outputs = new Float32Array(width);
   const slopes = new Float32Array(width).fill(1, width - model.outputs);
+  // A prediction is the value `lag` rows before, and what the network adds to it.
+  const bases: number[] = [];
+  for (let o = 0; difference !== undefined && o < model.outputs; o++) {
+    const target = targetOfOutput(model, targets.length, o);
+    slopes[width - model.outputs + o] = difference.scales[target]! * (difference.share ?? 1);
+    bases.push((window - 1 + horizon - difference.lag) * features + targets[target]!);
+  }
   const unused = new Float32Array(weights.length);
   const x = new Float32Array(window * inputs);
   const point = x.slice();
@@ -170,6 +184,7 @@ function attributions({ data, model }: SessionSetup, weights: Float32Array, star
     for (let i = 0; i < x.length; i++) {
       perColumn[Math.floor(i / inputs) * features + columns[i % inputs]!]! += total[i]! * x[i]!;
     }
+    for (const base of bases) perColumn[base]! += values[first * features + base]!;
     perColumn.forEach((value, i) => {
       sums[i]! += Math.abs(value);
     });

@@ -3,18 +3,20 @@ import type { RecordBatch } from 'apache-arrow';
 import { CausewayError, SQLSTATE, throwIfAborted } from '../../src/plan/errors.ts';
 import type { FeatureSpec, ModelSpec, SequenceSpec, SplitSpec } from '../../src/plan/training.ts';
 import { firstRow, type SequenceData } from './backend.ts';
+import { leastShare } from './change-share.ts';
 import type { BackendChoice } from './choose-backend.ts';
+import { differenceMoments } from './differences.ts';
 import type { Evaluation } from './evaluation.ts';
 import type { ExplainRequest, Explanation } from './explain.ts';
 import type { DropoutSamples, EntityForecast, ForecastRequest } from './forecast.ts';
 import { isRegression, probabilities } from './losses.ts';
-import { targetOfOutput } from './model.ts';
+import { initialWeights, targetOfOutput } from './model.ts';
 import { RowStore } from './row-store.ts';
 import { localScales, type Scales, scaleAt } from './scales.ts';
 import { categoryCodes, scaleRows, toldStatistics } from './standardise.ts';
 import type { FeatureStatistics } from './statistics.ts';
 import { networkOf, type TrainedFeatures, trainedFeatures } from './trained-features.ts';
-import type { TrainRequest, TrainResult } from './training-session.ts';
+import type { Aim, AloneRequest, TrainRequest, TrainResult } from './training-session.ts';
 import { TrainingThread } from './training-thread.ts';
 import { type Part, type Segment, segments, splitTimes, windowStarts } from './windows.ts';
 
@@ -34,6 +36,8 @@ export interface LocalTrainerSpec {
   readonly minRows?: number;
   /** Rows per season, for the seasonal naive rule in evaluations. */
   readonly season?: number;
+  /** Lags of which the changes of the targets are described too, after the features, in {@link LocalTrainer.statistics}. */
+  readonly lags?: readonly number[];
   /** Default `auto`. */
   readonly backend?: BackendChoice;
   /** Training threads; default: two where the model is large enough. Results depend on it in their last bits. */
@@ -152,8 +156,12 @@ export class LocalTrainer implements AsyncDisposable {
   statistics(): FeatureStatistics {
     if (this.#told) return this.#told;
     if (this.#ready) throw new CausewayError(SQLSTATE.objectNotInPrerequisiteState, 'the rows are scaled already');
-    const { features, minRows = 1 } = this.#spec;
-    this.#told = toldStatistics(features, this.#store, this.#segments, minRows);
+    const { features, lags = [], minRows = 1, targets } = this.#spec;
+    const { values } = this.#store;
+    this.#told = [
+      ...toldStatistics(features, this.#store, this.#segments, minRows),
+      ...differenceMoments(values, features.length, targets, lags, this.#segments),
+    ];
     return this.#told;
   }
 
@@ -215,6 +223,11 @@ export class LocalTrainer implements AsyncDisposable {
     return local ? this.statistics() : undefined;
   }
 
+  /** Says what the network is for in everything that is asked from now on; undefined: values, as without this call. */
+  aimAt(aim: Aim | undefined): void {
+    this.#use().thread.aim = aim;
+  }
+
   /** The network as it is trained: without dropped features, and with the categories that there are. */
   get model(): ModelSpec {
     return this.#use().model;
@@ -228,6 +241,31 @@ export class LocalTrainer implements AsyncDisposable {
   /** One round of local training. The request's weights are not touched; on failure they are the last good ones. */
   trainRound(request: TrainRequest, signal: AbortSignal): Promise<TrainResult> {
     return this.#use().thread.train(request, signal);
+  }
+
+  /**
+   * What this silo would have without the others: the same training on its own rows, from the first weights of the seed.
+   * The weights that are best on its validation part (without one: the last) are tested, and dropped.
+   */
+  async trainAlone({ patience, rounds, ...local }: AloneRequest, signal: AbortSignal): Promise<Evaluation> {
+    let weights = initialWeights(this.model, local.seed);
+    let best = { loss: Number.POSITIVE_INFINITY, round: 0, weights };
+    for (let round = 1; round <= rounds && round - best.round <= patience; round++) {
+      weights = (await this.trainRound({ ...local, weights, round, rounds }, signal)).weights;
+      const { lossSum, lossWeight } = await this.evaluate(weights, 'validation', signal);
+      const loss = lossWeight === 0 ? 0 : lossSum / lossWeight;
+      if (loss < best.loss || lossWeight === 0) best = { loss, round, weights };
+    }
+    const { thread } = this.#use();
+    const { aim } = thread;
+    if (aim?.difference === undefined) return this.evaluate(best.weights, 'test', signal);
+    const { targets } = await this.evaluate(best.weights, 'validation', signal);
+    try {
+      thread.aim = { ...aim, difference: { ...aim.difference, share: leastShare(targets) } };
+      return await this.evaluate(best.weights, 'test', signal);
+    } finally {
+      thread.aim = aim;
+    }
   }
 
   /** Sums of loss and errors on one part, for exact pooling over silos (`mergeEvaluations`). */

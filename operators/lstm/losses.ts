@@ -38,7 +38,7 @@ function elementwise(
 }
 
 /** Losses whose outputs are values of the targets; the others' outputs are logits. */
-export const isRegression = ({ loss }: ModelSpec): boolean =>
+export const isRegression = ({ loss }: Pick<ModelSpec, 'loss'>): boolean =>
   loss !== 'binary-cross-entropy' && loss !== 'softmax-cross-entropy';
 
 /** The model's loss, averaged over all elements of a batch. */

@@ -3,7 +3,7 @@
  * original units, scaling and vocabularies being part of the graph. Message and field numbers are those of onnx.proto3.
  */
 import { BinaryWriter, WireType } from '@bufbuild/protobuf/wire';
-import type { ModelSpec } from '../../src/plan/training.ts';
+import type { DifferenceSpec, ModelSpec } from '../../src/plan/training.ts';
 import { gateCount, layerInputs, targetOfOutput, weightLayout } from './model.ts';
 import type { Scale } from './scales.ts';
 
@@ -19,6 +19,8 @@ export interface OnnxSource {
   readonly localScales?: boolean;
   /** Positions of the targets among the features. */
   readonly targets: readonly number[];
+  /** The network puts out changes from the values at step `from` of the window (readout `last` only). */
+  readonly difference?: Pick<DifferenceSpec, 'scales' | 'share'> & { readonly from: number };
   readonly metadata?: Readonly<Record<string, string>>;
 }
 
@@ -62,6 +64,11 @@ class Graph {
 
   integers(name: string, values: readonly bigint[]): string {
     return this.#tensor(name, INT64, [values.length], new Uint8Array(BigInt64Array.from(values).buffer));
+  }
+
+  /** A single number, without a dimension. */
+  integer(name: string, value: bigint): string {
+    return this.#tensor(name, INT64, [], new Uint8Array(BigInt64Array.of(value).buffer));
   }
 
   /** Adds a node and returns its (last) output. */
@@ -290,6 +297,24 @@ function head(graph: Graph, source: OnnxSource, hidden: string, targets: readonl
   });
   const at = graph.integers('target_columns', columns);
   const deviations = graph.node('Gather', ['deviations', at], ['target_deviations']);
+  const { difference } = source;
+  if (difference !== undefined) {
+    const { from, scales, share = 1 } = difference;
+    const steps = Array.from(columns, (_, o) => scales[targetOfOutput(model, targets.length, o)]! * share);
+    const change = graph.node('Mul', [deviations, graph.floats('change_scales', [model.outputs], steps)], ['changes']);
+    // With every step read the lag is the horizon: each step's own row is the base.
+    const every = model.readout === 'every';
+    const row = every
+      ? 'rows'
+      : graph.node(
+          'Gather',
+          ['rows', graph.integer('base_step', BigInt(from))],
+          ['base_row'],
+          [intAttribute('axis', 1)],
+        );
+    const base = graph.node('Gather', [row, at], ['base'], [intAttribute('axis', every ? 2 : 1)]);
+    return graph.node('Add', [graph.node('Mul', [outputs, change], ['stretched']), base], ['predictions']);
+  }
   const means = graph.node('Gather', ['means', at], ['target_means']);
   return graph.node('Add', [graph.node('Mul', [outputs, deviations], ['stretched']), means], ['predictions']);
 }

@@ -1,6 +1,7 @@
 /** What a training thread does: rounds of local training, evaluation and prediction on one silo's rows. */
+import { isDeepStrictEqual } from 'node:util';
 import { CausewayError, canceled, SQLSTATE } from '../../src/plan/errors.ts';
-import type { LocalTrainingSpec, ModelSpec } from '../../src/plan/training.ts';
+import type { DifferenceSpec, LocalTrainingSpec, ModelSpec } from '../../src/plan/training.ts';
 import { firstRow, missingSteps, outputsPerWindow, type SequenceData, type TrainingBackend } from './backend.ts';
 import { evaluateOutputs } from './evaluate-outputs.ts';
 import type { Evaluation } from './evaluation.ts';
@@ -25,14 +26,31 @@ export interface SessionSetup {
   readonly control: Int32Array;
 }
 
+/** What a network is for, beyond what its session knows: found out only when the rows of all silos were described. */
+export interface Aim {
+  /** The network puts out changes; absent: values. */
+  readonly difference?: DifferenceSpec;
+  /** Rows per season for the seasonal naive rule; absent: the session's. */
+  readonly season?: number;
+}
+
 export interface TrainRequest extends LocalTrainingSpec {
   readonly weights: Float32Array;
+  /** Which of a job's runs it belongs to: a round of one run is not that of another. */
+  readonly run?: string;
   /** From 1. */
   readonly round: number;
   /** Rounds of the whole run, for learning-rate schedules. */
   readonly rounds?: number;
   /** SCAFFOLD: c − c_i, added to every gradient. */
   readonly correction?: Float32Array;
+}
+
+/** Training without the others, for comparison: rounds as in a federation of one. */
+export interface AloneRequest extends LocalTrainingSpec {
+  readonly rounds: number;
+  /** Rounds without a better validation loss after which it stops; the best weights are tested. */
+  readonly patience: number;
 }
 
 export interface TrainResult {
@@ -68,23 +86,24 @@ const STEPS = 1;
 
 export class TrainingSession {
   readonly #setup: SessionSetup;
-  readonly #create: (batch: number) => TrainingBackend;
+  readonly #create: (data: SequenceData, batch: number) => TrainingBackend;
   #capacity = 0;
   #current: TrainingBackend | undefined;
+  #difference: DifferenceSpec | undefined;
 
   /** `create` makes a backend for batches of up to so many windows. */
-  constructor(setup: SessionSetup, create: (batch: number) => TrainingBackend) {
+  constructor(setup: SessionSetup, create: (data: SequenceData, batch: number) => TrainingBackend) {
     this.#setup = setup;
     this.#create = create;
   }
 
   /** Trains one round from `weights`, with fresh optimizer state. The same request gives the same bits. */
-  train(request: TrainRequest): TrainResult {
+  train(request: TrainRequest, { difference }: Aim = {}): TrainResult {
     const { control, data, silo, windows } = this.#setup;
     const { batch, epochs, optimizer, round, rounds, seed, weights } = request;
     const began = performance.now();
     const learningRate = scheduledRate(optimizer, round, rounds ?? round);
-    const backend = this.#backend(batch);
+    const backend = this.#backend(batch, difference);
     backend.setWeights(weights);
     backend.startOptimizer(optimizer, request.correction);
     Atomics.store(control, STEPS, 0);
@@ -118,10 +137,10 @@ export class TrainingSession {
   }
 
   /** Network outputs of these windows, standardised: windows × outputs (× steps). */
-  predict(weights: Float32Array, starts: Uint32Array): Float32Array {
+  predict(weights: Float32Array, starts: Uint32Array, { difference }: Aim = {}): Float32Array {
     const size = outputsPerWindow(this.#setup.model, this.#setup.data.window);
     const outputs = new Float32Array(starts.length * size);
-    const backend = this.#backend(SCORING_BATCH);
+    const backend = this.#backend(SCORING_BATCH, difference);
     backend.setWeights(weights);
     for (let from = 0; from < starts.length; from += this.#capacity) {
       if (Atomics.load(this.#setup.control, STOP)) throw canceled();
@@ -132,15 +151,15 @@ export class TrainingSession {
   }
 
   /** Loss and errors of `weights` on one part, beside those of the naive rules. */
-  evaluate(weights: Float32Array, part: Part): Evaluation {
+  evaluate(weights: Float32Array, part: Part, aim?: Aim): Evaluation {
     const starts = this.#setup.windows[part];
-    return evaluateOutputs(this.#setup, part, starts, this.predict(weights, starts));
+    return evaluateOutputs(this.#setup, part, starts, this.predict(weights, starts, aim), aim);
   }
 
   /** The same for each group of the part's windows. */
-  evaluateGroups({ count, groups, part, weights }: GroupsRequest): Evaluation[] {
+  evaluateGroups({ count, groups, part, weights }: GroupsRequest, aim?: Aim): Evaluation[] {
     const starts = this.#setup.windows[part];
-    const outputs = this.predict(weights, starts);
+    const outputs = this.predict(weights, starts, aim);
     const size = outputs.length / starts.length;
     const members = Array.from({ length: count }, (): number[] => []);
     groups.forEach((group, k) => {
@@ -151,21 +170,19 @@ export class TrainingSession {
       windows.forEach((k, i) => {
         own.set(outputs.subarray(k * size, (k + 1) * size), i * size);
       });
-      return evaluateOutputs(
-        this.#setup,
-        part,
-        Uint32Array.from(windows, (k) => starts[k]!),
-        own,
-      );
+      const chosen = Uint32Array.from(windows, (k) => starts[k]!);
+      return evaluateOutputs(this.#setup, part, chosen, own, aim);
     });
   }
 
-  /** The backend in use, remade when it is too small. */
-  #backend(batch: number): TrainingBackend {
-    if (this.#current === undefined || this.#capacity < batch) {
+  /** The backend in use, remade when it is too small or learns something else. */
+  #backend(batch: number, difference: DifferenceSpec | undefined): TrainingBackend {
+    const fits = this.#capacity >= batch && isDeepStrictEqual(this.#difference, difference);
+    if (this.#current === undefined || !fits) {
       this.#current?.[Symbol.dispose]();
-      this.#current = this.#create(batch);
-      this.#capacity = batch;
+      this.#capacity = Math.max(this.#capacity, batch);
+      this.#difference = difference;
+      this.#current = this.#create({ ...this.#setup.data, ...(difference && { difference }) }, this.#capacity);
     }
     return this.#current;
   }

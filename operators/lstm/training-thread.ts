@@ -5,7 +5,7 @@ import type { BackendChoice } from './choose-backend.ts';
 import type { Evaluation } from './evaluation.ts';
 import type { ExplainRequest, Explanation } from './explain.ts';
 import type { EntityForecast, ForecastRequest } from './forecast.ts';
-import type { GroupsRequest, SessionSetup, TrainRequest, TrainResult } from './training-session.ts';
+import type { Aim, GroupsRequest, SessionSetup, TrainRequest, TrainResult } from './training-session.ts';
 import type { Part } from './windows.ts';
 
 export interface ThreadSetup {
@@ -22,7 +22,7 @@ type Question =
   | ({ readonly kind: 'explain' } & ExplainRequest)
   | ({ readonly kind: 'forecast' } & ForecastRequest);
 
-export type ThreadRequest = Question & { readonly id: number };
+export type ThreadRequest = Question & { readonly id: number; readonly aim?: Aim };
 
 export type ThreadReply =
   | { readonly id: number; readonly value: unknown }
@@ -51,6 +51,8 @@ export class TrainingThread implements AsyncDisposable {
   readonly #silo: string;
   readonly #control: Int32Array;
   readonly #pending = new Map<number, Pending>();
+  /** Of everything that is asked from now on. */
+  aim: Aim | undefined;
   #lastId = 0;
   #failure: unknown;
 
@@ -106,7 +108,7 @@ export class TrainingThread implements AsyncDisposable {
     try {
       return await new Promise((resolve, reject) => {
         this.#pending.set(id, { resolve, reject });
-        this.#worker.postMessage({ ...question, id });
+        this.#worker.postMessage({ ...question, ...(this.aim && { aim: this.aim }), id });
       });
     } finally {
       signal.removeEventListener('abort', stop);

@@ -6,7 +6,7 @@ import { createBackend } from './choose-backend.ts';
 import { explain } from './explain.ts';
 import { forecastEntities } from './forecast.ts';
 import { loadTfjs } from './tfjs-backend.ts';
-import { TrainingSession } from './training-session.ts';
+import { type Aim, TrainingSession } from './training-session.ts';
 import type { ThreadReply, ThreadRequest, ThreadSetup } from './training-thread.ts';
 
 const setup = workerData as ThreadSetup;
@@ -19,22 +19,27 @@ const create = (data: SequenceData, batch: number) =>
     ...(threads === undefined ? {} : { threads }),
     ...(tfjs === undefined ? {} : { tfjs }),
   });
-const session = new TrainingSession(silo, (batch) => create(silo.data, batch));
+const session = new TrainingSession(silo, create);
+
+const creating =
+  ({ difference }: Aim = {}): typeof create =>
+  (data, batch) =>
+    create(difference === undefined ? data : { ...data, difference }, batch);
 
 function answer(request: ThreadRequest): unknown {
   switch (request.kind) {
     case 'train':
-      return session.train(request.request);
+      return session.train(request.request, request.aim);
     case 'evaluate':
-      return session.evaluate(request.weights, request.part);
+      return session.evaluate(request.weights, request.part, request.aim);
     case 'evaluate-groups':
-      return session.evaluateGroups(request);
+      return session.evaluateGroups(request, request.aim);
     case 'predict':
-      return session.predict(request.weights, request.starts);
+      return session.predict(request.weights, request.starts, request.aim);
     case 'explain':
-      return explain(silo, create, request);
+      return explain(silo, creating(request.aim), request, request.aim?.difference);
     case 'forecast':
-      return forecastEntities(silo, create, request);
+      return forecastEntities(silo, creating(request.aim), request);
   }
 }
 

@@ -53,11 +53,12 @@ const KEY_BYTES = 128 << 10;
  * end. The agent computes it too, so that a coordinator cannot ask for more.
  */
 function manifestOf(spec: LocalTrainerSpec, { privacy, rounds }: TrainingRun): Manifest {
+  const described = spec.features.length + (spec.lags?.length ?? 0) * spec.targets.length;
   const target = BODY_BYTES + COUNT_BYTES * classCounts(spec.model);
-  const evaluations = (rounds + 4) * (BODY_BYTES + spec.targets.length * target);
+  const evaluations = (rounds + 8) * (BODY_BYTES + spec.targets.length * target);
   return {
     updates: rounds * (4 * weightCount(spec.model) + BODY_BYTES),
-    statistics: BODY_BYTES + spec.features.length * FEATURE_BYTES + namedBytes(spec) + evaluations,
+    statistics: BODY_BYTES + described * FEATURE_BYTES + namedBytes(spec) + evaluations,
     ...(privacy?.secure === true ? { keys: rounds * KEY_BYTES } : {}),
   };
 }

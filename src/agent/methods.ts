@@ -22,6 +22,7 @@ import { type Job, type JobBook, lineageOf, type SignedJob, verifyJob } from './
 import { fromJson, toJson } from './json.ts';
 import { type OwnerPolicy, requireOwnPlan } from './owner-policy.ts';
 import {
+  type AloneBody,
   bytesOfWeights,
   type ConfirmBody,
   type EvaluateBody,
@@ -123,10 +124,11 @@ export class AgentMethods implements AsyncDisposable {
       return answerOf(open.job, answer, 'statistics');
     },
     'train.round': async (body, { payloads, signal }) => {
-      const { job: signed, request, statistics } = body as RoundBody;
+      const { aim, job: signed, request, statistics } = body as RoundBody;
       const open = this.#admit(signed);
       if (open.job.run.privacy?.secure === true) throw inTheClear(open.job);
       const trainer = await this.#scaled(open, statistics, signal);
+      trainer.aimAt(aim);
       this.#requireTime(open);
       const weights = weightsOfBytes(payloads[0]);
       const { weights: trained, ...rest } = await trainer.trainRound({ ...request, weights }, signal);
@@ -136,10 +138,22 @@ export class AgentMethods implements AsyncDisposable {
       return { ...answerOf(open.job, answer, 'updates'), payloads: [bytesOfWeights(trained)] };
     },
     'train.evaluate': async (body, { payloads, signal }) => {
-      const { job: signed, part, statistics } = body as EvaluateBody;
+      const { aim, job: signed, part, statistics } = body as EvaluateBody;
       const open = this.#admit(signed);
       const trainer = await this.#scaled(open, statistics, signal);
+      trainer.aimAt(aim);
       return answerOf(open.job, await trainer.evaluate(weightsOfBytes(payloads[0]), part, signal), 'statistics');
+    },
+    'train.alone': async (body, { signal }) => {
+      const { aim, job: signed, request, statistics } = body as AloneBody;
+      const open = this.#admit(signed);
+      const trainer = await this.#scaled(open, statistics, signal);
+      trainer.aimAt(aim);
+      this.#requireTime(open);
+      const began = performance.now();
+      const evaluation = await trainer.trainAlone(request, signal);
+      open.seconds += (performance.now() - began) / 1000;
+      return answerOf(open.job, evaluation, 'statistics');
     },
     'secure.advertise': async (body) => {
       const { job, session } = fromJson(body as string) as SecureBody;

@@ -12,7 +12,7 @@ import type { Evaluation } from '../../operators/lstm/evaluation.ts';
 import type { TrainerSummary } from '../../operators/lstm/local-trainer.ts';
 import type { FeatureStatistics } from '../../operators/lstm/statistics.ts';
 import { networkOf, type TrainedFeatures, trainedFeatures } from '../../operators/lstm/trained-features.ts';
-import type { TrainRequest, TrainResult } from '../../operators/lstm/training-session.ts';
+import type { Aim, AloneRequest, TrainRequest, TrainResult } from '../../operators/lstm/training-session.ts';
 import type { Part } from '../../operators/lstm/windows.ts';
 import type { TrainingSchedule } from '../engine/training/rounds.ts';
 import type { SiloTrainer } from '../engine/training/silo-trainer.ts';
@@ -30,10 +30,17 @@ export interface OpenBody {
 export interface RoundBody extends OpenBody {
   readonly statistics: FeatureStatistics;
   readonly request: Omit<TrainRequest, 'weights'>;
+  readonly aim?: Aim;
 }
 export interface EvaluateBody extends OpenBody {
   readonly statistics: FeatureStatistics;
   readonly part: Part;
+  readonly aim?: Aim;
+}
+export interface AloneBody extends OpenBody {
+  readonly statistics: FeatureStatistics;
+  readonly request: AloneRequest;
+  readonly aim?: Aim;
 }
 
 /** Bodies of secure rounds, as {@link toJson} writes them. */
@@ -91,6 +98,7 @@ export class RemoteTrainer implements SiloTrainer {
   #merged: FeatureStatistics | undefined;
   #features: TrainedFeatures | undefined;
   #evaluations = 0;
+  #aim: Aim | undefined;
 
   private constructor(
     hub: Hub,
@@ -136,19 +144,29 @@ export class RemoteTrainer implements SiloTrainer {
   }
 
   async trainRound({ weights, ...request }: TrainRequest, signal: AbortSignal): Promise<TrainResult> {
-    const body: RoundBody = { job: this.#signed, statistics: this.#standardised().merged, request };
-    const id = `${this.#job.id}/round/${request.round}`;
+    const body: RoundBody = { ...this.#scaled(), request };
+    const id = `${this.#job.id}/round/${request.run ?? ''}/${request.round}`;
     const payloads = [bytesOfWeights(weights)];
     const answer = await this.#hub.call(this.#job.silo, { id, method: 'train.round', body, payloads }, signal);
     return { ...(answer.body as RoundAnswer), weights: weightsOfBytes(answer.payloads[0]) };
   }
 
   async evaluate(weights: Float32Array, part: Part, signal: AbortSignal): Promise<Evaluation> {
-    const body: EvaluateBody = { job: this.#signed, statistics: this.#standardised().merged, part };
+    const body: EvaluateBody = { ...this.#scaled(), part };
     const id = `${this.#job.id}/evaluate/${++this.#evaluations}`;
     const payloads = [bytesOfWeights(weights)];
     return (await this.#hub.call(this.#job.silo, { id, method: 'train.evaluate', body, payloads }, signal))
       .body as Evaluation;
+  }
+
+  aimAt(aim: Aim | undefined): void {
+    this.#aim = aim;
+  }
+
+  async trainAlone(request: AloneRequest, signal: AbortSignal): Promise<Evaluation> {
+    const body: AloneBody = { ...this.#scaled(), request };
+    const call = { id: `${this.#job.id}/alone/${++this.#evaluations}`, method: 'train.alone', body };
+    return (await this.#hub.call(this.#job.silo, call, signal)).body as Evaluation;
   }
 
   get secure(): NonNullable<SiloTrainer['secure']> {
@@ -199,6 +217,12 @@ export class RemoteTrainer implements SiloTrainer {
         return (await ask('unmask', body, signal)).body as Revealed[];
       },
     };
+  }
+
+  /** What every call about scaled rows says. */
+  #scaled(): { readonly job: SignedJob; readonly statistics: FeatureStatistics; readonly aim?: Aim } {
+    const aim = this.#aim === undefined ? {} : { aim: this.#aim };
+    return { job: this.#signed, statistics: this.#standardised().merged, ...aim };
   }
 
   #standardised(): { features: TrainedFeatures; merged: FeatureStatistics } {

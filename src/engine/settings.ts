@@ -47,6 +47,11 @@ const SETTINGS = {
     pattern: { test: /^(-?\d|-?10)$/, means: 'a whole number from -10 to 10' },
     description: 'of training jobs that share a silo the higher goes first',
   },
+  'causeway.local_baseline': {
+    default: 'on',
+    words: ['on', 'off'],
+    description: 'on: TRAIN also trains every silo alone, to tell where the model is no better',
+  },
 } as const satisfies Record<string, SettingSpec>;
 
 export type OwnSetting = keyof typeof SETTINGS;

@@ -73,6 +73,17 @@ export interface SequenceSpec {
   readonly maxGap?: number;
 }
 
+/**
+ * The network puts out how far each target will be from its value `lag` rows before, in units of `scales` (per target,
+ * of its standardised values); 0 is then the naive rule.
+ */
+export interface DifferenceSpec {
+  readonly lag: number;
+  readonly scales: readonly number[];
+  /** How much of the network's output is added to the naive rule when it predicts, 0 … 1; absent: all of it. */
+  readonly share?: number;
+}
+
 /** By fractions of each silo's time, or by one calendar cut for all silos (microseconds since 1970 UTC). */
 export type SplitSpec =
   | { readonly kind: 'fractions'; readonly validate: number; readonly test: number }
@@ -89,13 +100,27 @@ export interface LocalTrainingSpec {
 export type WeightBy = 'windows' | 'rows' | 'entities' | 'equal';
 
 export interface FederationSpec {
-  /** A strategy's name in operators/aggregate: `fedavg`, `fedprox`, `fedadam` … */
+  /** A strategy's name in operators/aggregate: `fedavg`, `fedprox`, `fedadam` …; or `auto`. */
   readonly strategy: string;
   readonly options: Readonly<Record<string, number>>;
   readonly rounds: number;
   /** A round with fewer sound results fails; absent: every silo must answer. */
   readonly minSilos?: number;
   readonly weightBy: WeightBy;
+  /** Stop once the validation loss has not improved for so many rounds, and keep the best weights; absent: all rounds, the last weights. */
+  readonly patience?: number;
+  /** `naive`: a silo's validation loss is its squared error ÷ that of its better naive rule; absent: the training loss. */
+  readonly validateBy?: 'naive';
+  /** `auto` only: what it may decide. */
+  readonly open?: OpenChoices;
+}
+
+/** What a statement leaves to `auto`, which tries it out in short runs. */
+export interface OpenChoices {
+  /** Most rounds spent on trials. */
+  readonly trialRounds: number;
+  readonly epochs: boolean;
+  readonly learningRate: boolean;
 }
 
 export interface PrivacySpec {

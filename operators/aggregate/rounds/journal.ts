@@ -272,11 +272,13 @@ export class RoundJournal {
     };
   }
 
-  /** Forgets a run that has ended: its weights are in the catalog now, or nobody wants them. */
+  /** Forgets a run that has ended, and the runs below it (`run/…`): its weights are in the catalog now, or nobody wants them. */
   forget(run: string): void {
     this.#atomically(() => {
       for (const table of ['training_runs', 'training_rounds', 'training_weights', 'training_results']) {
-        this.#db.prepare(`DELETE FROM ${table} WHERE run = ?`).run(run);
+        this.#db
+          .prepare(`DELETE FROM ${table} WHERE run = ? OR substr(run, 1, ?) = ?`)
+          .run(run, run.length + 1, `${run}/`);
       }
     });
   }

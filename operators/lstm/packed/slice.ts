@@ -1,6 +1,6 @@
 /** One thread's share of a batch: gather, forward, loss, backward. */
 import type { ModelSpec } from '../../../src/plan/training.ts';
-import { firstRow, missingSteps, type SequenceData } from '../backend.ts';
+import { firstRow, learnedTarget, missingSteps, type SequenceData } from '../backend.ts';
 import { InputEncoding } from '../input-encoding.ts';
 import { type LossFunction, lossFunction } from '../losses.ts';
 import { accumulateMasked, outputMask } from '../masked-loss.ts';
@@ -244,13 +244,14 @@ export class Slice {
 
   /** As `gatherTargets` of backend.ts, time-major. */
   #gatherTargets(from: number, rows: number, into: Float32Array): void {
-    const { features, horizon, targets, values, window } = this.#data;
+    const { difference, horizon, targets, window } = this.#data;
     let next = 0;
     for (let t = this.#spec.readout === 'every' ? 0 : window - 1; t < window; t++) {
       for (let b = 0; b < rows; b++) {
         const row = firstRow(this.#data, this.#starts[from + b]!) + t + horizon;
-        // Before row 0 only masked steps lie.
-        for (const target of targets) into[next++] = row < 0 ? 0 : values[row * features + target]!;
+        // Before row 0, and of a change's base, only masked steps lie.
+        const masked = row - (difference?.lag ?? 0) < 0;
+        for (let i = 0; i < targets.length; i++) into[next++] = masked ? 0 : learnedTarget(this.#data, row, i);
       }
     }
   }

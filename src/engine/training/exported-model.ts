@@ -3,6 +3,7 @@
  * in its metadata, or its card (Markdown or JSON).
  */
 import { z } from 'zod';
+import { canDifference } from '../../../operators/lstm/differences.ts';
 import { weightLayout } from '../../../operators/lstm/model.ts';
 import { encodeOnnx } from '../../../operators/lstm/onnx.ts';
 import { decodeSafetensors, encodeSafetensors, readMetadata } from '../../../operators/lstm/safetensors.ts';
@@ -50,10 +51,17 @@ export function exportModel(model: StoredModel, file: Uint8Array, format: Export
       return { name, scale: trained.scales[i]!, ...(vocabulary === undefined ? {} : { vocabulary }) };
     }),
     targets: trained.targets,
+    ...(signature.difference === undefined
+      ? {}
+      : { difference: { ...signature.difference, from: baseStep(signature) } }),
     ...(siloStatistics === undefined ? {} : { localScales: true }),
     metadata: { query, ...(siloStatistics === undefined ? {} : { silo_statistics: JSON.stringify(siloStatistics) }) },
   });
 }
+
+/** Step of the window whose row a change is counted from. */
+const baseStep = ({ difference, sequence }: ModelSignature): number =>
+  sequence.window - 1 + sequence.horizon - (difference?.lag ?? 0);
 
 interface Portable {
   readonly signature: ModelSignature;
@@ -155,10 +163,21 @@ const PORTABLE = z.looseObject({
         biases: z.union([z.literal(1), z.literal(2)]),
         loss: z.string(),
       }),
+      difference: z
+        .looseObject({ lag: index, scales: z.array(z.number().positive()), share: z.number().min(0).max(1).optional() })
+        .optional(),
+      shares: z.record(z.string(), z.number().min(0).max(1)).optional(),
       local: z.looseObject({ seed: z.number() }),
       federation: z.looseObject({ strategy: z.string() }),
       query: z.string(),
     })
+    .refine(
+      ({ difference, sequence, spec, targets }) =>
+        difference === undefined ||
+        (difference.scales.length === targets.length &&
+          canDifference(spec as Pick<ModelSpec, 'loss' | 'readout'>, sequence, difference.lag)),
+      'the changes it predicts do not fit its windows',
+    )
     .refine(
       ({ features, targets, statistics }) =>
         targets.every((target) => target < features.length) && statistics.length === features.length,

@@ -79,6 +79,12 @@ function meter(trainer: SiloTrainer, crossed: Crossed): SiloTrainer {
       crossed.statistics += numbersIn(evaluation) * NUMBER_BYTES;
       return evaluation;
     },
+    aimAt: (aim) => trainer.aimAt(aim),
+    async trainAlone(request, signal) {
+      const evaluation = await trainer.trainAlone(request, signal);
+      crossed.statistics += numbersIn(evaluation) * NUMBER_BYTES;
+      return evaluation;
+    },
     ...(secure === undefined ? {} : { secure }),
     [Symbol.asyncDispose]: () => trainer[Symbol.asyncDispose](),
   };

@@ -29,7 +29,14 @@ it('gives every figure of a regression, and null where a figure is not defined',
   const [metrics] = targetMetrics(regression);
   expect(figuresOf(metrics!)).toEqual({
     ...{ rmse: 1, mae: 1, mape: 0.1, r2: null, pinball_q10: 0.5, coverage_q10: 0.25 },
-    ...{ persistence_rmse: 2, persistence_mae: 2, seasonal_rmse: null, seasonal_mae: null },
+    ...{
+      persistence_rmse: 2,
+      persistence_mae: 2,
+      seasonal_rmse: null,
+      local_rmse: null,
+      local_mae: null,
+      seasonal_mae: null,
+    },
   });
 });
 

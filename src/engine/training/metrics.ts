@@ -31,6 +31,9 @@ export interface RegressionMetrics {
   /** The same for "as it was one season before"; null where no window reaches that far back, or without a season. */
   readonly seasonalRmse: number | null;
   readonly seasonalMae: number | null;
+  /** The same for a model that the silo trained on its own rows alone; absent where none was. */
+  readonly localRmse?: number | null;
+  readonly localMae?: number | null;
 }
 
 export interface ClassifierMetrics {
@@ -44,6 +47,9 @@ export interface ClassifierMetrics {
   readonly auc: number | null;
   /** Mean of −ln p(actual class). */
   readonly logLoss: number;
+  /** The same for a model that the silo trained on its own rows alone; absent where none was. */
+  readonly localAccuracy?: number;
+  readonly localLogLoss?: number;
 }
 
 export type TargetMetrics = RegressionMetrics | ClassifierMetrics;
@@ -73,12 +79,33 @@ export interface ModelMetrics {
   readonly seconds: number;
 }
 
-/** Divides the sums of one silo, or of all together: one entry per target, none without a window. */
-export function targetMetrics({ windows, targets, classifications = [] }: Evaluation): readonly TargetMetrics[] {
+function localErrors(alone: TargetEvaluation | undefined) {
+  if (alone === undefined) return {};
+  const { mae, rmse } = metricsOf(alone.model, alone.actual);
+  return { localRmse: rmse, localMae: mae };
+}
+
+function localScores(alone: ClassificationSums | undefined, windows: number) {
+  if (alone === undefined) return {};
+  const { accuracy, logLoss } = classifierMetrics(alone, windows);
+  return { localAccuracy: accuracy, localLogLoss: logLoss };
+}
+
+/**
+ * Divides the sums of one silo, or of all together: one entry per target, none without a window.
+ * @param alone the same of models that the silos trained by themselves
+ */
+export function targetMetrics(
+  { windows, targets, classifications = [] }: Evaluation,
+  alone?: Evaluation,
+): readonly TargetMetrics[] {
   if (windows === 0) return [];
   return [
-    ...targets.map((target) => regressionMetrics(target, windows)),
-    ...classifications.map((sums) => classifierMetrics(sums, windows)),
+    ...targets.map((target, i) => ({ ...regressionMetrics(target, windows), ...localErrors(alone?.targets[i]) })),
+    ...classifications.map((sums, i) => ({
+      ...classifierMetrics(sums, windows),
+      ...localScores(alone?.classifications?.[i], windows),
+    })),
   ];
 }
 
@@ -115,20 +142,22 @@ function classifierMetrics(sums: ClassificationSums, windows: number): Classifie
 
 /** The names under which {@link figuresOf} gives the figures of a model's targets, in order. */
 export function figureNames({ loss, quantiles = [] }: Pick<ModelSpec, 'loss' | 'quantiles'>): readonly string[] {
-  if (loss === 'binary-cross-entropy' || loss === 'softmax-cross-entropy') return ['accuracy', 'f1', 'auc', 'log_loss'];
+  if (loss === 'binary-cross-entropy' || loss === 'softmax-cross-entropy') {
+    return ['accuracy', 'f1', 'auc', 'log_loss', 'local_accuracy', 'local_log_loss'];
+  }
   const levels = loss === 'quantile' ? quantiles.map(quantileSuffix) : [];
   return [
     ...['rmse', 'mae', 'mape', 'r2'],
     ...levels.flatMap((suffix) => [`pinball${suffix}`, `coverage${suffix}`]),
-    ...['persistence_rmse', 'persistence_mae', 'seasonal_rmse', 'seasonal_mae'],
+    ...['persistence_rmse', 'persistence_mae', 'seasonal_rmse', 'seasonal_mae', 'local_rmse', 'local_mae'],
   ];
 }
 
 /** One target's figures by their SQL names. */
 export function figuresOf(metrics: TargetMetrics): Readonly<Record<string, number | null>> {
   if (metrics.kind === 'classification') {
-    const { accuracy, f1, auc, logLoss } = metrics;
-    return { accuracy, f1, auc, log_loss: logLoss };
+    const { accuracy, f1, auc, localAccuracy = null, localLogLoss = null, logLoss } = metrics;
+    return { accuracy, f1, auc, log_loss: logLoss, local_accuracy: localAccuracy, local_log_loss: localLogLoss };
   }
   const { rmse, mae, mape, r2, quantiles = [] } = metrics;
   return {
@@ -143,6 +172,8 @@ export function figuresOf(metrics: TargetMetrics): Readonly<Record<string, numbe
     persistence_mae: metrics.persistenceMae,
     seasonal_rmse: metrics.seasonalRmse,
     seasonal_mae: metrics.seasonalMae,
+    local_rmse: metrics.localRmse ?? null,
+    local_mae: metrics.localMae ?? null,
   };
 }
 

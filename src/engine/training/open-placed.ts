@@ -116,7 +116,13 @@ export const isBehindAgent = async (engine: Engine, silo: string): Promise<boole
 /** Behind an agent training runs there; other silos' rows are trained on in this process. */
 function atHome(plan: Train, { backend, engine, run: id, streams }: OpeningContext): OpenTrainer<SiloTrainer> {
   const { federation, local, privacy, text } = plan;
-  const run = { id, statement: text, rounds: federation.rounds, local, ...(privacy === undefined ? {} : { privacy }) };
+  const run = {
+    id,
+    statement: text,
+    rounds: federation.rounds + (federation.open?.trialRounds ?? 0),
+    local,
+    ...(privacy === undefined ? {} : { privacy }),
+  };
   const [here, together] = [streams.home, streams.leaving].map((stream) => openLocally(stream, backend));
   return async (name, query, spec, signal) => {
     // Rows of several silos leave them to be put together.

@@ -20,6 +20,8 @@ export type TrainerSource = Pick<
 > & {
   /** By silo: training rows that a category or an entity must have there to be named outside. */
   readonly minRows?: ReadonlyMap<string, number>;
+  /** Lags of which the changes of the targets are described (LocalTrainerSpec). */
+  readonly lags?: readonly number[];
 };
 
 /** Trainers by silo, in the order of the names: every sum over silos is taken in it. */
@@ -120,7 +122,7 @@ function featureQuery(plan: RelationalNode, { order, entity, features }: Trainer
 }
 
 function trainerSpec(silo: string, source: TrainerSource): LocalTrainerSpec {
-  const { order, entity, features, minRows, targets, sequence, split, spec } = source;
+  const { order, entity, features, lags, minRows, targets, sequence, split, spec } = source;
   const least = minRows?.get(silo);
   return {
     silo,
@@ -133,5 +135,6 @@ function trainerSpec(silo: string, source: TrainerSource): LocalTrainerSpec {
     split,
     model: spec,
     ...(sequence.season === undefined ? {} : { season: sequence.season }),
+    ...(lags === undefined || lags.length === 0 ? {} : { lags }),
   };
 }

@@ -34,6 +34,14 @@ export interface TrainingPlan {
   readonly planning: readonly { readonly name: string; readonly milliseconds: number }[];
 }
 
+/** The name of the strategy, once it and its options are known to be there. What `auto` will take is a mean, too. */
+function pricedStrategy({ open, options, rounds, strategy }: Train['federation']): string {
+  if (strategy === 'auto') return `auto (${open?.trialRounds ?? 0} to try, then ≤ ${rounds})`;
+  const named = strategyNamed(strategy);
+  resolveOptions(named, options);
+  return named.name;
+}
+
 export type Legalities = ReadonlyMap<string, TrainingLegality>;
 
 /**
@@ -61,12 +69,12 @@ export async function placeTrain(
 ): Promise<TrainingPlan> {
   const { settings } = context;
   const began = performance.now();
-  const strategy = strategyNamed(plan.federation.strategy);
-  resolveOptions(strategy, plan.federation.options);
+  const strategy = pricedStrategy(plan.federation);
   const shape: TrainingShape = {
     weights: weightCount(plan.spec),
     flopsPerWindow: flopsPerWindow(plan.spec, plan.sequence),
-    rounds: plan.federation.rounds,
+    // Its whole budget.
+    rounds: plan.federation.rounds + (plan.federation.open?.trialRounds ?? 0),
     epochs: plan.local.epochs,
     compression: 'none',
   };
@@ -83,7 +91,7 @@ export async function placeTrain(
   );
   return {
     placed,
-    strategy: strategy.name,
+    strategy,
     here,
     statements: new Map(known.map(({ training, statements }) => [training.silo, statements])),
     planning: [

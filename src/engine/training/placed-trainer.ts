@@ -3,7 +3,7 @@ import type { Evaluation } from '../../../operators/lstm/evaluation.ts';
 import type { TrainerSummary } from '../../../operators/lstm/local-trainer.ts';
 import type { FeatureStatistics } from '../../../operators/lstm/statistics.ts';
 import type { TrainedFeatures } from '../../../operators/lstm/trained-features.ts';
-import type { TrainRequest, TrainResult } from '../../../operators/lstm/training-session.ts';
+import type { Aim, AloneRequest, TrainRequest, TrainResult } from '../../../operators/lstm/training-session.ts';
 import type { Part } from '../../../operators/lstm/windows.ts';
 import type { TrainingSite } from '../../../optimizer/cost/training.ts';
 import type { ModelSpec } from '../../plan/training.ts';
@@ -34,6 +34,7 @@ export class PlacedTrainer implements SiloTrainer {
   readonly #open: OpenAt;
   #opened: OpenedAt;
   #merged: FeatureStatistics | undefined;
+  #aim: Aim | undefined;
   /** Calls under way: a trainer at work does not move. */
   #working = 0;
   #last: RoundTime | undefined;
@@ -94,6 +95,15 @@ export class PlacedTrainer implements SiloTrainer {
     return this.#work((trainer) => trainer.evaluate(weights, part, signal));
   }
 
+  aimAt(aim: Aim | undefined): void {
+    this.#aim = aim;
+    this.#opened.trainer.aimAt(aim);
+  }
+
+  trainAlone(request: AloneRequest, signal: AbortSignal): Promise<Evaluation> {
+    return this.#work((trainer) => trainer.trainAlone(request, signal));
+  }
+
   /**
    * Goes on at another site. False when it could not: it is at work, or its rows are no longer those that it trains on;
    * then everything stays as it was.
@@ -108,6 +118,7 @@ export class PlacedTrainer implements SiloTrainer {
       return false;
     }
     next.trainer.standardise(this.#merged);
+    next.trainer.aimAt(this.#aim);
     const before = this.#opened.trainer;
     this.#opened = next;
     this.#started = false;

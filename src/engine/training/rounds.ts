@@ -1,10 +1,16 @@
 /** The silos' trainers as participants of the round driver (operators/aggregate/rounds). */
 import { resolveOptions } from '../../../operators/aggregate/options.ts';
 import type { RunPlan } from '../../../operators/aggregate/rounds/driver.ts';
-import type { LocalResult, RoundParticipant, RoundTask } from '../../../operators/aggregate/rounds/participant.ts';
+import type {
+  LocalLoss,
+  LocalResult,
+  RoundParticipant,
+  RoundTask,
+} from '../../../operators/aggregate/rounds/participant.ts';
 import type { SecureParty } from '../../../operators/aggregate/rounds/secure-round.ts';
 import { strategyNamed } from '../../../operators/aggregate/strategies.ts';
 import type { LocalTerms } from '../../../operators/aggregate/strategy.ts';
+import type { ErrorSums, Evaluation } from '../../../operators/lstm/evaluation.ts';
 import { initialWeights } from '../../../operators/lstm/model.ts';
 import { CausewayError, SQLSTATE } from '../../plan/errors.ts';
 import type { LocalTrainingSpec, Train, WeightBy } from '../../plan/training.ts';
@@ -36,6 +42,7 @@ export function runPlan(run: string, { federation, local }: Train, trainers: Tra
     strategy,
     options,
     rounds: federation.rounds,
+    ...(federation.patience === undefined ? {} : { patience: federation.patience }),
     minSilos: federation.minSilos ?? silos,
     initial: initialWeights(trainers.all[0]!.model, local.seed),
   };
@@ -57,10 +64,30 @@ export function participants(
       ...(parties === undefined ? {} : { secure: parties.get(silo)! }),
       async validate(weights, signal) {
         if (trainer.summary.windows.validation === 0) return { lossSum: 0, lossWeight: 0 };
-        return trainer.evaluate(weights, 'validation', signal);
+        const evaluation = await trainer.evaluate(weights, 'validation', signal);
+        return federation.validateBy === 'naive' ? againstNaive(evaluation) : evaluation;
       },
     };
   });
+}
+
+/** A rule that makes no errors counts as if it made so many, as a part of the variance: models are still told apart. */
+const LEAST_ERROR = 1e-6;
+
+/**
+ * Squared errors as a part of those of the better naive rule: silos whose targets vary much do not outvote the others.
+ * A classifier has no such rule; a target that does not vary leaves nothing to compare.
+ */
+export function againstNaive({ lossSum, lossWeight, targets, windows }: Evaluation): LocalLoss {
+  if (targets.length === 0) return { lossSum, lossWeight };
+  const meanSquare = ({ count, squaredErrorSum }: ErrorSums): number => squaredErrorSum / count;
+  const ratios = targets.map(({ actual, model, persistence, seasonal }) => {
+    const season = seasonal === undefined || seasonal.count === 0 ? Number.POSITIVE_INFINITY : meanSquare(seasonal);
+    const rule = Math.min(meanSquare(persistence), season);
+    return meanSquare(model) / Math.max(rule, (LEAST_ERROR * actual.m2) / actual.n);
+  });
+  const mean = ratios.reduce((sum, ratio) => sum + ratio, 0) / ratios.length;
+  return Number.isFinite(mean) ? { lossSum: mean * windows, lossWeight: windows } : { lossSum: 0, lossWeight: 0 };
 }
 
 /** How a silo trains in every round. */
@@ -74,11 +101,11 @@ export interface TrainingSchedule {
 export async function trainTask(
   trainer: Pick<SiloTrainer, 'summary' | 'trainRound'>,
   { local, rounds, weightBy }: TrainingSchedule,
-  { round, weights, terms }: RoundTask,
+  { run, round, weights, terms }: RoundTask,
   signal: AbortSignal,
   onSpeed: (rowsPerSecond: number) => void = () => {},
 ): Promise<LocalResult> {
-  const result = await trainer.trainRound({ ...withTerms(local, terms), weights, round, rounds }, signal);
+  const result = await trainer.trainRound({ ...withTerms(local, terms), weights, run, round, rounds }, signal);
   onSpeed(result.rowsPerSecond);
   return {
     delta: subtractFrom(result.weights, weights),

@@ -1,13 +1,16 @@
-/** Rows that a stored model reads are scaled as its training rows were, and their categories have the same numbers. */
+/** Rows that a stored model reads are scaled as its training rows were, their categories have the same numbers, its outputs the same meaning. */
 import type { LocalTrainer } from '../../../operators/lstm/local-trainer.ts';
 import type { TrainedFeatures } from '../../../operators/lstm/trained-features.ts';
 import type { Trainers } from './open-trainers.ts';
-import { type ModelSignature, ownStatistics } from './signature.ts';
+import { aimIn, type ModelSignature, ownStatistics } from './signature.ts';
 
 /** The features are the same in all silos. */
 export function scaleAsTrained({ all, silos }: Trainers<LocalTrainer>, signature: ModelSignature): TrainedFeatures {
   const trained = all.map((trainer, i) =>
     trainer.standardise(signature.statistics, ownStatistics(signature, silos[i]!)),
   );
+  all.forEach((trainer, i) => {
+    trainer.aimAt(aimIn(signature, silos[i]!));
+  });
   return trained[0]!;
 }

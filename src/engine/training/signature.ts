@@ -1,6 +1,9 @@
 /** What a model version stores beside its weights: enough to check, explain and repeat every prediction. */
+
 import type { FeatureStatistics } from '../../../operators/lstm/statistics.ts';
+import type { Aim } from '../../../operators/lstm/training-session.ts';
 import type {
+  DifferenceSpec,
   FeatureSpec,
   FederationSpec,
   LocalTrainingSpec,
@@ -9,6 +12,10 @@ import type {
   SplitSpec,
 } from '../../plan/training.ts';
 import type { SqlType } from '../../plan/types.ts';
+
+/** What the network of a stored model is for in one silo. */
+export const aimIn = ({ difference, shares }: ModelSignature, silo: string): Aim | undefined =>
+  difference && { difference: { ...difference, ...(shares?.[silo] === undefined ? {} : { share: shares[silo] }) } };
 
 export interface TypedName {
   readonly name: string;
@@ -31,6 +38,10 @@ export interface ModelSignature {
   readonly spec: ModelSpec;
   readonly local: LocalTrainingSpec;
   readonly federation: FederationSpec;
+  /** The network puts out changes; its `share` is for silos that the training did not know. */
+  readonly difference?: DifferenceSpec;
+  /** How much of the network each silo's validation rows have proven (operators/lstm/change-share.ts). */
+  readonly shares?: Readonly<Record<string, number>>;
   /** The feature query, as it was written in the TRAIN statement. */
   readonly query: string;
 }

@@ -8,7 +8,7 @@ import type { Evaluation } from '../../../operators/lstm/evaluation.ts';
 import type { LocalTrainerSpec, TrainerSummary } from '../../../operators/lstm/local-trainer.ts';
 import type { FeatureStatistics } from '../../../operators/lstm/statistics.ts';
 import type { TrainedFeatures } from '../../../operators/lstm/trained-features.ts';
-import type { TrainRequest, TrainResult } from '../../../operators/lstm/training-session.ts';
+import type { Aim, AloneRequest, TrainRequest, TrainResult } from '../../../operators/lstm/training-session.ts';
 import type { Part } from '../../../operators/lstm/windows.ts';
 import type { RelationalNode } from '../../plan/nodes.ts';
 import type { LocalTrainingSpec, ModelSpec, PrivacySpec } from '../../plan/training.ts';
@@ -22,6 +22,10 @@ export interface SiloTrainer extends AsyncDisposable {
   standardise(merged: FeatureStatistics): TrainedFeatures;
   trainRound(request: TrainRequest, signal: AbortSignal): Promise<TrainResult>;
   evaluate(weights: Float32Array, part: Part, signal: AbortSignal): Promise<Evaluation>;
+  /** Says what the network is for in everything that is asked from now on; undefined: values, as without this call. */
+  aimAt(aim: Aim | undefined): void;
+  /** Trains on this silo's rows alone, from the first weights of the seed; only the errors on its test part leave. */
+  trainAlone(request: AloneRequest, signal: AbortSignal): Promise<Evaluation>;
   /** Behind an agent: its own key (Ed25519, raw), and its part of secure rounds. */
   readonly secure?: { readonly identity: Uint8Array; party(schedule: TrainingSchedule): SecureParty };
 }

@@ -3,12 +3,14 @@
  * test part, and store a new model version. A failure or a cancel leaves the catalog as it was.
  */
 
-import { type RoundReport, type RunResult, runRounds } from '../../../operators/aggregate/rounds/driver.ts';
+import { type RoundReport, runRounds } from '../../../operators/aggregate/rounds/driver.ts';
+import { leastShare } from '../../../operators/lstm/change-share.ts';
 import type { BackendChoice } from '../../../operators/lstm/choose-backend.ts';
 import { type Evaluation, mergeEvaluations } from '../../../operators/lstm/evaluation.ts';
 import { flopsPerWindow, weightLayout } from '../../../operators/lstm/model.ts';
 import { encodeSafetensors } from '../../../operators/lstm/safetensors.ts';
 import { type FeatureStatistics, mergeStatistics } from '../../../operators/lstm/statistics.ts';
+import type { Aim } from '../../../operators/lstm/training-session.ts';
 import type { SiloActual } from '../../../optimizer/explain/training.ts';
 import type { PlacedTraining } from '../../../optimizer/placement/placed-training.ts';
 import { expectedRounds } from '../../../optimizer/placement/replan-training.ts';
@@ -16,6 +18,7 @@ import { CausewayError, canceled, messageOf, SQLSTATE } from '../../plan/errors.
 import type { Train } from '../../plan/training.ts';
 import type { Engine, StoredModel } from '../engine.ts';
 import type { Notice } from '../result.ts';
+import { candidateLags, type Decided, decide, follow } from './auto.ts';
 import { inTurn } from './in-turn.ts';
 import { EgressMeter } from './metered-trainer.ts';
 import { type ModelMetrics, type RoundMetrics, type SiloMetrics, targetMetrics } from './metrics.ts';
@@ -42,6 +45,8 @@ export interface TrainOptions {
   readonly backend: BackendChoice;
   /** The feature query's text, stored with the model. */
   readonly query: string;
+  /** Also trains each silo alone, to compare the model with. */
+  readonly baseline: boolean;
   /** Among jobs that share a silo, higher goes first. */
   readonly priority: number;
   /** On whose behalf, and with which settings: a job that is interrupted goes on as it began. */
@@ -83,7 +88,7 @@ async function wholeJob(engine: Engine, plan: Train, options: TrainOptions, job:
   const { jobs } = engine.catalog;
   const meter = new EgressMeter();
   try {
-    const stored = await runJob(engine, plan, options, job, meter);
+    const stored = await runJob(engine, { ...plan, lags: candidateLags(plan) }, options, job, meter);
     // Nobody resumes what a newer version has overtaken.
     for (const { id, model } of jobs.list()) if (model === plan.model && id <= job) engine.journal.forget(runName(id));
     engine.changed();
@@ -103,7 +108,7 @@ async function wholeJob(engine: Engine, plan: Train, options: TrainOptions, job:
 
 async function runJob(
   engine: Engine,
-  plan: Train,
+  asked: Train & { readonly lags?: readonly number[] },
   options: TrainOptions,
   job: number,
   meter: EgressMeter,
@@ -120,18 +125,26 @@ async function runJob(
   };
   // Secure rounds keep every update inside, so nobody moves.
   await using trainers: Trainers<SiloTrainer> =
-    plan.privacy?.secure === true
-      ? await openHome(plan, sites, opening, signal)
-      : await openPlaced(plan, sites, opening, signal);
+    asked.privacy?.secure === true
+      ? await openHome(asked, sites, opening, signal)
+      : await openPlaced(asked, sites, opening, signal);
   const movable = trainers.all.filter((trainer) => trainer instanceof PlacedTrainer);
   const watch = placed === undefined ? undefined : new RoundWatch(placed, movable, onNotice);
   const statistics = standardise(trainers, onNotice);
+  const { plan, run, aim } = await settle(engine, asked, trainers, statistics, job, options);
   const rounds = roundsDone(engine, job);
   const speeds = new Map<string, number>();
+  const done = (report: RoundReport): void => {
+    const { round, loss, validationLoss, seconds } = report;
+    rounds.push({ round, loss, validationLoss, seconds });
+    engine.catalog.jobs.round({ job, round, loss, validation_loss: validationLoss, seconds });
+  };
+  // What a trial has done already.
+  for (const report of engine.journal.reports<RoundReport>(run)) if (report.round > rounds.length) done(report);
   const { parties, plan: privacy } = privateRun(plan, trainers, engine.cohorts);
   const driver = runRounds(
     {
-      ...runPlan(runName(job), plan, trainers),
+      ...runPlan(run, plan, trainers),
       ...privacy,
       ...(placed === undefined ? {} : { expectedSeconds: expectedRounds(placed) }),
       held: () => engine.siloTurns.waitsFor(job).length > 0,
@@ -145,27 +158,30 @@ async function runJob(
     signal,
   );
   const weights = await follow(driver, async (report) => {
-    const { round, loss, validationLoss, seconds } = report;
-    rounds.push({ round, loss, validationLoss, seconds });
-    engine.catalog.jobs.round({ job, round, loss, validation_loss: validationLoss, seconds });
+    done(report);
     noticeRound(plan, report, speeds, onNotice);
-    await watch?.afterRound(round, plan.federation.rounds - round, signal);
+    await watch?.afterRound(report.round, plan.federation.rounds - report.round, signal);
   });
   learnSpeeds(engine, plan, movable);
+  const shares = await provenShares(trainers, weights, aim, signal);
+  trainers.all.forEach((trainer, i) => {
+    if (shares !== undefined) trainer.aimAt(withShare(aim, shares[i]!));
+  });
   const evaluations = await Promise.all(trainers.all.map((trainer) => trainer.evaluate(weights, 'test', signal)));
+  const alone = options.baseline ? await trainedAlone(plan, trainers, aim, rounds.length, signal) : undefined;
   const { model } = trainers.all[0]!;
   const metrics: ModelMetrics = {
     parameters: weights.length,
     rounds,
-    silos: trainers.silos.map((silo, i) => siloMetrics(silo, trainers.all[i]!, evaluations[i]!)),
-    pooled: targetMetrics(mergeEvaluations(evaluations)),
+    silos: trainers.silos.map((silo, i) => siloMetrics(silo, trainers.all[i]!, evaluations[i]!, alone?.[i])),
+    pooled: targetMetrics(mergeEvaluations(evaluations), alone && mergeEvaluations(alone)),
     seconds: (performance.now() - began) / 1000,
   };
   const stored = engine.catalog.models.add({
     job,
     model: plan.model,
     query: plan.text,
-    signature: signatureOf(plan, statistics, trainers, options.query),
+    signature: { ...signatureOf(plan, statistics, trainers, options.query, aim), ...learntOf(trainers, aim, shares) },
     metrics,
     weights: encodeSafetensors(weightLayout(model), weights, { model: plan.model }),
   });
@@ -187,6 +203,86 @@ function learnSpeeds({ planner }: Engine, { local, sequence }: Train, trainers: 
   }
 }
 
+/** Nothing is left open any more: `auto` has decided, where it was asked to. */
+async function settle(
+  { journal, siloTurns }: Engine,
+  plan: Train & { readonly lags?: readonly number[] },
+  trainers: Trainers<SiloTrainer>,
+  statistics: FeatureStatistics,
+  job: number,
+  { onNotice, priority, signal }: TrainOptions,
+): Promise<Decided> {
+  const run = runName(job);
+  if (plan.federation.strategy !== 'auto') return { plan, run, aim: undefined };
+  const decided = await decide({
+    ...{ job: run, plan, trainers, lags: plan.lags ?? [], statistics, journal, signal },
+    inTurn: (parties) => inTurn(parties, siloTurns, { job, priority }),
+    onRound(way, { loss, round, validationLoss }) {
+      const validation = validationLoss === null ? '' : `, validation loss ${validationLoss.toFixed(6)}`;
+      onNotice({
+        severity: 'INFO',
+        message: `TRAIN ${plan.model}: tries ${way}, round ${round}, loss ${loss.toFixed(6)}${validation}`,
+      });
+    },
+  });
+  for (const trainer of trainers.all) trainer.aimAt(decided.aim);
+  if (decided.says !== undefined) {
+    onNotice({ severity: 'NOTICE', message: `TRAIN ${plan.model}: auto ${decided.says}` });
+  }
+  return decided;
+}
+
+/** How much of a network of changes each silo's validation rows prove; undefined for a network of values. */
+async function provenShares(
+  trainers: Trainers<SiloTrainer>,
+  weights: Float32Array,
+  aim: Aim | undefined,
+  signal: AbortSignal,
+): Promise<number[] | undefined> {
+  if (aim?.difference === undefined) return undefined;
+  const found = await Promise.all(trainers.all.map((trainer) => trainer.evaluate(weights, 'validation', signal)));
+  return found.map(({ targets }) => leastShare(targets));
+}
+
+const withShare = (aim: Aim | undefined, share: number): Aim | undefined =>
+  aim?.difference === undefined ? aim : { ...aim, difference: { ...aim.difference, share } };
+
+/** What a version stores of a network of changes. A silo that is not known yet gets what the others' windows prove. */
+function learntOf(
+  { all, silos }: Trainers<SiloTrainer>,
+  aim: Aim | undefined,
+  shares: readonly number[] | undefined,
+): Pick<ModelSignature, 'difference' | 'shares'> {
+  if (aim?.difference === undefined || shares === undefined) return {};
+  const windows = all.map(({ summary }) => summary.windows.train);
+  const total = windows.reduce((sum, each) => sum + each, 0);
+  const share = shares.reduce((sum, each, i) => sum + (each * windows[i]!) / total, 0);
+  return {
+    difference: { ...aim.difference, share },
+    shares: Object.fromEntries(silos.map((silo, i) => [silo, shares[i]!])),
+  };
+}
+
+/** Rounds without a better validation loss after which a silo that trains alone stops. */
+const ALONE_PATIENCE = 5;
+
+/** What each silo would have had without the others, on its test part: the same training, for as many rounds. */
+async function trainedAlone(
+  { local }: Train,
+  { all }: Trainers<SiloTrainer>,
+  aim: Aim | undefined,
+  rounds: number,
+  signal: AbortSignal,
+): Promise<Evaluation[]> {
+  const request = { ...local, rounds, patience: ALONE_PATIENCE };
+  return Promise.all(
+    all.map((trainer) => {
+      trainer.aimAt(aim);
+      return trainer.trainAlone(request, signal);
+    }),
+  );
+}
+
 /** A job's run in the journal. */
 const runName = (job: number): string => `job-${job}`;
 
@@ -196,18 +292,6 @@ const roundsDone = ({ catalog }: Engine, job: number): RoundMetrics[] =>
     .rounds()
     .filter((round) => round.job === job)
     .map(({ round, loss, validation_loss, seconds }) => ({ round, loss, validationLoss: validation_loss, seconds }));
-
-/** Reads a round driver to its end. */
-async function follow(
-  driver: AsyncGenerator<RoundReport, RunResult>,
-  onRound: (report: RoundReport) => Promise<void>,
-): Promise<Float32Array> {
-  for (;;) {
-    const step = await driver.next();
-    if (step.done) return step.value.weights;
-    await onRound(step.value);
-  }
-}
 
 function noticeRound(
   { model, federation: { rounds } }: Train,
@@ -248,6 +332,7 @@ function signatureOf(
   statistics: FeatureStatistics,
   trainers: Trainers<SiloTrainer>,
   query: string,
+  aim: Aim | undefined,
 ): ModelSignature {
   const { order, entity, features, targets, sequence, split, spec, local, federation } = plan;
   const typeOf = (id: number) => plan.source.columns.find((column) => column.id === id)!.type;
@@ -255,12 +340,12 @@ function signatureOf(
     order: { name: order.name, type: order.type },
     ...(entity === undefined ? {} : { entity: { name: entity.name, type: entity.type } }),
     features: features.map(({ id: _, ...feature }) => ({ ...feature, type: typeOf(_) })),
-    statistics,
+    statistics: statistics.slice(0, features.length),
     ...(features.some(({ scale }) => scale === 'silo' || scale === 'entity')
-      ? { siloStatistics: localStatistics(trainers) }
+      ? { siloStatistics: localStatistics(trainers, features.length) }
       : {}),
     targets,
-    sequence,
+    sequence: { ...sequence, ...(aim?.season === undefined ? {} : { season: aim.season }) },
     split,
     spec,
     local,
@@ -270,27 +355,39 @@ function signatureOf(
 }
 
 /** What each silo told, but for its categories: nothing is scaled with them. */
-const localStatistics = ({ all, silos }: Trainers<SiloTrainer>): Readonly<Record<string, FeatureStatistics>> =>
+const localStatistics = (
+  { all, silos }: Trainers<SiloTrainer>,
+  features: number,
+): Readonly<Record<string, FeatureStatistics>> =>
   Object.fromEntries(
-    all.map((trainer, i) => [silos[i]!, trainer.statistics().map(({ counts: _, ...moments }) => moments)]),
+    all.map((trainer, i) => {
+      const told = trainer.statistics().slice(0, features);
+      return [silos[i]!, told.map(({ counts: _, ...moments }) => moments)];
+    }),
   );
 
-const siloMetrics = (silo: string, { summary }: SiloTrainer, evaluation: Evaluation): SiloMetrics => ({
+const siloMetrics = (
+  silo: string,
+  { summary }: SiloTrainer,
+  evaluation: Evaluation,
+  alone: Evaluation | undefined,
+): SiloMetrics => ({
   silo,
   rows: summary.rows,
   windows: summary.windows,
-  test: targetMetrics(evaluation),
+  test: targetMetrics(evaluation, alone),
 });
 
-/** A model that loses to a rule of thumb in some silo is no use there: its owner is told. */
+/** A model that loses to a rule of thumb, or to the silo's own, is no use there: its owner is told. */
 function noticeDefeats({ silos }: ModelMetrics, onNotice: TrainOptions['onNotice']): void {
   for (const { silo, test } of silos) {
     for (const metrics of test) {
       if (metrics.kind !== 'regression') continue;
-      const { rmse: own, target, persistenceRmse, seasonalRmse } = metrics;
+      const { localRmse = null, rmse: own, target, persistenceRmse, seasonalRmse } = metrics;
       const rules = [
         { name: 'persistence', rmse: persistenceRmse },
         { name: 'the seasonal naive rule', rmse: seasonalRmse },
+        { name: 'a model of its own rows alone', rmse: localRmse },
       ];
       const better = rules
         .flatMap(({ name, rmse }) => (rmse !== null && rmse < own ? [{ name, rmse }] : []))

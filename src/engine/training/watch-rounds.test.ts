@@ -27,6 +27,8 @@ function trainer(site: TrainingSite, milliseconds: number, log: string[], rows =
       return { seconds: milliseconds / 1000 } as TrainResult;
     },
     evaluate: () => Promise.reject(new Error('not asked')),
+    aimAt: () => undefined,
+    trainAlone: () => Promise.reject(new Error('not asked')),
     async [Symbol.asyncDispose]() {
       log.push(`${site} closed`);
     },

@@ -15,7 +15,7 @@ import type {
 import { isNumeric, isTemporal, typeName } from '../../plan/types.ts';
 import type { Located, Option, TrainModel } from '../statements/statement.ts';
 import { bindFeatures } from './bind-features.ts';
-import { FEDERATE, PRIVACY, SPLIT, USING } from './clauses.ts';
+import { AUTO, FEDERATE, PRIVACY, SPLIT, USING } from './clauses.ts';
 import { type OptionsOf, readOptions } from './options.ts';
 
 const ALGORITHMS = ['lstm', 'gru'] as const;
@@ -128,7 +128,7 @@ export function bindTrain(statement: TrainModel, query: BoundQuery, locate: (off
     split: bindSplit(statement, locate),
     spec: largestNetwork(modelSpec(cell, features.length, outputs, using), features),
     local: localTraining(using),
-    federation: bindFederation(statement, locate),
+    federation: isAuto(statement) ? bindAuto(statement, locate) : bindFederation(statement, locate),
     ...(statement.privacy === undefined ? {} : { privacy: bindPrivacy(statement.privacy, locate) }),
     text: statement.text,
   });
@@ -181,6 +181,9 @@ function localTraining(using: OptionsOf<typeof USING>): LocalTrainingSpec {
   };
 }
 
+const isAuto = ({ privacy, strategy }: TrainModel): boolean =>
+  strategy === undefined ? privacy === undefined : strategy.value.toLowerCase() === 'auto';
+
 /** The strategy's own options are numbers; the strategy checks their names and ranges when the statement is placed. */
 function bindFederation(statement: TrainModel, locate: (offset: number) => Position): FederationSpec {
   const own: Option[] = [];
@@ -192,13 +195,33 @@ function bindFederation(statement: TrainModel, locate: (offset: number) => Posit
   }
   const strategy = statement.strategy?.value.toLowerCase() ?? 'fedavg';
   const common = readOptions(`FEDERATE ${strategy}`, FEDERATE, own, locate);
-  return {
-    strategy,
-    options,
-    rounds: common.rounds,
-    ...(common.min_silos === undefined ? {} : { minSilos: common.min_silos }),
-    weightBy: common.weight_by,
+  return { strategy, options, ...commonTerms(common) };
+}
+
+const commonTerms = ({ min_silos, patience, rounds, weight_by }: OptionsOf<typeof FEDERATE>) => ({
+  rounds,
+  ...(min_silos === undefined ? {} : { minSilos: min_silos }),
+  weightBy: weight_by,
+  ...(patience === undefined ? {} : { patience }),
+});
+
+/** `auto` decides what neither FEDERATE nor USING says. Under PRIVACY nothing is tried: every round reveals, or spends. */
+function bindAuto(statement: TrainModel, locate: (offset: number) => Position): FederationSpec {
+  const { federation, options, privacy, strategy } = statement;
+  if (privacy !== undefined) {
+    throw new CausewayError(SQLSTATE.featureNotSupported, 'FEDERATE auto tries things out, which PRIVACY forbids', {
+      position: locate(strategy!.offset),
+      hint: 'Name a strategy, FEDERATE fedavg (rounds => 20), or leave FEDERATE out for just that.',
+    });
+  }
+  const { trial_rounds, ...common } = readOptions('FEDERATE auto', AUTO, federation, locate);
+  const given = new Set(options.map(({ name }) => name.value));
+  const open = {
+    trialRounds: trial_rounds,
+    epochs: !given.has('epochs'),
+    learningRate: !given.has('learning_rate'),
   };
+  return { strategy: 'auto', options: {}, ...commonTerms(common), validateBy: 'naive', open };
 }
 
 function bindPrivacy(given: readonly Option[], locate: (offset: number) => Position): PrivacySpec {

@@ -87,6 +87,19 @@ export const FEDERATE = {
     words: ['windows', 'rows', 'entities', 'equal'],
     description: "what a silo's weight in the average is",
   },
+  patience: {
+    kind: 'integer',
+    min: 1,
+    description: 'stop after so many rounds without a better validation loss, and keep the best weights',
+  },
+} as const satisfies OptionSchemas;
+
+/** `FEDERATE auto (…)`, and TRAIN without the clause. */
+export const AUTO = {
+  ...FEDERATE,
+  rounds: { kind: 'integer', default: 60, min: 1, max: 100_000, description: 'most rounds of training' },
+  patience: { kind: 'integer', default: 10, min: 1, description: 'rounds without a better validation loss' },
+  trial_rounds: { kind: 'integer', default: 24, min: 0, max: 10_000, description: 'most rounds spent on trials' },
 } as const satisfies OptionSchemas;
 
 /** `PRIVACY (…)`. */

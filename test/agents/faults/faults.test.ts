@@ -25,7 +25,7 @@ type Fault = (typeof FAULTS)[number];
 type Message = AgentMessage | CoordinatorMessage;
 
 const SEED = Number(process.env.CAUSEWAY_FAULT_SEED ?? 1);
-const ABSENCE_MS = 2000;
+const ABSENCE_MS = 4000;
 const STALL_MS = 300;
 const HOUR_MS = 3_600_000;
 
@@ -273,4 +273,5 @@ async function heal(federation: FaultyFederation): Promise<void> {
     await federation.crashAgent(silo);
     await federation.startAgent(silo);
   }
+  await federation.connected();
 }

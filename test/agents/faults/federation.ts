@@ -82,7 +82,13 @@ export class FaultyFederation implements AsyncDisposable {
     const federation = new FaultyFederation(size, absenceMs);
     await federation.startCoordinator();
     await Promise.all(SILOS.map((silo) => federation.startAgent(silo)));
+    await federation.connected();
     return federation;
+  }
+
+  /** Resolves when every agent is there. */
+  async connected(): Promise<void> {
+    while (this.#hub!.connected.length < SILOS.length) await sleep(10);
   }
 
   /** Trains all rounds, or goes on where the journal stands; in a coordinator that may be killed. */

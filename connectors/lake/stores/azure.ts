@@ -168,8 +168,14 @@ const CODES: Readonly<Record<string, readonly [StoreErrorKind, string?]>> = {
   ContainerNotFound: ['missing', 'Check the container and the account in the url.'],
   BlobNotFound: ['missing'],
   AuthenticationFailed: ['denied', "Check account_key or sas_token, and this machine's clock."],
-  AuthorizationFailure: ['denied', 'The identity needs the role Storage Blob Data Reader.'],
-  AuthorizationPermissionMismatch: ['denied', 'The identity needs the role Storage Blob Data Reader.'],
+  AuthorizationFailure: [
+    'denied',
+    'Check sas_token (expired? may it read and list?) or account_key; an identity needs the role Storage Blob Data Reader.',
+  ],
+  AuthorizationPermissionMismatch: [
+    'denied',
+    'Check sas_token (expired? may it read and list?) or account_key; an identity needs the role Storage Blob Data Reader.',
+  ],
   ConditionNotMet: ['conflict'],
   BlobAlreadyExists: ['conflict'],
   ServerBusy: ['throttled'],

@@ -46,7 +46,9 @@ async function parquetPieces(scanning: Scanning): Promise<Piece[]> {
       return {
         file,
         bytes: cache.isLocal ? 0 : byteCount(selection.ranges),
-        ...(whole ? {} : { groups: parquet.groupBytes(selection, keys) }),
+        ...(whole
+          ? {}
+          : { groups: selection.groups.map(({ index, ranges }) => ({ index, bytes: byteCount(ranges) })) }),
         async fetch(temporary) {
           const local = await parquet.fetch(selection, signal);
           if (local.temporary) temporary.push(local.path);

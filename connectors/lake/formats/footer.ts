@@ -1,12 +1,12 @@
 /**
- * The footer of a Parquet file, as bytes: where it stands, and the same footer with fewer row groups.
+ * The footer of a Parquet file, as bytes: where it stands, and the same footer with fewer row groups and pages.
  *
- * A scan that needs some row groups only is given a file whose footer names just those. So no reader can touch a byte
- * that was not fetched, whatever its own pruning does. The metadata is Thrift's compact protocol
- * (parquet-format, `FileMetaData`: 3 num_rows, 4 row_groups); everything but these two fields is copied as it is.
+ * A scan that needs a part of the file only is given a file whose footer names just that. So no reader can touch a byte
+ * that was not fetched, whatever its own pruning does. Field numbers are those of parquet-format's `parquet.thrift`.
  */
 import { CausewayError, SQLSTATE } from '../../../src/plan/errors.ts';
 import type { ByteRange } from '../stores/store.ts';
+import { decodeStruct, encodeStruct, itemsAt, numberAt, type Struct, structAt, TYPE } from './thrift.ts';
 
 /** Bytes at the end of the file: the metadata's length and the magic number. */
 export const TRAILER = 8;
@@ -39,174 +39,77 @@ export function metadataRange(tail: Uint8Array, size: number, file: string): Byt
 const corrupt = (file: string, why: string): CausewayError =>
   new CausewayError(SQLSTATE.dataCorrupted, `${file} cannot be read: ${why}`);
 
-/** The metadata with only the row groups `keep` (ascending indexes), which hold `rows` rows together. */
-export function keepRowGroups(metadata: Uint8Array, keep: readonly number[], rows: number): Uint8Array {
-  const reader = new CompactReader(metadata);
-  const parts: Uint8Array[] = [];
-  let copied = 0;
-  const replace = (from: number, by: readonly Uint8Array[]): void => {
-    parts.push(metadata.subarray(copied, from), ...by);
-    copied = reader.at;
-  };
-  for (let field = 0; ; ) {
-    const header = reader.field(field);
-    if (header === undefined) break;
-    field = header.id;
-    const from = reader.at;
-    if (field === 3) {
-      reader.skip(header.type);
-      replace(from, [zigzag(rows)]);
-    } else if (field === 4) {
-      const groups = reader.list(header.type);
-      replace(from, [listHeader(keep.length), ...keep.map((i) => groups[i] ?? lacks(i, groups.length))]);
-    } else {
-      reader.skip(header.type);
-    }
-  }
-  parts.push(metadata.subarray(copied));
-  return Buffer.concat(parts);
+/** A row group that stays in the footer. */
+export interface KeptGroup {
+  readonly index: number;
+  /** Where only some pages are kept: their rows, and for each kept leaf the bytes of its chunk, dictionary included. */
+  readonly pages?: { readonly rows: number; readonly bytes: ReadonlyMap<number, number> };
 }
 
-function lacks(group: number, groups: number): never {
-  throw new CausewayError(
-    SQLSTATE.dataCorrupted,
-    `a Parquet footer has ${groups} row groups, and row group ${group} is wanted`,
+/** The metadata with only the row groups `keep`, in ascending order. */
+export function keepRowGroups(metadata: Uint8Array, keep: readonly KeptGroup[]): Uint8Array {
+  const file = decodeStruct(metadata);
+  const all = rowGroupsOf(file);
+  const groups = keep.map(({ index, pages }) => {
+    const group = all[index];
+    if (group === undefined) {
+      throw new CausewayError(
+        SQLSTATE.dataCorrupted,
+        `a Parquet footer has ${all.length} row groups, and row group ${index} is wanted`,
+      );
+    }
+    return pages === undefined ? group : withPages(group, pages);
+  });
+  const rows = groups.reduce((n, group) => n + (numberAt(group, FILE_ROWS) ?? 0), 0);
+  return encodeStruct(
+    new Map(file)
+      .set(FILE_ROWS, { type: TYPE.i64, value: rows })
+      .set(FILE_GROUPS, { type: TYPE.list, value: { of: TYPE.struct, items: groups } }),
   );
 }
 
-const STRUCT = 12;
+/** FileMetaData 3 num_rows, 4 row_groups; RowGroup 1 columns, 3 num_rows. */
+const FILE_ROWS = 3;
+const FILE_GROUPS = 4;
+const GROUP_COLUMNS = 1;
+const GROUP_ROWS = 3;
+/** ColumnChunk 3 meta_data; ColumnMetaData 5 num_values, 7 total_compressed_size, 12 statistics, 14 and 15 the bloom filter. */
+const CHUNK_METADATA = 3;
+const VALUES = 5;
+const COMPRESSED = 7;
+const STATISTICS = 12;
+const BLOOM = [14, 15];
+/** Statistics 3 null_count, 4 distinct_count: of the whole chunk, unlike its bounds, they no longer hold. */
+const COUNTS = [3, 4];
 
-function listHeader(length: number): Uint8Array {
-  return length < 15
-    ? Uint8Array.of((length << 4) | STRUCT)
-    : Buffer.concat([Uint8Array.of(0xf0 | STRUCT), varint(BigInt(length))]);
+/** The row groups of a file's metadata. */
+export const rowGroupsOf = (file: Struct): readonly Struct[] =>
+  itemsAt(file, FILE_GROUPS).filter((item): item is Struct => item instanceof Map);
+
+/** The chunks of a row group, by leaf. */
+export const chunksOf = (group: Struct): readonly Struct[] =>
+  itemsAt(group, GROUP_COLUMNS).filter((item): item is Struct => item instanceof Map);
+
+/** The metadata of a chunk. */
+export const chunkMetadata = (chunk: Struct | undefined): Struct | undefined =>
+  chunk && structAt(chunk, CHUNK_METADATA);
+
+function withPages(group: Struct, { bytes, rows }: NonNullable<KeptGroup['pages']>): Struct {
+  const chunks = chunksOf(group).map((chunk, leaf) => {
+    const size = bytes.get(leaf);
+    const metadata = chunkMetadata(chunk);
+    if (size === undefined || metadata === undefined) return chunk;
+    const kept = without(metadata, BLOOM)
+      .set(VALUES, { type: TYPE.i64, value: rows })
+      .set(COMPRESSED, { type: TYPE.i64, value: size });
+    const statistics = structAt(metadata, STATISTICS);
+    if (statistics !== undefined) kept.set(STATISTICS, { type: TYPE.struct, value: without(statistics, COUNTS) });
+    return new Map(chunk).set(CHUNK_METADATA, { type: TYPE.struct, value: kept });
+  });
+  return new Map(group)
+    .set(GROUP_COLUMNS, { type: TYPE.list, value: { of: TYPE.struct, items: chunks } })
+    .set(GROUP_ROWS, { type: TYPE.i64, value: rows });
 }
 
-const zigzag = (value: number): Uint8Array => varint(BigInt(value) * 2n);
-
-function varint(value: bigint): Uint8Array {
-  const bytes: number[] = [];
-  for (let rest = value; ; rest >>= 7n) {
-    const low = Number(rest & 0x7fn);
-    if (rest < 0x80n) return Uint8Array.from([...bytes, low]);
-    bytes.push(low | 0x80);
-  }
-}
-
-/** Finds the borders of values in Thrift's compact protocol; it understands none of them. */
-class CompactReader {
-  at = 0;
-  readonly #bytes: Uint8Array;
-
-  constructor(bytes: Uint8Array) {
-    this.#bytes = bytes;
-  }
-
-  #byte(): number {
-    const byte = this.#bytes[this.at++];
-    if (byte === undefined) throw new CausewayError(SQLSTATE.dataCorrupted, 'a Parquet footer ends inside a value');
-    return byte;
-  }
-
-  #varint(): number {
-    let value = 0;
-    for (let factor = 1; ; factor *= 128) {
-      const byte = this.#byte();
-      value += (byte & 0x7f) * factor;
-      if (byte < 0x80) return value;
-    }
-  }
-
-  /** The next field after field `last`, or undefined at the end of the struct. */
-  field(last: number): { id: number; type: number } | undefined {
-    const byte = this.#byte();
-    if (byte === 0) return undefined;
-    const delta = byte >> 4;
-    if (delta > 0) return { id: last + delta, type: byte & 15 };
-    const id = this.#varint();
-    return { id: id % 2 === 0 ? id / 2 : -(id + 1) / 2, type: byte & 15 };
-  }
-
-  #listHeader(): { length: number; type: number } {
-    const byte = this.#byte();
-    const short = byte >> 4;
-    return { length: short === 15 ? this.#length() : short, type: byte & 15 };
-  }
-
-  /** A count of elements, each of which takes a byte at least. */
-  #length(): number {
-    const length = this.#varint();
-    if (length <= this.#bytes.length) return length;
-    throw new CausewayError(
-      SQLSTATE.dataCorrupted,
-      `a Parquet footer claims ${length} elements in ${this.#bytes.length} bytes`,
-    );
-  }
-
-  /** The bytes of each element of a list. */
-  list(type: number): Uint8Array[] {
-    if (type !== 9) throw new CausewayError(SQLSTATE.dataCorrupted, 'a Parquet footer has no list of row groups');
-    const header = this.#listHeader();
-    return Array.from({ length: header.length }, () => {
-      const from = this.at;
-      this.skip(header.type, true);
-      return this.#bytes.subarray(from, this.at);
-    });
-  }
-
-  #take(bytes: number): void {
-    this.at += bytes;
-  }
-
-  /** Steps over a value. Booleans take a byte inside collections only. */
-  skip(type: number, element = false): void {
-    switch (type) {
-      case 1:
-      case 2:
-        if (element) this.at++;
-        return;
-      case 3:
-        this.at++;
-        return;
-      case 4:
-      case 5:
-      case 6:
-        this.#varint();
-        return;
-      case 7:
-        this.at += 8;
-        return;
-      case 8:
-        this.#take(this.#varint());
-        return;
-      case 9:
-      case 10: {
-        const { length, type: of } = this.#listHeader();
-        for (let i = 0; i < length; i++) this.skip(of, true);
-        return;
-      }
-      case 11: {
-        const length = this.#length();
-        if (length === 0) return;
-        const types = this.#byte();
-        for (let i = 0; i < length; i++) {
-          this.skip(types >> 4, true);
-          this.skip(types & 15, true);
-        }
-        return;
-      }
-      case STRUCT:
-        for (let id = 0; ; ) {
-          const header = this.field(id);
-          if (header === undefined) return;
-          id = header.id;
-          this.skip(header.type);
-        }
-      case 13:
-        this.at += 16;
-        return;
-      default:
-        throw new CausewayError(SQLSTATE.dataCorrupted, `a Parquet footer holds a value of unknown type ${type}`);
-    }
-  }
-}
+const without = (struct: Struct, fields: readonly number[]) =>
+  new Map([...struct].filter(([id]) => !fields.includes(id)));

@@ -10,11 +10,12 @@ import { quoteLiteral } from '../../duckdb-engine/conform.ts';
 import { mightMatch, sameKeys } from '../bounds.ts';
 import type { ObjectCache } from '../cache/cache.ts';
 import type { CachedObject } from '../cache/object.ts';
-import { byteCount, union } from '../cache/ranges.ts';
+import { union } from '../cache/ranges.ts';
 import { duckRows, typedLiteral } from '../duck.ts';
 import type { ByteRange } from '../stores/store.ts';
-import { keepRowGroups, metadataRange, TRAILER } from './footer.ts';
+import { type KeptGroup, keepRowGroups, metadataRange, TRAILER } from './footer.ts';
 import { columnOf, type Footer, parseFooters, type RowGroup } from './footers.ts';
+import { type KeptPages, keptPages } from './page-index.ts';
 
 /** Bytes read from the end of the first file, in the hope that the whole footer is among them. */
 const FIRST_TAIL = 8 * 1024;
@@ -42,10 +43,17 @@ export interface Wanted {
 export interface Selection {
   readonly object: CachedObject;
   readonly footer: Footer;
-  readonly groups: readonly number[];
+  readonly groups: readonly SelectedGroup[];
   readonly ranges: readonly ByteRange[];
   /** True when the object's own file serves: all row groups are selected or there already. */
   readonly everything: boolean;
+}
+
+/** A row group, or some of its pages. */
+interface SelectedGroup {
+  readonly index: number;
+  readonly ranges: readonly ByteRange[];
+  readonly pages?: KeptPages;
 }
 
 export interface LocalParquet {
@@ -107,23 +115,32 @@ export class ParquetFiles {
       );
       groups = await this.#probeBlooms(object, footer, groups, leaves, wanted.filters, signal);
     }
-    if (groups.length === 0 && all.length > 0) return undefined;
     const everything =
       groups.length === all.length || (wanted.groups === undefined && object.has(rangesOf(footer, all, leaves)));
-    return { object, footer, groups, ranges: rangesOf(footer, groups, leaves), everything };
-  }
-
-  /** What each row group of the selection takes. */
-  groupBytes({ footer, groups }: Selection, keys: Wanted['keys']): { index: number; bytes: number }[] {
-    const leaves = keys.flatMap((key) => columnOf(footer, key)?.leaves ?? []);
-    return groups.map((index) => ({ index, bytes: byteCount(rangesOf(footer, [index], leaves)) }));
+    // What is here already costs nothing.
+    const lacking = groups.filter((index) => !object.has(rangesOf(footer, [index], leaves)));
+    const filters = wanted.whole ? [] : wanted.filters;
+    const kept = await keptPages(object, footer, lacking, leaves, filters, signal);
+    const selected = groups.flatMap((index): SelectedGroup[] => {
+      const pages = kept.get(index);
+      if (pages === undefined) return [{ index, ranges: rangesOf(footer, [index], leaves) }];
+      return pages.rows === 0 ? [] : [{ index, ranges: union([...pages.ranges.values()].flat()), pages }];
+    });
+    if (selected.length === 0 && all.length > 0) return undefined;
+    return {
+      object,
+      footer,
+      groups: selected,
+      ranges: union(selected.flatMap(({ ranges }) => ranges)),
+      everything: everything && kept.size === 0,
+    };
   }
 
   /** A local file that holds the selection and names no other row group. */
   async fetch({ object, footer, groups, ranges, everything }: Selection, signal: AbortSignal): Promise<LocalParquet> {
     await object.fetch(ranges, signal);
     if (everything && object.staysOpen) return { path: object.path, temporary: false };
-    return { path: await this.#view(object, footer, groups, ranges), temporary: true };
+    return { path: await this.#view(object, footer, groups), temporary: true };
   }
 
   /** Row groups of `groups` that no bloom filter rules out. Skipped where the filters cost more than they can save. */
@@ -146,7 +163,8 @@ export class ParquetFiles {
       const gain = rangesOf(footer, left, leaves).reduce((n, r) => n + r.end - r.start, 0);
       if (blooms.includes(undefined) || cost * 4 > gain) continue;
       await object.fetch(union(blooms as ByteRange[]), signal);
-      const probe = await this.#view(object, footer, left, blooms as ByteRange[]);
+      const probed = left.map((index, i) => ({ index, ranges: [blooms[i]!] }));
+      const probe = await this.#view(object, footer, probed);
       const excluded = await Promise.all(
         filter.values.map((value) =>
           duckRows(
@@ -164,35 +182,43 @@ export class ParquetFiles {
     return left;
   }
 
-  /** A file of its own with the bytes `ranges` of the object and a footer that names only `groups`. */
-  async #view(
-    object: CachedObject,
-    footer: Footer,
-    groups: readonly number[],
-    ranges: readonly ByteRange[],
-  ): Promise<string> {
+  /** A file of its own with the bytes of `groups`, where they stand in the object, and a footer that names nothing else. */
+  async #view(object: CachedObject, footer: Footer, groups: readonly SelectedGroup[]): Promise<string> {
     const path = join(this.#cache.folder, `view-${this.#views++}.parquet`);
-    const rows = groups.reduce((n, g) => n + footer.rowGroups[g]!.rows, 0);
-    const metadata = keepRowGroups(await object.bytes(footer.metadata), groups, rows);
+    const kept = groups.map(({ index, pages }) =>
+      pages === undefined ? { index } : { index, pages: keptSizes(pages) },
+    );
+    const metadata = keepRowGroups(await object.bytes(footer.metadata), kept);
     const trailer = Buffer.alloc(TRAILER);
     trailer.writeUInt32LE(metadata.length);
     trailer.write('PAR1', 4, 'latin1');
-    const file = await open(path, 'w');
-    try {
-      await file.write('PAR1', 0, 'latin1');
-      for (const range of ranges) {
-        const body = await object.bytes(range);
-        await file.write(body, 0, body.length, range.start);
+    await using file = await open(path, 'w');
+    const copy = async (range: ByteRange, to: number): Promise<number> => {
+      const body = await object.bytes(range);
+      await file.write(body, 0, body.length, to);
+      return to + body.length;
+    };
+    await file.write('PAR1', 0, 'latin1');
+    for (const { index, pages, ranges } of groups) {
+      if (pages === undefined) for (const range of ranges) await copy(range, range.start);
+      else {
+        for (const [leaf, some] of pages.ranges) {
+          let at = footer.rowGroups[index]!.chunks[leaf]!.range.start;
+          for (const range of some) at = await copy(range, at);
+        }
       }
-      const { size } = object.info;
-      await file.write(metadata, 0, metadata.length, size - TRAILER - metadata.length);
-      await file.write(trailer, 0, TRAILER, size - TRAILER);
-    } finally {
-      await file.close();
     }
+    const { size } = object.info;
+    await file.write(metadata, 0, metadata.length, size - TRAILER - metadata.length);
+    await file.write(trailer, 0, TRAILER, size - TRAILER);
     return path;
   }
 }
+
+const keptSizes = ({ ranges, rows }: KeptPages): NonNullable<KeptGroup['pages']> => ({
+  rows,
+  bytes: new Map(Array.from(ranges, ([leaf, some]) => [leaf, some.reduce((n, r) => n + r.end - r.start, 0)])),
+});
 
 /** The first row groups that hold `limit` rows. */
 function firstRows(footer: Footer, groups: readonly number[], limit: number | undefined): readonly number[] {

@@ -6,6 +6,7 @@ import { chmodSync, mkdirSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { DatabaseSync, type StatementSync } from 'node:sqlite';
 import { CausewayError, messageOf, SQLSTATE } from '../plan/errors.ts';
+import { type AuditStore, auditStore } from './audit.ts';
 import { type EgressStore, egressStore } from './egress.ts';
 import { type FederatedTableStore, federatedTableStore } from './federated-tables.ts';
 import { type JobStore, jobStore } from './jobs.ts';
@@ -25,6 +26,7 @@ export class Catalog<Signature = unknown, Metrics = unknown> implements Disposab
   readonly models: ModelStore<Signature, Metrics>;
   readonly jobs: JobStore;
   readonly egress: EgressStore;
+  readonly audit: AuditStore;
   readonly roles: RoleStore;
   readonly policies: PolicyStore;
   readonly #db: DatabaseSync;
@@ -46,6 +48,7 @@ export class Catalog<Signature = unknown, Metrics = unknown> implements Disposab
     this.models = modelStore(db, join(directory, 'models'));
     this.jobs = jobStore(db);
     this.egress = egressStore(observations);
+    this.audit = auditStore(observations);
     this.roles = roleStore(db);
     this.policies = policyStore(db);
   }
@@ -93,6 +96,7 @@ export class Catalog<Signature = unknown, Metrics = unknown> implements Disposab
 
   [Symbol.dispose](): void {
     this.egress.flush();
+    this.audit.flush();
     this.#observations.close();
     this.#db.close();
   }

@@ -97,6 +97,16 @@ const MIGRATIONS: readonly string[] = [
    ALTER TABLE jobs ADD COLUMN settings TEXT;
    ALTER TABLE jobs ADD COLUMN priority INTEGER NOT NULL DEFAULT 0;
    ALTER TABLE jobs ADD COLUMN interrupted INTEGER NOT NULL DEFAULT 0`,
+  `CREATE TABLE audit (
+     id INTEGER PRIMARY KEY AUTOINCREMENT,
+     at TEXT NOT NULL,
+     role TEXT NOT NULL,
+     session INTEGER NOT NULL,
+     statement TEXT NOT NULL,
+     outcome TEXT NOT NULL,
+     rows INTEGER NOT NULL,
+     milliseconds REAL NOT NULL
+   ) STRICT`,
 ];
 
 /** Brings `db` to this program's version, in one transaction. */

@@ -2,7 +2,7 @@
 
 import type { Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { createSecureContext, TLSSocket } from 'node:tls';
+import { TLSSocket } from 'node:tls';
 import { mockVerifier } from '../catalog/verifier.ts';
 import { CausewayError, SQLSTATE } from '../plan/errors.ts';
 import { SCRAM, SCRAM_PLUS, ScramExchange } from './auth/scram.ts';
@@ -43,6 +43,8 @@ export class Connection {
   #socket: Socket;
   #wake: (() => void) | undefined;
   #ended = false;
+  /** Of the certificate that this client has seen; undefined without TLS. */
+  #binding: Buffer | undefined;
   #session: Session | undefined;
 
   constructor(context: EndpointContext, socket: Socket) {
@@ -139,13 +141,14 @@ export class Connection {
     if (this.#framer.takeRest().length > 0) {
       throw new ProtocolViolation('received unencrypted data after SSL request');
     }
+    this.#binding = tls.binding;
     const plain = this.#socket;
     plain.removeAllListeners('data');
     plain.removeAllListeners('end');
     plain.write('S');
     const secure = new TLSSocket(plain, {
       isServer: true,
-      secureContext: createSecureContext({ key: tls.key, cert: tls.certificate, minVersion: 'TLSv1.3' }),
+      secureContext: tls.context,
       ALPNProtocols: ['postgresql'],
     });
     this.#socket = secure;
@@ -189,8 +192,8 @@ export class Connection {
   }
 
   async #scram(user: string): Promise<void> {
-    const { users, throttle, secret, tls } = this.#context;
-    const binding = this.#socket instanceof TLSSocket ? tls?.binding : undefined;
+    const { users, throttle, secret } = this.#context;
+    const binding = this.#binding;
     authenticationSasl(this.#sink.writer, binding === undefined ? [SCRAM] : [SCRAM_PLUS, SCRAM]);
     await this.#sink.flush();
     const initial = new ByteReader(await this.#saslMessage());

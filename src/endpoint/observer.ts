@@ -1,4 +1,5 @@
-/** What is told of every statement, for logs, metrics and traces. */
+/** What is told of every statement, for logs, metrics and the audit. */
+import type { AuditEntry } from '../catalog/audit.ts';
 
 export interface StatementRecord {
   readonly user: string;
@@ -12,6 +13,20 @@ export interface StatementRecord {
 }
 
 export type Observe = (record: StatementRecord) => void;
+
+/** Longer statements are cut in the audit. */
+const LONGEST_AUDITED = 10_000;
+
+/** The line of `causeway.audit`. @param text the statement without secrets */
+export const auditEntry = (record: StatementRecord, text: string): AuditEntry => ({
+  at: new Date().toISOString(),
+  role: record.user,
+  session: record.pid,
+  statement: text.slice(0, LONGEST_AUDITED),
+  outcome: record.sqlstate ?? 'ok',
+  rows: record.rows,
+  milliseconds: record.milliseconds,
+});
 
 /** Passwords and other secrets in a statement's text, replaced by `***`. */
 export function withoutSecrets(text: string): string {

@@ -2,7 +2,7 @@
 import { randomBytes } from 'node:crypto';
 import { createServer, type Server, type Socket } from 'node:net';
 import { CausewayError, messageOf, SQLSTATE } from '../plan/errors.ts';
-import { endPointHash } from './auth/channel-binding.ts';
+import { type KeyPair, type ServerIdentity, serverIdentity } from './auth/server-identity.ts';
 import { LoginThrottle } from './auth/throttle.ts';
 import { NO_USERS, type Users } from './auth/users.ts';
 import type { EndpointBackend } from './backend.ts';
@@ -41,9 +41,10 @@ export interface EndpointOptions {
   /** Beyond this machine users and TLS are required. */
   readonly host?: string;
   readonly users?: Users;
-  /** PEM texts. */
-  readonly tls?: { readonly key: string; readonly certificate: string };
+  readonly tls?: KeyPair;
   readonly limits?: Partial<EndpointLimits>;
+  /** Shared with other doors to the same users. */
+  readonly throttle?: LoginThrottle;
   /** Milliseconds a catalog query may take. */
   readonly catalogTimeout?: number;
   /** Told of every statement. */
@@ -58,7 +59,8 @@ export interface EndpointContext {
   readonly oracle: CatalogOracle;
   readonly sessions: SessionRegistry;
   readonly users: Users;
-  readonly tls: { readonly key: string; readonly certificate: string; readonly binding: Buffer } | undefined;
+  /** Another one once the certificate is renewed. */
+  tls: ServerIdentity | undefined;
   readonly limits: EndpointLimits;
   readonly throttle: LoginThrottle;
   readonly observe: Observe;
@@ -106,9 +108,9 @@ export class Endpoint implements AsyncDisposable {
         oracle,
         sessions: new SessionRegistry(new PlanCache(oracle)),
         users,
-        tls: tls === undefined ? undefined : { ...tls, binding: endPointHash(tls.certificate) },
+        tls: tls === undefined ? undefined : serverIdentity(tls),
         limits: { ...DEFAULT_LIMITS, ...options.limits },
-        throttle: new LoginThrottle(),
+        throttle: options.throttle ?? new LoginThrottle(),
         observe: options.observe ?? (() => {}),
         secret: randomBytes(32),
         onDefect: options.onDefect ?? (() => {}),
@@ -145,6 +147,11 @@ export class Endpoint implements AsyncDisposable {
   /** Resolves once the catalog answers. @throws CausewayError when it does not */
   async ready(): Promise<void> {
     await this.#context.oracle.refresh();
+  }
+
+  /** From here on new connections see this certificate; those that are open go on. @throws CausewayError F0000 */
+  renewCertificate(pair: KeyPair): void {
+    this.#context.tls = serverIdentity(pair);
   }
 
   #accept(socket: Socket): void {

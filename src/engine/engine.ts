@@ -16,6 +16,7 @@ import { Planner } from './planning/planner.ts';
 import { ScriptCache } from './planning/script-cache.ts';
 import { Session } from './session.ts';
 import { type LoadConnector, SiloPool } from './silo-pool.ts';
+import { engineEvents } from './telemetry.ts';
 import type { ModelMetrics } from './training/metrics.ts';
 import { RunningJobs } from './training/running-jobs.ts';
 import type { ModelSignature } from './training/signature.ts';
@@ -63,6 +64,7 @@ export class Engine implements AsyncDisposable {
   readonly planner: Planner;
   /** Statements that come again, parsed. */
   readonly scripts = new ScriptCache();
+  readonly events = engineEvents();
   /** Plans of statements that come again. */
   readonly plans: PlanCache;
   readonly #journalFile: DatabaseSync;

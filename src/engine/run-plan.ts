@@ -15,6 +15,7 @@ import type { FragmentReport } from './execution/report.ts';
 import type { Planned } from './planning/planner.ts';
 import type { Notice } from './result.ts';
 import type { Settings } from './settings.ts';
+import { partsOfSpan } from './telemetry.ts';
 
 export interface RunContext {
   readonly engine: Engine;
@@ -108,6 +109,7 @@ export function runPlanned(
 export function runPhysical(physical: PhysicalPlan, facts: OptimizerContext, context: RunContext): Rows {
   const { engine, signal, text, onFragment, parameters } = context;
   const egress: EgressEntry[] = [];
+  const part = partsOfSpan();
   const { columns, batches } = execute(
     physical,
     {
@@ -120,6 +122,13 @@ export function runPhysical(physical: PhysicalPlan, facts: OptimizerContext, con
         if (text !== undefined && report.site !== MEDIATOR) {
           egress.push({ silo: report.site, statement: text, kind: 'rows', bytes: report.bytes });
         }
+        const { site, rows, bytes, milliseconds } = report;
+        part(`fragment at ${site}`, milliseconds, {
+          'causeway.site': site,
+          'causeway.bytes': bytes,
+          'db.response.returned_rows': rows,
+        });
+        engine.events.emit('fragment', report);
         onFragment?.(report);
       },
     },

@@ -176,6 +176,29 @@ export const SYSTEM_TABLES: Readonly<Record<string, SystemTable>> = {
     rows: ({ catalog }) =>
       catalog.egress.list().map(({ silo, kind, bytes, at, statement }) => [silo, kind, BigInt(bytes), at, statement]),
   },
+  audit: {
+    columns: columnsOf({
+      at: 'text',
+      role: 'text',
+      session: 'integer',
+      statement: 'text',
+      outcome: 'text',
+      rows: 'bigint',
+      milliseconds: 'double',
+    }),
+    rows: ({ catalog }) =>
+      catalog.audit
+        .list()
+        .map(({ at, role, session, statement, outcome, rows, milliseconds }) => [
+          at,
+          role,
+          session,
+          statement,
+          outcome,
+          BigInt(rows),
+          milliseconds,
+        ]),
+  },
   settings: {
     columns: columnsOf({ name: 'text', value: 'text', description: 'text' }),
     rows: (_engine, settings) => settings.list().map(({ name, value, description }) => [name, value, description]),

@@ -1,19 +1,24 @@
 /** `causeway serve`: the coordinator as a server — a PostgreSQL endpoint, and HTTP beside it. */
 import { randomBytes } from 'node:crypto';
-import { readFileSync } from 'node:fs';
+import { readFileSync, watchFile } from 'node:fs';
 import { type Command, InvalidArgumentError } from 'commander';
 import pino from 'pino';
 import { catalogUsers } from '../../endpoint/auth/catalog-users.ts';
+import { LoginThrottle } from '../../endpoint/auth/throttle.ts';
 import { EngineBackend } from '../../endpoint/engine-backend.ts';
 import { listenHttp } from '../../endpoint/http/listen.ts';
 import { createMetrics } from '../../endpoint/http/metrics.ts';
 import { Tokens } from '../../endpoint/http/tokens.ts';
-import { type Observe, withoutSecrets } from '../../endpoint/observer.ts';
+import { serverLog } from '../../endpoint/log.ts';
+import { auditEntry, type Observe, withoutSecrets } from '../../endpoint/observer.ts';
 import { Endpoint } from '../../endpoint/server.ts';
 import { resumeInterrupted } from '../../engine/training/resume-jobs.ts';
 import { interruptSignal } from '../interrupt.ts';
 import { openEngine } from '../open-engine.ts';
 import { describeError } from '../report-error.ts';
+
+/** Certificates are renewed by writing new files, the key first. */
+const LOOK_AT_CERTIFICATE_MS = 10_000;
 
 interface ServeOptions {
   readonly dir: string;
@@ -72,25 +77,31 @@ async function run(options: ServeOptions): Promise<void> {
     };
     await using open = await openEngine({ directory: dir, ...limits }, agentPort, agentHost);
     const { agents, engine } = open;
-    const tls =
+    const keyPair =
       tlsCert === undefined || tlsKey === undefined
         ? undefined
-        : { certificate: readFileSync(tlsCert, 'utf8'), key: readFileSync(tlsKey, 'utf8') };
+        : () => ({ certificate: readFileSync(tlsCert, 'utf8'), key: readFileSync(tlsKey, 'utf8') });
+    const tls = keyPair?.();
+    const throttle = new LoginThrottle();
     const backend = new EngineBackend(engine);
     const users = catalogUsers(engine.catalog.roles);
-    const log = pino({ level: process.env.CAUSEWAY_LOG ?? 'info', base: null }, pino.destination(2));
+    const log = serverLog(process.env.CAUSEWAY_LOG ?? 'info', pino.destination(2));
     const metrics = createMetrics({
       sessions: () => endpoint.sessions.size,
       egress: () => engine.catalog.egress.totals(),
       trainingRounds: () => engine.catalog.jobs.rounds().length,
+      events: engine.events,
     });
     const observe: Observe = (record) => {
       metrics.observe(record);
-      log.info({ ...record, text: withoutSecrets(record.text) }, 'statement');
+      const text = withoutSecrets(record.text);
+      engine.catalog.audit.record(auditEntry(record, text));
+      log.info({ ...record, text }, 'statement');
     };
     await using endpoint: Endpoint = await Endpoint.listen({
       backend,
       users,
+      throttle,
       observe,
       host,
       port: options.port,
@@ -102,9 +113,29 @@ async function run(options: ServeOptions): Promise<void> {
       options.httpPort === undefined
         ? undefined
         : await listenHttp(
-            { backend, users, metrics, observe, tokens: new Tokens(randomBytes(32)), ready: () => endpoint.ready() },
+            {
+              backend,
+              users,
+              throttle,
+              metrics,
+              observe,
+              tokens: new Tokens(randomBytes(32)),
+              ready: () => endpoint.ready(),
+            },
             { host, port: options.httpPort, ...(tls === undefined ? {} : { tls }) },
           );
+    if (keyPair !== undefined) {
+      watchFile(tlsCert!, { persistent: false, interval: LOOK_AT_CERTIFICATE_MS }, () => {
+        try {
+          const renewed = keyPair();
+          endpoint.renewCertificate(renewed);
+          http?.renewCertificate(renewed);
+          log.info('the certificate is renewed');
+        } catch (error) {
+          log.error({ error: describeError(error) }, 'the new certificate cannot be used; the old one stays');
+        }
+      });
+    }
     if (http !== undefined) process.stdout.write(`HTTP on ${host}:${http.port}\n`);
     process.stdout.write(
       `Listening on ${host}:${endpoint.port}, database "causeway": psql -h ${host} -p ${endpoint.port} causeway\n`,

@@ -1,4 +1,4 @@
-import { webcrypto } from 'node:crypto';
+import { webcrypto, X509Certificate } from 'node:crypto';
 import 'reflect-metadata';
 import { PGlite } from '@electric-sql/pglite';
 import * as x509 from '@peculiar/x509';
@@ -20,22 +20,32 @@ const backend: EndpointBackend = {
   catalog: { version: 1, snapshot: async () => ({ schemas: [], models: [], roles: [] }) },
 };
 
+type KeyAlgorithm = Readonly<Record<string, unknown>>;
+
+const ECDSA: KeyAlgorithm = { name: 'ECDSA', namedCurve: 'P-384', hash: 'SHA-384' };
+const RSA: KeyAlgorithm = {
+  name: 'RSASSA-PKCS1-v1_5',
+  modulusLength: 2048,
+  publicExponent: new Uint8Array([1, 0, 1]),
+  hash: 'SHA-512',
+};
+
 /** A certificate for localhost, signed by itself. */
-async function certificate(): Promise<{ key: string; certificate: string }> {
+async function certificate(algorithm: KeyAlgorithm = ECDSA): Promise<{ key: string; certificate: string }> {
   x509.cryptoProvider.set(webcrypto as never);
-  const algorithm = { name: 'ECDSA', namedCurve: 'P-384', hash: 'SHA-384' };
-  const keys = await webcrypto.subtle.generateKey(algorithm, true, ['sign', 'verify']);
+  const generated = await webcrypto.subtle.generateKey(algorithm as never, true, ['sign', 'verify']);
+  const keys = generated as unknown as webcrypto.CryptoKeyPair;
   const made = await x509.X509CertificateGenerator.createSelfSigned({
     name: 'CN=localhost',
     notBefore: new Date(),
     notAfter: new Date(Date.now() + 86_400_000),
     keys: keys as never,
-    signingAlgorithm: algorithm,
+    signingAlgorithm: algorithm as never,
   });
   const pkcs8 = Buffer.from(await webcrypto.subtle.exportKey('pkcs8', keys.privateKey)).toString('base64');
   return {
     certificate: made.toString('pem'),
-    key: `-----BEGIN PRIVATE KEY-----\n${pkcs8.replace(/.{64}/g, '$&\n')}\n-----END PRIVATE KEY-----\n`,
+    key: `-----BEGIN PRIVATE KEY-----\n${pkcs8.match(/.{1,64}/g)!.join('\n')}\n-----END PRIVATE KEY-----\n`,
   };
 }
 
@@ -86,6 +96,29 @@ test('wrong passwords, unknown users and databases do not', async () => {
   expect(await login({ user: 'nobody' })).toBe('28P01');
   expect(await login({ database: 'other' })).toBe('3D000');
   expect(await login({})).toBe('eva');
+});
+
+test.each([
+  ['RSA', RSA],
+  ['ECDSA', ECDSA],
+  ['Ed25519', { name: 'Ed25519' }],
+])('a certificate with a key of %s takes the place of another while the server runs', async (_name, algorithm) => {
+  const open = new pg.Client({ host: '127.0.0.1', port: endpoint.port, user: 'eva', password: 'geheim ü', ssl });
+  await open.connect();
+  const { certificate: text, key } = await certificate(algorithm);
+  endpoint.renewCertificate({ certificate: text, key });
+  let shown = '';
+  const checkServerIdentity = (_host: string, seen: { raw: Buffer }) => {
+    shown = seen.raw.toString('base64');
+    return undefined;
+  };
+  const pinned = { ca: text, checkServerIdentity } as pg.ClientConfig['ssl'] & object;
+  // PostgreSQL's clients know no channel binding for Ed25519, whose signatures have no hash of their own.
+  expect(await login({ ssl: pinned, enableChannelBinding: algorithm.name !== 'Ed25519' })).toBe('eva');
+  expect(shown).toBe(new X509Certificate(text).raw.toString('base64'));
+  await open.query('SELECT 1');
+  await open.end();
+  expect(() => endpoint.renewCertificate({ certificate: text, key: 'no key' })).toThrow(/cannot be used/);
 });
 
 test('TLS is 1.3 or nothing', async () => {

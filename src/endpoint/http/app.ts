@@ -1,5 +1,7 @@
 /** HTTP beside the PostgreSQL protocol: health, metrics, and queries for notebooks. */
 import { timingSafeEqual } from 'node:crypto';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { getConnInfo } from '@hono/node-server/conninfo';
 import { type RecordBatch, RecordBatchStreamWriter } from 'apache-arrow';
 import { type Context, Hono } from 'hono';
 import { stream } from 'hono/streaming';
@@ -8,6 +10,7 @@ import type { ResultColumn } from '../../../connectors/connector.ts';
 import { makeVerifier } from '../../catalog/verifier.ts';
 import type { StatementResult } from '../../engine/result.ts';
 import { CausewayError, SQLSTATE } from '../../plan/errors.ts';
+import type { LoginThrottle } from '../auth/throttle.ts';
 import type { Users } from '../auth/users.ts';
 import type { EndpointBackend } from '../backend.ts';
 import type { Observe } from '../observer.ts';
@@ -19,6 +22,8 @@ import type { Tokens } from './tokens.ts';
 export interface HttpOptions {
   readonly backend: EndpointBackend;
   readonly users: Users;
+  /** Shared with the PostgreSQL protocol: guesses count wherever they are made. */
+  readonly throttle: LoginThrottle;
   readonly tokens: Tokens;
   readonly metrics: Metrics;
   readonly observe: Observe;
@@ -45,12 +50,12 @@ export function httpApp(options: HttpOptions): Hono {
     c.text(await options.metrics.text(), 200, { 'content-type': options.metrics.contentType }),
   );
   app.post('/v1/token', async (c) => {
-    const user = await byPassword(c, options.users);
+    const user = await byPassword(c, options);
     return user === undefined ? refused(c) : c.json({ token: options.tokens.issue(user) });
   });
   app.post('/v1/query', async (c) => {
     const bearer = /^Bearer (.+)$/.exec(c.req.header('authorization') ?? '')?.[1];
-    const user = bearer === undefined ? await byPassword(c, options.users) : options.tokens.user(bearer);
+    const user = bearer === undefined ? await byPassword(c, options) : options.tokens.user(bearer);
     if (user === undefined) return refused(c);
     const body = QUERY.safeParse(await c.req.json().catch(() => undefined));
     if (!body.success) return failed(c, new CausewayError(SQLSTATE.syntaxError, 'the body must be {"sql": "…"}'));
@@ -71,15 +76,25 @@ function failed(c: Context, { sqlstate, message, hint, position }: CausewayError
   );
 }
 
-/** HTTP Basic, checked against the same verifiers as the PostgreSQL protocol. While there are no users: any name. */
-async function byPassword(c: Context, users: Users): Promise<string | undefined> {
+/**
+ * HTTP Basic, checked against the same verifiers as the PostgreSQL protocol, and as slow for those who guess. While there are
+ * no users: any name.
+ */
+async function byPassword(c: Context, { users, throttle }: HttpOptions): Promise<string | undefined> {
   const basic = /^Basic (.+)$/.exec(c.req.header('authorization') ?? '')?.[1];
   if (!users.exist) return basic === undefined ? 'anybody' : decodeBasic(basic)[0];
   if (basic === undefined) return undefined;
   const [user, password] = decodeBasic(basic);
+  const address = getConnInfo(c).remote.address ?? '';
   const verifier = users.verifier(user);
   const made = await makeVerifier(password, verifier?.salt);
-  return verifier !== undefined && timingSafeEqual(made.storedKey, verifier.storedKey) ? user : undefined;
+  await sleep(throttle.delay(address));
+  if (verifier === undefined || !timingSafeEqual(made.storedKey, verifier.storedKey)) {
+    throttle.failed(address);
+    return undefined;
+  }
+  throttle.succeeded(address);
+  return user;
 }
 
 function decodeBasic(text: string): [user: string, password: string] {

@@ -1,6 +1,8 @@
 import { tableFromIPC } from 'apache-arrow';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { makeVerifier, type Verifier } from '../../catalog/verifier.ts';
+import { engineEvents } from '../../engine/telemetry.ts';
+import { LoginThrottle } from '../auth/throttle.ts';
 import { type StatementRecord, withoutSecrets } from '../observer.ts';
 import { PgliteBackend } from '../testing/pglite-backend.ts';
 import { type HttpServer, listenHttp } from './listen.ts';
@@ -13,6 +15,7 @@ let verifier: Verifier;
 let exist = true;
 let ready = true;
 const records: StatementRecord[] = [];
+const throttle = new LoginThrottle();
 
 beforeAll(async () => {
   backend = await PgliteBackend.start(
@@ -22,6 +25,7 @@ beforeAll(async () => {
   );
   verifier = await makeVerifier('geheim');
   const metrics = createMetrics({
+    events: engineEvents(),
     sessions: () => 3,
     egress: () => [{ silo: 'berlin', kind: 'rows', bytes: 77 }],
     trainingRounds: () => 2,
@@ -35,6 +39,7 @@ beforeAll(async () => {
         },
         verifier: (user) => (user === 'eva' ? verifier : undefined),
       },
+      throttle,
       tokens: new Tokens(Buffer.from('secret')),
       metrics,
       observe(record) {
@@ -119,6 +124,14 @@ test('passwords and tokens', async () => {
   exist = false;
   expect((await post('/v1/query', undefined, { sql: 'SELECT 1' })).status).toBe(200);
   exist = true;
+});
+
+test('who guesses passwords waits longer each time', async () => {
+  throttle.succeeded('127.0.0.1');
+  for (let i = 0; i < 3; i++) expect((await post('/v1/token', basic('wrong'))).status).toBe(401);
+  expect(throttle.delay('127.0.0.1')).toBe(200);
+  expect((await post('/v1/token', basic('geheim'))).status).toBe(200);
+  expect(throttle.delay('127.0.0.1')).toBe(0);
 });
 
 test('no secret of a statement reaches the log', () => {

@@ -1,19 +1,21 @@
 /** The HTTP server: over TLS where the endpoint has it. */
 import type { Server } from 'node:http';
-import { createServer as createSecureServer } from 'node:https';
+import { createServer as createSecureServer, Server as SecureServer } from 'node:https';
 import { serve } from '@hono/node-server';
 import { CausewayError, messageOf, SQLSTATE } from '../../plan/errors.ts';
+import type { KeyPair } from '../auth/server-identity.ts';
 import { type HttpOptions, httpApp } from './app.ts';
 
 export interface HttpPlace {
   readonly host: string;
   readonly port: number;
-  /** PEM texts. */
-  readonly tls?: { readonly key: string; readonly certificate: string };
+  readonly tls?: KeyPair;
 }
 
 export interface HttpServer extends AsyncDisposable {
   readonly port: number;
+  /** From here on new connections see this certificate. */
+  renewCertificate(pair: KeyPair): void;
 }
 
 /** @throws CausewayError 58030 when the port is taken */
@@ -24,11 +26,14 @@ export function listenHttp(options: HttpOptions, { host, port, tls }: HttpPlace)
         ? {}
         : {
             createServer: createSecureServer,
-            serverOptions: { key: tls.key, cert: tls.certificate, minVersion: 'TLSv1.3' as const },
+            serverOptions: secureOptions(tls),
           };
     const server = serve({ fetch: httpApp(options).fetch, hostname: host, port, ...secure }, ({ port: actual }) =>
       resolve({
         port: actual,
+        renewCertificate(pair) {
+          if (server instanceof SecureServer) server.setSecureContext(secureOptions(pair));
+        },
         async [Symbol.asyncDispose]() {
           (server as Server).closeAllConnections();
           await new Promise((closed) => server.close(closed));
@@ -40,3 +45,5 @@ export function listenHttp(options: HttpOptions, { host, port, tls }: HttpPlace)
     });
   });
 }
+
+const secureOptions = ({ key, certificate }: KeyPair) => ({ key, cert: certificate, minVersion: 'TLSv1.3' as const });

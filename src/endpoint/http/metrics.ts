@@ -1,5 +1,6 @@
 /** Metrics in Prometheus' text format. */
 import { Counter, Gauge, Histogram, Registry } from 'prom-client';
+import type { EngineEvents } from '../../engine/telemetry.ts';
 import type { Observe } from '../observer.ts';
 
 export interface MetricsSources {
@@ -7,7 +8,11 @@ export interface MetricsSources {
   /** Bytes that left each silo so far, by kind. */
   readonly egress: () => readonly { readonly silo: string; readonly kind: string; readonly bytes: number }[];
   readonly trainingRounds: () => number;
+  readonly events: EngineEvents;
 }
+
+/** Seconds. */
+const BUCKETS = [0.001, 0.005, 0.02, 0.1, 0.5, 2, 10, 60, 600];
 
 export interface Metrics {
   readonly observe: Observe;
@@ -27,10 +32,42 @@ export function createMetrics(sources: MetricsSources): Metrics {
   const seconds = new Histogram({
     name: 'causeway_statement_seconds',
     help: 'Time from a statement to its last row',
-    buckets: [0.001, 0.005, 0.02, 0.1, 0.5, 2, 10, 60, 600],
+    buckets: BUCKETS,
     registers,
   });
   const rows = new Counter({ name: 'causeway_rows_total', help: 'Rows sent to clients', registers });
+  const labelNames = ['site'];
+  const fragmentSeconds = new Histogram({
+    name: 'causeway_fragment_seconds',
+    help: 'Time from asking a site for a part of a statement to its last row',
+    labelNames,
+    buckets: BUCKETS,
+    registers,
+  });
+  const fragmentRows = new Counter({
+    name: 'causeway_fragment_rows_total',
+    help: 'Rows that sites have answered with',
+    labelNames,
+    registers,
+  });
+  const fragmentBytes = new Counter({
+    name: 'causeway_fragment_bytes_total',
+    help: "Bytes of rows that crossed sites' borders since the start",
+    labelNames,
+    registers,
+  });
+  const roundSeconds = new Histogram({
+    name: 'causeway_training_round_seconds',
+    help: 'Time of a round of federated training',
+    buckets: BUCKETS,
+    registers,
+  });
+  sources.events.on('fragment', ({ site, rows: count, bytes, milliseconds }) => {
+    fragmentSeconds.observe({ site }, milliseconds / 1000);
+    fragmentRows.inc({ site }, count);
+    fragmentBytes.inc({ site }, bytes);
+  });
+  sources.events.on('round', ({ seconds: took }) => roundSeconds.observe(took));
   new Gauge({
     name: 'causeway_sessions',
     help: 'Open sessions',

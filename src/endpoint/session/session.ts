@@ -1,6 +1,7 @@
 /** One client's session: its user, settings, transaction, statements and portals, apart from everybody else's. */
 import { randomBytes } from 'node:crypto';
 import type { Notice } from '../../engine/result.ts';
+import { inSpan } from '../../engine/telemetry.ts';
 import { CausewayError, SQLSTATE } from '../../plan/errors.ts';
 import { scalar } from '../../plan/types.ts';
 import type { EndpointBackend, EndpointSession } from '../backend.ts';
@@ -154,7 +155,7 @@ export class Session implements AsyncDisposable {
         ...(sqlstate === undefined ? {} : { sqlstate }),
       });
     try {
-      tell(await work());
+      tell(await inSpan('statement', { 'db.system.name': 'causeway', 'causeway.session': this.pid }, work));
     } catch (thrown) {
       tell(0, asCausewayError(thrown).sqlstate);
       throw thrown;

@@ -6,6 +6,7 @@ export const CONDITION = {
   tooManyConnections: '53300',
   invalidAuthorization: '28000',
   invalidPassword: '28P01',
+  configFile: 'F0000',
   invalidCatalogName: '3D000',
   invalidCursorName: '34000',
   invalidStatementName: '26000',

@@ -18,6 +18,7 @@ import { CausewayError, canceled, messageOf, SQLSTATE } from '../../plan/errors.
 import type { Train } from '../../plan/training.ts';
 import type { Engine, StoredModel } from '../engine.ts';
 import type { Notice } from '../result.ts';
+import { partsOfSpan } from '../telemetry.ts';
 import { candidateLags, type Decided, decide, follow } from './auto.ts';
 import { inTurn } from './in-turn.ts';
 import { EgressMeter } from './metered-trainer.ts';
@@ -157,8 +158,14 @@ async function runJob(
     engine.journal,
     signal,
   );
+  const part = partsOfSpan();
+  const tell = ({ round, loss, seconds }: RoundReport): void => {
+    engine.events.emit('round', { job, model: plan.model, round, loss, seconds });
+    part(`round ${round}`, seconds * 1000, { 'causeway.job': job, 'causeway.round': round, 'causeway.loss': loss });
+  };
   const weights = await follow(driver, async (report) => {
     done(report);
+    tell(report);
     noticeRound(plan, report, speeds, onNotice);
     await watch?.afterRound(report.round, plan.federation.rounds - report.round, signal);
   });

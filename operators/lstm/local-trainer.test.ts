@@ -231,6 +231,11 @@ describe('LocalTrainer', () => {
       message: expect.stringMatching(/^the training loss is (NaN|Infinity) at step \d+ of round 1$/),
       detail: expect.stringContaining('column "load" ranges from'),
     });
+    const oneStep = { ...request, optimizer: { ...optimizer, learningRate: 1e300 }, batch: 1000 };
+    await expect(trainer.trainRound({ ...oneStep, weights: initialWeights(model, 7) }, signal)).rejects.toMatchObject({
+      message: 'weights are infinite or no numbers after step 1 of round 1',
+      detail: expect.stringContaining('column "load" ranges from'),
+    });
     const next = await trainer.trainRound({ ...request, weights: initialWeights(model, 7) }, signal);
     expect(next.loss).toBeLessThan(10);
   });

@@ -109,6 +109,7 @@ export class TrainingSession {
     Atomics.store(control, STEPS, 0);
     const losses: number[] = [];
     let steps = 0;
+    let last = windows.train;
     for (let epoch = 1; epoch <= epochs; epoch++) {
       const order = windows.train.slice();
       shuffle(order, new MersenneTwister(deriveSeed(seed, silo, round, epoch)));
@@ -118,15 +119,23 @@ export class TrainingSession {
         const starts = order.subarray(from, from + batch);
         const dropoutSeed = deriveSeed(seed, silo, round, epoch, from);
         const loss = backend.trainStep(starts, { learningRate, dropoutSeed });
-        if (!Number.isFinite(loss)) throw this.#diverged(loss, steps + 1, round, starts);
+        if (!Number.isFinite(loss)) {
+          throw this.#diverged(`the training loss is ${loss} at step ${steps + 1} of round ${round}`, starts);
+        }
         sum += loss * starts.length;
+        last = starts;
         Atomics.store(control, STEPS, ++steps);
       }
       losses.push(sum / order.length);
     }
+    const trained = backend.getWeights();
+    if (!trained.every(Number.isFinite)) {
+      // No loss comes after the last step that would have told.
+      throw this.#diverged(`weights are infinite or no numbers after step ${steps} of round ${round}`, last);
+    }
     const seconds = (performance.now() - began) / 1000;
     return {
-      weights: backend.getWeights(),
+      weights: trained,
       windows: windows.train.length,
       loss: losses.at(-1) ?? Number.NaN,
       losses,
@@ -187,7 +196,7 @@ export class TrainingSession {
     return this.#current;
   }
 
-  #diverged(loss: number, step: number, round: number, starts: Uint32Array): CausewayError {
+  #diverged(what: string, starts: Uint32Array): CausewayError {
     const { data, model, names, scales, silo } = this.#setup;
     const coded = new Set(model.categories?.map(({ column }) => column));
     const ranges = names.flatMap((name, column) => (coded.has(column) ? [] : [{ name, column, ...NOTHING_SEEN }]));
@@ -205,16 +214,12 @@ export class TrainingSession {
       }
     }
     const widest = ranges.reduce((a, b) => (Math.max(-b.low, b.high) > Math.max(-a.low, a.high) ? b : a));
-    return new CausewayError(
-      SQLSTATE.trainingFailed,
-      `the training loss is ${loss} at step ${step} of round ${round}`,
-      {
-        silo,
-        detail:
-          `In this batch column "${widest.name}" ranges from ${widest.lowest.toPrecision(6)} to ${widest.highest.toPrecision(6)}, ` +
-          `${widest.low.toPrecision(3)} to ${widest.high.toPrecision(3)} after scaling. The round's starting weights are kept.`,
-        hint: 'Lower learning_rate, set clip, or exclude outliers in the training query.',
-      },
-    );
+    return new CausewayError(SQLSTATE.trainingFailed, what, {
+      silo,
+      detail:
+        `In this batch column "${widest.name}" ranges from ${widest.lowest.toPrecision(6)} to ${widest.highest.toPrecision(6)}, ` +
+        `${widest.low.toPrecision(3)} to ${widest.high.toPrecision(3)} after scaling. The round's starting weights are kept.`,
+      hint: 'Lower learning_rate, set clip, or exclude outliers in the training query.',
+    });
   }
 }

@@ -95,6 +95,18 @@ describe('EXPORT MODEL and IMPORT MODEL', () => {
       'that asks for a billion units',
       () => tampered((signature) => Object.assign(signature.spec as object, { hidden: 1e9 })),
     ],
+    [
+      'with a vocabulary that its weights do not fit',
+      () =>
+        tampered((signature) => {
+          Object.assign((signature.features as object[])[0]!, { category: { most: 10, dimension: 200 } });
+          Object.assign((signature.statistics as object[])[0]!, { vocabulary: ['a', 'b'], others: 0 });
+        }),
+    ],
+    [
+      'that asks for a billion categories',
+      () => tampered((signature) => Object.assign((signature.features as object[])[0]!, { category: { most: 1e9 } })),
+    ],
     ['without statistics', () => tampered((signature) => Reflect.deleteProperty(signature, 'statistics'))],
     ['with a target that is no feature', () => tampered((signature) => Object.assign(signature, { targets: [99] }))],
   ])('a file %s is refused, and no model is made', async (_, bytes) => {

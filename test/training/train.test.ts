@@ -313,6 +313,24 @@ describe('bad input', () => {
     expect(federation.engine.catalog.models.get('load')!.version).toBe(before);
   });
 
+  test('a loss that is no number stops the silo: step, column and range are told, the last good version stays', async () => {
+    await sql(TRAIN('steady'));
+    const peaks = 'SELECT ts, meter, load, CASE WHEN load > 77 THEN 1e30 ELSE load END AS peak FROM readings';
+    const error = await refusal(
+      TRAIN('steady', ", standardize => 'load', clip => 0, optimizer => 'sgd'", peaks).replace('1e-2', '10'),
+    );
+    expect(error.sqlstate).toBe('CW002');
+    for (const silo of ['berlin', 'oslo', 'paris']) {
+      expect(error.detail).toMatch(
+        new RegExp(
+          `${silo}: (the training loss|weights).* step \\d+ of round 1.*column "peak" ranges from [\\d.]+ to 1\\.00000e\\+30`,
+        ),
+      );
+    }
+    expect(federation.engine.catalog.models.get('steady')).toMatchObject({ version: 1 });
+    expect((await sql(`SELECT * FROM ml.forecast('steady')`)).length).toBeGreaterThan(0);
+  });
+
   test('a constant feature is left out with a notice', async () => {
     const notices: Notice[] = [];
     await sql(TRAIN('constant', '', 'SELECT ts, meter, load, 1.5::float8 AS c FROM readings'), notices);

@@ -1,5 +1,5 @@
 /** Asks silos for their updates and takes them as they come: one request per silo at a time, whatever the round. */
-import { messageOf } from '../../../src/plan/errors.ts';
+import { CausewayError, messageOf } from '../../../src/plan/errors.ts';
 import type { LocalResult, RoundParticipant, RoundTask } from './participant.ts';
 
 export interface Arrival {
@@ -8,6 +8,12 @@ export interface Arrival {
   readonly task: RoundTask;
   readonly outcome: { readonly result: LocalResult } | { readonly error: string };
 }
+
+/** With the detail: of a loss that diverged it names the column and its range. */
+const reasonOf = (thrown: unknown): string => {
+  const detail = thrown instanceof CausewayError ? thrown.detail : undefined;
+  return detail === undefined ? messageOf(thrown) : `${messageOf(thrown)}. ${detail}`;
+};
 
 interface Request {
   readonly arrival: Promise<Arrival>;
@@ -34,7 +40,7 @@ export class Collector {
     const abort = new AbortController();
     const arrival = participant.train(task, AbortSignal.any([this.#signal, abort.signal])).then(
       (result): Arrival => ({ silo, task, outcome: { result } }),
-      (thrown): Arrival => ({ silo, task, outcome: { error: messageOf(thrown) } }),
+      (thrown): Arrival => ({ silo, task, outcome: { error: reasonOf(thrown) } }),
     );
     this.#inFlight.set(silo, { arrival, abort });
   }

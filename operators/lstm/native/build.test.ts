@@ -1,7 +1,9 @@
 /** Builds the addon and compares every instruction set of this machine with PyTorch and with the reference. */
+import { execFileSync } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { afterAll, describe, expect, it } from 'vitest';
 import { messageOf } from '../../../src/plan/errors.ts';
 import { dataOf, expectPyTorch, fixture } from '../fixtures/pytorch.ts';
@@ -65,6 +67,13 @@ describe.each(codes)('$name', (native) => {
       expect(worst / largest).toBeLessThan(1e-5);
     }
   });
+});
+
+it('says in one line that there is no compiler, and the install goes on', () => {
+  const script = fileURLToPath(new URL('./build.ts', import.meta.url));
+  const env = { ...process.env, CC: join(folder, 'no-compiler') };
+  const output = execFileSync(process.execPath, [script], { env, encoding: 'utf8' });
+  expect(output).toMatch(/^no native training kernels, WebAssembly will train: .*no-compiler.*\n$/);
 });
 
 it.runIf(codes.length === 0)('trains without native kernels', () => {

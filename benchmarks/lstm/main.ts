@@ -3,6 +3,7 @@
  * ratios of each round (a busy moment hits both sides), and the shortest step: on a busy machine it says most.
  *
  *     node benchmarks/lstm/main.ts [--rounds 7] [--only W1,W2]
+ *     node benchmarks/lstm/main.ts --end-to-end 10000000    (rows out of PostgreSQL to a trained epoch, nothing else)
  */
 import { parseArgs } from 'node:util';
 import { outputsPerWindow, type TrainingBackend } from '../../operators/lstm/backend.ts';
@@ -11,12 +12,21 @@ import type { KernelCode } from '../../operators/lstm/packed/create-kernels.ts';
 import { nativeCodes, peakFlops } from '../../operators/lstm/packed/native-kernels.ts';
 import { PackedBackend } from '../../operators/lstm/packed/packed-backend.ts';
 import { compileWasm } from '../../operators/lstm/packed/wasm-kernels.ts';
+import { endToEnd } from './end-to-end.ts';
 import { Peer, type PeerVariant, type Timing } from './peer.ts';
 import { dataOf, modelOf, WORKLOADS, type Workload } from './workloads.ts';
 
 const { values: options } = parseArgs({
-  options: { rounds: { type: 'string', default: '7' }, only: { type: 'string', default: 'W1,W2,W3,W4' } },
+  options: {
+    rounds: { type: 'string', default: '7' },
+    only: { type: 'string', default: 'W1,W2,W3,W4' },
+    'end-to-end': { type: 'string' },
+  },
 });
+if (options['end-to-end'] !== undefined) {
+  await endToEnd(Number(options['end-to-end']));
+  process.exit();
+}
 const rounds = Number(options.rounds);
 const workloads = WORKLOADS.filter(({ name }) => options.only.split(',').includes(name));
 

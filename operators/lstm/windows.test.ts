@@ -14,6 +14,23 @@ describe('splitTimes', () => {
     expect(test).toBe(train + Math.floor(n / 10));
   });
 
+  it('finds what sorting would find', () => {
+    const time = fc.oneof(fc.integer({ min: -3, max: 3 }), fc.double({ noNaN: true, noDefaultInfinity: true }));
+    fc.assert(
+      fc.property(
+        fc.array(time, { minLength: 1, maxLength: 50 }),
+        fc.double({ min: 0, max: 0.5, noNaN: true }),
+        (all, part) => {
+          const times = Float64Array.from(all, (value) => value + 0);
+          const sorted = times.slice().sort();
+          const train = Math.floor((1 - part) * times.length + 5e-7);
+          const [validate] = splitTimes(times, { kind: 'fractions', validate: part, test: 0 });
+          expect(validate).toBe(sorted[train] ?? Number.POSITIVE_INFINITY);
+        },
+      ),
+    );
+  });
+
   it('cuts all entities at one moment', () => {
     const times = Float64Array.of(0, 1, 2, 3, 0, 1, 2, 3);
     const [validate, test] = splitTimes(times, { kind: 'fractions', validate: 0.25, test: 0.25 });

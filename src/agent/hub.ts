@@ -65,6 +65,8 @@ interface Pending {
   readonly answer: PromiseWithResolvers<CallAnswer>;
   readonly rows?: Outbox<Uint8Array>;
   absence?: NodeJS.Timeout;
+  /** Some of the rows have come. */
+  rowsBegan: boolean;
   /** Answers that arrived with other bytes than they said. */
   damaged: number;
 }
@@ -164,7 +166,7 @@ export class Hub implements Disposable {
       if (pending.silo !== silo) continue;
       clearTimeout(pending.absence);
       // Rows that were half read cannot be resumed: the statement fails, it does not return less.
-      if (pending.rows === undefined) this.#push(link, pending);
+      if (pending.rows === undefined || !pending.rowsBegan) this.#push(link, pending);
       else pending.answer.reject(linkLost(silo));
     }
     const incoming = messages[Symbol.asyncIterator]();
@@ -216,6 +218,7 @@ export class Hub implements Disposable {
       for await (const { call, data, entry, last } of chunks) {
         pending = this.#pending.get(call);
         if (pending?.rows === undefined || pending.silo !== silo) throw canceled();
+        pending.rowsBegan = true;
         if (entry !== undefined) receipt = this.#acknowledge(silo, entry);
         if (data.length > 0) await pending.rows.push(data);
         complete = last;
@@ -235,6 +238,7 @@ export class Hub implements Disposable {
       payloads: refs,
       answer: Promise.withResolvers<CallAnswer>(),
       damaged: 0,
+      rowsBegan: false,
       ...(rows === undefined ? {} : { rows }),
     };
     this.#pending.set(id, pending);

@@ -103,9 +103,9 @@ export class AgentMethods implements AsyncDisposable {
       this.#catalog((await (await this.#silo()).statistics(table as TableName, signal)) ?? null),
     rows: async (body, { sendRows, signal }) => {
       const { engine, gate, log, policy, quotas, silo } = this.#services;
-      const plan = fromJson(body as string) as RelationalNode;
-      requireOwnPlan(plan, silo);
-      policy.requireRows(plan);
+      const asked = fromJson(body as string) as RelationalNode;
+      requireOwnPlan(asked, silo);
+      const plan = policy.lawful(asked);
       const purpose = `query-${randomUUID()}`;
       gate.allow(purpose, { rows: quotas.rowBytes ?? Number.MAX_SAFE_INTEGER });
       try {

@@ -1,8 +1,11 @@
 /** What the silo's owner lets leave, judged at the agent from the plan itself, whatever the coordinator has decided. */
 import { readFileSync } from 'node:fs';
-import { PolicyBook, TO_MEDIATOR, validatePolicy } from '../../optimizer/policy/book.ts';
+import { type BoundPolicy, PolicyBook, TO_MEDIATOR, validatePolicy } from '../../optimizer/policy/book.ts';
 import { assertLawful } from '../../optimizer/policy/check.ts';
+import { constrain } from '../../optimizer/policy/constrain.ts';
 import { smallestNamedGroup } from '../../optimizer/policy/training.ts';
+import { boundPolicies } from '../engine/planning/policies.ts';
+import type { SiloPool } from '../engine/silo-pool.ts';
 import { CausewayError, messageOf, SQLSTATE } from '../plan/errors.ts';
 import type { RelationalNode, Scan } from '../plan/nodes.ts';
 import type { Policy } from '../plan/policy.ts';
@@ -13,11 +16,21 @@ import { parseStatement } from '../sql/statements/parse.ts';
 
 export class OwnerPolicy {
   readonly #silo: string;
+  readonly #policies: readonly BoundPolicy[];
   readonly #book: PolicyBook;
 
-  constructor(silo: string, policies: readonly Policy[]) {
+  constructor(silo: string, policies: readonly BoundPolicy[]) {
     this.#silo = silo;
+    this.#policies = policies;
     this.#book = new PolicyBook(policies);
+  }
+
+  /**
+   * The same, with each WHERE read over the silo's own table.
+   * @throws CausewayError when a WHERE does not fit its table, or the table is not there
+   */
+  async over(silos: SiloPool, signal: AbortSignal): Promise<OwnerPolicy> {
+    return new OwnerPolicy(this.#silo, await boundPolicies(this.#policies, silos, signal));
   }
 
   /**
@@ -41,10 +54,10 @@ export class OwnerPolicy {
           { position, hint: `Write ON ${silo}.${table.value}.` },
         );
       }
-      if (where !== undefined) {
+      if (where !== undefined && allow.kind === 'updates') {
         throw new CausewayError(
           SQLSTATE.featureNotSupported,
-          `policy "${name.value}" has a WHERE, which agents do not judge yet`,
+          `policy "${name.value}" has a WHERE, and a model is trained on whole tables`,
           { position, hint: 'Make a view of those rows in the silo, and a policy about the view.' },
         );
       }
@@ -54,6 +67,7 @@ export class OwnerPolicy {
         table: table.value,
         allow,
         to,
+        ...(where === undefined ? {} : { where: where.value }),
         ...(role === undefined ? {} : { role: role.value }),
       };
       validatePolicy(policy, allow.kind === 'rows' ? allow.columns : [], policies);
@@ -62,9 +76,15 @@ export class OwnerPolicy {
     return new OwnerPolicy(silo, policies);
   }
 
-  /** @throws CausewayError CW001 naming the columns when the plan's rows may not leave. */
-  requireRows(plan: RelationalNode): void {
-    assertLawful(plan, TO_MEDIATOR, this.#book);
+  /**
+   * The plan whose rows may leave: where a policy has a WHERE, with it, whether or not the coordinator knows of it.
+   * @throws CausewayError CW001 naming the columns when the plan's rows may not leave.
+   */
+  lawful(plan: RelationalNode): RelationalNode {
+    const conditional = this.#policies.some(({ condition }) => condition !== undefined);
+    const kept = conditional ? constrain(plan, this.#book, idsBeyond(plan)).plan : plan;
+    assertLawful(kept, TO_MEDIATOR, this.#book);
+    return kept;
   }
 
   /**
@@ -107,6 +127,12 @@ export class OwnerPolicy {
   *#scans(plan: RelationalNode): Generator<Scan> {
     for (const each of nodesOf(plan)) if (each.kind === 'scan') yield each;
   }
+}
+
+/** Ids that no column of the plan has. */
+function idsBeyond(plan: RelationalNode): () => number {
+  let last = Math.max(...[...nodesOf(plan)].flatMap(({ columns }) => columns.map(({ id }) => id)));
+  return () => ++last;
 }
 
 function readPolicies(path: string): string {

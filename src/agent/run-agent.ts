@@ -53,7 +53,7 @@ export async function runAgent(config: AgentConfig, options: RunAgentOptions, si
       silo,
       kind: connector,
       engine,
-      policy: owner,
+      policy: await owner.over(engine.silos, signal),
       gate,
       jobs: new JobBook(db),
       quotas: {

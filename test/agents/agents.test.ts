@@ -282,6 +282,19 @@ describe('the owner', () => {
     await restart('paris');
   });
 
+  test('lets the rows of a WHERE leave: the agent puts it in, the coordinator need not know of it', async () => {
+    const file = policy('CREATE POLICY p ON paris.readings ALLOW ROWS (ts, load) TO mediator WHERE meter = 2');
+    await restart('paris', { policy: file });
+    expect(await sql('SELECT count(*) FROM (SELECT ts, load FROM paris.readings) AS r')).toEqual([['200']]);
+    const [[least] = []] = await run(federation.session, 'SELECT min(load) FROM paris.readings WHERE meter = 2');
+    expect(await sql('SELECT min(load) FROM (SELECT ts, load FROM paris.readings) AS r')).toEqual([[least]]);
+    expect(await refusal('SELECT meter FROM paris.readings')).toMatchObject({ sqlstate: 'CW001', silo: 'paris' });
+    const wrong = policy('CREATE POLICY p ON paris.readings ALLOW ROWS (ts) TO mediator WHERE nobody = 2');
+    await agents.get('paris')!.stop();
+    expect(await start('paris', { policy: wrong }).ended).toMatchObject({ sqlstate: '42703' });
+    await restart('paris');
+  });
+
   test('approves plans by hash', async () => {
     await restart('berlin', { approval: 'ask' });
     const asked = await refusal(TRAIN);

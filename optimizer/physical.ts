@@ -45,7 +45,31 @@ export interface KeysExchange {
   readonly most?: number;
 }
 
-export type Exchange = RowsExchange | KeysExchange;
+/** What keys that arrive late may save, in rows of the fragment that is being read. */
+export interface LateKeys {
+  /** How many rows it was expected to have. */
+  readonly rows: number;
+  /** What one key costs, with the rows that it brings. */
+  readonly perKey: number;
+  /** What asking anew costs. */
+  readonly restart: number;
+}
+
+/**
+ * The reader begins without waiting for the keys of `from`. Once they are there it may stop, and ask only for the rows
+ * that they match: when it has far more rows than was thought, or there are far fewer keys.
+ */
+export interface LateKeysExchange extends LateKeys {
+  readonly kind: 'late-keys';
+  readonly from: FragmentId;
+  readonly fromColumn: number;
+  readonly column: ColumnId;
+}
+
+export type Exchange = RowsExchange | KeysExchange | LateKeysExchange;
+
+/** True when keys are sent to the fragment, or may be. */
+export const sendsKeys = (exchange: Exchange): exchange is KeysExchange | LateKeysExchange => exchange.kind !== 'rows';
 
 export interface PhysicalPlan {
   /** A fragment stands after those it reads from. */

@@ -6,7 +6,7 @@ import type { CostModel } from './cost/model.ts';
 import { type Cost, compareCosts, type Objective } from './cost/objective.ts';
 import { cutIntoFragments } from './fragments/cut.ts';
 import { normalize, rewrite } from './optimize.ts';
-import { exchangeName, MEDIATOR, type PhysicalPlan } from './physical.ts';
+import { exchangeName, MEDIATOR, type PhysicalPlan, sendsKeys } from './physical.ts';
 import { type Choice, chooseSites, FREE_SEARCH, type Freedom } from './placement/choose.ts';
 import { type PlanCost, planCost } from './placement/plan-cost.ts';
 import type { PolicyBook } from './policy/book.ts';
@@ -114,7 +114,7 @@ function assertLawfulExchanges(physical: PhysicalPlan, policies: PolicyBook): vo
     for (const exchange of fragment.inputs) {
       if (fragment.site === MEDIATOR) continue;
       const source = physical.fragments.find(({ id }) => id === exchange.from);
-      const key = exchange.kind === 'keys' ? source?.plan.columns[exchange.fromColumn] : undefined;
+      const key = sendsKeys(exchange) ? source?.plan.columns[exchange.fromColumn] : undefined;
       if (source === undefined) continue;
       const sent = key === undefined ? source.plan : onlyColumn(source.plan, key);
       assertLawful(sent, fragment.site, policies, resolve);
@@ -149,7 +149,11 @@ const sameRequests = (a: PhysicalPlan, b: PhysicalPlan): boolean => requests(a) 
 
 const requests = (plan: PhysicalPlan): string =>
   JSON.stringify(
-    plan.fragments.map(({ site, request, inputs }) => [site, request, inputs]),
+    plan.fragments.map(({ site, request, inputs }) => [
+      site,
+      request,
+      inputs.filter(({ kind }) => kind !== 'late-keys'),
+    ]),
     (_, value: unknown) => (typeof value === 'bigint' ? String(value) : value),
   );
 

@@ -14,7 +14,7 @@ export interface ExplainedFragment {
   readonly id: number;
   readonly site: string;
   readonly statement: string;
-  readonly inputs: readonly { readonly from: number; readonly kind: 'rows' | 'keys' }[];
+  readonly inputs: readonly { readonly from: number; readonly kind: 'rows' | 'keys' | 'late-keys' }[];
   readonly estimated: Amounts;
   readonly actual?: Amounts & { readonly keys?: number };
   /** Of the rows. */

@@ -53,12 +53,20 @@ export function cutIntoFragments({ plan, siteOf, keys }: PlacedPlan, context: Op
     const filter = keys?.get(root);
     if (filter !== undefined) {
       const from = fragmentOf(filter.by).id;
-      inputs.set(from, { kind: 'keys', from, fromColumn: filter.byColumn, column: filter.column, most: filter.most });
+      const keys = { from, fromColumn: filter.byColumn, column: filter.column };
+      inputs.set(
+        from,
+        filter.late === undefined
+          ? { kind: 'keys', ...keys, most: filter.most }
+          : { kind: 'late-keys', ...keys, ...filter.late },
+      );
     }
     const within = own(root);
     const request = requestOf(within, site, context);
     const types = within.columns.map(({ type }) => type);
-    const key = [site, JSON.stringify(request), JSON.stringify(types), JSON.stringify([...inputs.values()])].join('\n');
+    // Keys that may come late are no reason to ask twice.
+    const reads = [...inputs.values()].filter(({ kind }) => kind !== 'late-keys');
+    const key = [site, JSON.stringify(request), JSON.stringify(types), JSON.stringify(reads)].join('\n');
     const known = byRequest.get(key);
     if (known !== undefined) return known;
     const rows = context.rows?.(root);

@@ -16,7 +16,7 @@ import {
   transformPlan,
 } from '../../src/plan/traverse.ts';
 import type { OptimizerContext } from '../context.ts';
-import { MEDIATOR, type Site } from '../physical.ts';
+import { type LateKeys, MEDIATOR, type Site } from '../physical.ts';
 import { scanRequest } from './scan-request.ts';
 import { expressionSupport, runsExactly } from './supports.ts';
 
@@ -31,6 +31,8 @@ export interface KeyFilter {
   readonly column: ColumnId;
   /** With more keys than this, reading all rows is cheaper. */
   readonly most: number;
+  /** Nobody waits for the keys: they are used when the rows turn out to be many, or the keys few. */
+  readonly late?: LateKeys;
 }
 
 export interface PlacedPlan {

@@ -14,8 +14,9 @@ import { resultWork, subtreeWork } from '../cost/node-work.ts';
 import { secondsFor } from '../cost/work.ts';
 import { ANYWHERE, type KeyFilter } from '../fragments/sites.ts';
 import { expressionSupport } from '../fragments/supports.ts';
-import { MEDIATOR, type Site } from '../physical.ts';
+import { type LateKeys, MEDIATOR, type Site } from '../physical.ts';
 import type { Estimator } from '../statistics/cardinality.ts';
+import { rowWidth } from '../statistics/estimate.ts';
 import type { KeyHint } from './reorder.ts';
 
 export interface KeySurroundings {
@@ -28,6 +29,9 @@ export interface KeySurroundings {
 
 /** Keys are only waited for unasked when that takes less than this part of what reading all rows takes. */
 const QUICK = 0.1;
+
+/** Seconds per row below which a silo's rows are read in place. */
+const LOCAL = 1e-8;
 
 /** Types whose values mean the same as text in every silo. */
 const KEY_TYPES: ReadonlySet<TypeKind> = new Set(['smallint', 'integer', 'bigint', 'text', 'varchar', 'date', 'uuid']);
@@ -52,6 +56,18 @@ export function keyFilters(
       byColumn: by.columns.findIndex(({ id }) => id === key.id),
       column: column.id,
       most,
+    });
+  }
+  for (const candidate of candidates) {
+    const { reader, by, column, key, late, most } = candidate;
+    // A silo that streams nothing has nothing to stop; keys that wait for keys come too late.
+    if (filters.has(reader) || waitsFor(by, reader, filters) || !candidate.streams) continue;
+    filters.set(reader, {
+      by,
+      byColumn: by.columns.findIndex(({ id }) => id === key.id),
+      column: column.id,
+      most,
+      late,
     });
   }
   return filters;
@@ -86,6 +102,10 @@ interface Candidate {
   readonly wait: number;
   readonly whole: number;
   readonly most: number;
+  /** What keys are worth that nobody waited for. */
+  readonly late: LateKeys;
+  /** Its rows come over a link, and can be stopped. */
+  readonly streams: boolean;
 }
 
 function* keyCandidates(plan: RelationalNode, around: KeySurroundings): Generator<Candidate> {
@@ -177,7 +197,25 @@ function priced(
   const perKey = sending / distinct + width * seconds.bytes + (local + seconds.startup) / batch;
   const source = model.profile(siteOf(by)).seconds;
   const wait = secondsFor(subtreeWork(by, estimate), source) + secondsFor(resultWork(by, estimate), source);
-  return { reader, by, column, key, wait, whole: local + sending, most: Math.floor((local + sending) / perKey) };
+  const { rows } = estimate(reader);
+  const perRow =
+    seconds.produced +
+    rowWidth(
+      estimate(reader),
+      reader.columns.map(({ id }) => id),
+    ) *
+      seconds.bytes;
+  return {
+    ...{ reader, by, column, key, wait },
+    whole: local + sending,
+    most: Math.floor((local + sending) / perKey),
+    late: {
+      rows,
+      perKey: rows / distinct + (width * seconds.bytes + (local + seconds.startup) / batch) / perRow,
+      restart: (local + seconds.startup) / perRow,
+    },
+    streams: perRow > LOCAL,
+  };
 }
 
 /** True when the silo takes a list of keys for the column. */

@@ -48,7 +48,9 @@ export function planCost(plan: PhysicalPlan, estimation: EstimationInput, model:
     const sent = fragment.site === MEDIATOR ? { ...result, bytes: 0, produced: 0 } : result;
     const amounts = addWork(subtreeWork(fragment.plan, estimate), sent);
     const seconds = secondsFor(amounts, profile.seconds);
-    const inputs = fragment.inputs.map(({ from }) => done.get(from) ?? 0);
+    // Nobody waits for keys that may come late.
+    const awaited = fragment.inputs.filter(({ kind }) => kind !== 'late-keys');
+    const inputs = awaited.map(({ from }) => done.get(from) ?? 0);
     const latency = amounts.startup * profile.seconds.startup;
     const end = Math.max(free.get(fragment.site) ?? 0, Math.max(0, ...inputs) + latency) + seconds - latency;
     done.set(fragment.id, end);

@@ -220,6 +220,71 @@ describe('execute', () => {
     expect(open).toBe(0);
   });
 
+  describe('with keys that arrive late', () => {
+    const pages = (answer: string) => (answer.includes('IN (') || answer.includes(' = ') ? 1 : 40);
+    /** Visits come in 40 batches of 100, unless they are asked for by person. */
+    const many = () =>
+      silo(async function* (fragment) {
+        const text = fragment.kind === 'sql' ? fragment.text : '';
+        for (let page = 0; page < pages(text); page++) {
+          await sleep(5);
+          const person = Array.from({ length: 100 }, (_, i) => (pages(text) === 1 ? (i % 3) + 1 : 10 * page + i));
+          yield batch({ person, place: person.map((each) => `place ${each}`) });
+        }
+      });
+    const runLate = async (late: { readonly rows: number; readonly perKey: number; readonly restart: number }) => {
+      const silos = { north: north(), south: many() };
+      const facts = new Map(
+        ['north', 'south'].map((name) => [name, { capabilities: duckdbCapabilities, context: name }]),
+      );
+      const physical = optimize(byName, { silos: facts, pushdown: 'on' });
+      const [first, second, ...rest] = physical.fragments;
+      const keys = {
+        kind: 'late-keys',
+        from: first!.id,
+        fromColumn: 0,
+        column: visits.columns[0]!.id,
+        ...late,
+      } as const;
+      const reports: FragmentReport[] = [];
+      const { batches } = execute(
+        { ...physical, fragments: [first!, { ...second!, inputs: [keys] }, ...rest] },
+        {
+          silo: async (name) => silos[name as 'north' | 'south'],
+          mediator,
+          admission: new Admission(4),
+          optimizer: { silos: facts, pushdown: 'on' },
+          onFragment: (report) => reports.push(report),
+        },
+        new AbortController().signal,
+      );
+      const found = await rows(batches);
+      return { asked: silos.south.asked, found, south: reports.find(({ site }) => site === 'south')! };
+    };
+
+    it('stops reading a silo whose rows are far more than was thought, and asks for the keys', async () => {
+      const { asked, found, south } = await runLate({ rows: 20, perKey: 1, restart: 10 });
+      expect(asked).toHaveLength(2);
+      expect(asked[1]).toMatch(/IN \(/);
+      expect(south).toMatchObject({ keys: 3, rows: 100 });
+      // What had come before is counted: it has left the silo.
+      expect(south.bytes).toBeGreaterThan(2000);
+      expect(found).toHaveLength(100);
+    });
+
+    it('reads on when as much comes as was thought, or asking anew would cost more', async () => {
+      for (const late of [
+        { rows: 4000, perKey: 2000, restart: 10 },
+        { rows: 4000, perKey: 1, restart: 1e6 },
+      ]) {
+        const { asked, found, south } = await runLate(late);
+        expect(asked).toHaveLength(1);
+        expect(south.keys).toBeUndefined();
+        expect(found).toHaveLength(3);
+      }
+    });
+  });
+
   it('asks a silo only for the keys the other side has, in batches', async () => {
     const asked = south();
     const plan = filter(limit(byName, 100), test('is_not_null', of(byName, 'place')));

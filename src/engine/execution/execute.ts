@@ -11,12 +11,15 @@ import {
   type Fragment,
   type FragmentId,
   type KeysExchange,
+  type LateKeysExchange,
   MEDIATOR,
   type PhysicalPlan,
 } from '../../../optimizer/physical.ts';
 import { CausewayError, canceled, SQLSTATE, throwIfAborted } from '../../plan/errors.ts';
+import type { Literal } from '../../plan/expressions.ts';
 import type { Admission } from './admission.ts';
 import { collectKeys, restrictedPlans } from './keys.ts';
+import { bringUnlessKeysPay } from './late-keys.ts';
 import type { ExecutionMediator, ExecutionSession } from './mediator.ts';
 import { type FragmentReport, measure } from './report.ts';
 import { requestTo, runAt } from './run-fragment.ts';
@@ -139,8 +142,9 @@ async function gather(plan: PhysicalPlan, root: Fragment, gathering: Gathering):
   const done = new Map<FragmentId, Promise<void>>();
   for (const fragment of plan.fragments) {
     if (fragment.id === root.id) continue;
-    const inputs = fragment.inputs.map(({ from }) => done.get(from));
-    const run = Promise.all(inputs).then(() => bring(fragment, gathering));
+    // Nobody waits for keys that may come late.
+    const inputs = fragment.inputs.flatMap(({ from, kind }) => (kind === 'late-keys' ? [] : [done.get(from)]));
+    const run = Promise.all(inputs).then(() => bring(fragment, gathering, done));
     done.set(
       fragment.id,
       run.catch((thrown) => {
@@ -158,7 +162,11 @@ function throwIfStopped(signal: AbortSignal, settled: readonly PromiseSettledRes
   throw signal.aborted ? signal.reason : first?.reason;
 }
 
-async function bring(fragment: Fragment, { session, held, keySources, context, signal }: Gathering): Promise<void> {
+async function bring(
+  fragment: Fragment,
+  { session, held, keySources, context, signal }: Gathering,
+  done: ReadonlyMap<FragmentId, Promise<void>>,
+): Promise<void> {
   throwIfAborted(signal);
   const started = performance.now();
   const name = exchangeName(fragment.id);
@@ -175,6 +183,15 @@ async function bring(fragment: Fragment, { session, held, keySources, context, s
     exchange === undefined || keys === undefined ? [fragment] : withKeys(fragment, exchange, keys, context);
   const result = await answers(silo, fragment, requests, context.optimizer, signal);
   if (result.kind === 'relation' && result.release !== undefined) held.push(result.release);
+  const late = fragment.inputs.find((input) => input.kind === 'late-keys');
+  if (late !== undefined && result.kind === 'batches') {
+    const restricted = async (found: readonly Literal[]): Promise<FragmentResult> =>
+      answers(silo, fragment, withKeys(fragment, late, found, context), signal);
+    const report = await bringUnlessKeysPay(fragment, late, result, restricted, { session, done, signal });
+    const milliseconds = performance.now() - started;
+    context.onFragment?.({ fragment: fragment.id, site: fragment.site, ...report, milliseconds });
+    return;
+  }
   const measured = result.kind === 'batches' ? measure(result.batches) : undefined;
   let rows: number | undefined;
   if (result.kind === 'relation' && keySources.has(fragment.id)) {
@@ -197,8 +214,8 @@ async function bring(fragment: Fragment, { session, held, keySources, context, s
 
 function withKeys(
   fragment: Fragment,
-  exchange: KeysExchange,
-  keys: Parameters<typeof restrictedPlans>[2],
+  exchange: KeysExchange | LateKeysExchange,
+  keys: readonly Literal[],
   context: ExecutionContext,
 ): readonly Asked[] {
   const batch = context.optimizer.silos.get(fragment.site)?.capabilities.maxListLength ?? 1000;

@@ -1,0 +1,93 @@
+/**
+ * Re-planning at a fragment's border: a silo is being read whole, as the estimates had it, when another fragment is done and
+ * its keys are known. If what is still to come is far more than the rows that those keys match, the silo is asked anew,
+ * with the keys. That is so when the rows were thought to be few, or the keys many.
+ */
+import type { RecordBatch } from 'apache-arrow';
+import type { FragmentResult } from '../../../connectors/connector.ts';
+import { exchangeName, type Fragment, type FragmentId, type LateKeysExchange } from '../../../optimizer/physical.ts';
+import type { Literal } from '../../plan/expressions.ts';
+import { collectKeys } from './keys.ts';
+import type { ExecutionSession } from './mediator.ts';
+import { measure } from './report.ts';
+
+export interface LateContext {
+  readonly session: ExecutionSession;
+  readonly done: ReadonlyMap<FragmentId, Promise<void>>;
+  readonly signal: AbortSignal;
+}
+
+interface Brought {
+  readonly rows: number;
+  /** With those of an answer that was not read to its end. */
+  readonly bytes: number;
+  readonly keys?: number;
+}
+
+/** What is saved must be so many times what it costs: the rest of an answer is under way already. */
+const CLEARLY = 1.5;
+
+/** Rows still to come, at least: as expected, or, where more have come, as many again. */
+const remaining = (late: LateKeysExchange, rows: number): number => Math.max(late.rows, 2 * rows) - rows;
+
+/**
+ * @param restricted asks for the rows of some keys
+ * @param answer the whole answer, which has begun
+ */
+export async function bringUnlessKeysPay(
+  fragment: Fragment,
+  late: LateKeysExchange,
+  answer: Extract<FragmentResult, { kind: 'batches' }>,
+  restricted: (keys: readonly Literal[]) => Promise<FragmentResult>,
+  { session, done, signal }: LateContext,
+): Promise<Brought> {
+  const name = exchangeName(fragment.id);
+  const whole = `${name}_whole`;
+  const first = measure(answer.batches);
+  const type = fragment.plan.columns.find(({ id }) => id === late.column)?.type;
+  let source: 'running' | 'done' | 'asked' = 'running';
+  let keys: readonly Literal[] | undefined;
+  void done.get(late.from)?.then(
+    () => {
+      source = 'done';
+    },
+    // Its failure stops the whole statement.
+    () => {},
+  );
+  let switched = false;
+  const batches = async function* (): AsyncGenerator<RecordBatch> {
+    for await (const batch of first.batches) {
+      yield batch;
+      const left = remaining(late, first.total.rows);
+      if (source === 'done' && type !== undefined && left > CLEARLY * late.restart) {
+        source = 'asked';
+        // Meanwhile the rows go on coming.
+        collectKeys(late, type, session, signal).then(
+          (found) => {
+            keys = found;
+          },
+          () => {},
+        );
+      }
+      switched = keys !== undefined && CLEARLY * (late.restart + keys.length * late.perKey) < left;
+      if (switched) return;
+    }
+  };
+  await session.ingest(whole, { ...answer, batches: batches() }, signal);
+  if (!switched || keys === undefined) {
+    await session.ingest(
+      name,
+      { kind: 'relation', columns: answer.columns, select: `SELECT * FROM "${whole}"` },
+      signal,
+    );
+    return first.total;
+  }
+  const again = await restricted(keys);
+  if (again.kind === 'relation') {
+    await session.ingest(name, again, signal);
+    return { rows: 0, bytes: first.total.bytes, keys: keys.length };
+  }
+  const second = measure(again.batches);
+  await session.ingest(name, { ...again, batches: second.batches }, signal);
+  return { rows: second.total.rows, bytes: first.total.bytes + second.total.bytes, keys: keys.length };
+}

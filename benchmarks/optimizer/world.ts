@@ -9,6 +9,7 @@ import { CostModel } from '../../optimizer/cost/model.ts';
 import { cutIntoFragments } from '../../optimizer/fragments/cut.ts';
 import { MEDIATOR, type PhysicalPlan } from '../../optimizer/physical.ts';
 import { StatisticsCache } from '../../optimizer/statistics/cache.ts';
+import { type Estimator, estimator } from '../../optimizer/statistics/cardinality.ts';
 import { startPostgres } from '../../src/cli/demo/embedded-postgres.ts';
 import { Admission } from '../../src/engine/execution/admission.ts';
 import { execute } from '../../src/engine/execution/execute.ts';
@@ -16,6 +17,7 @@ import type { FragmentReport } from '../../src/engine/execution/report.ts';
 import { columnIds, node, type RelationalNode, type Scan } from '../../src/plan/nodes.ts';
 import { nodesOf } from '../../src/plan/traverse.ts';
 import { bindSelect } from '../../src/sql/select/bind.ts';
+import { simulatedSeconds } from './simulated-plan.ts';
 import { type Link, throttled } from './throttled-silo.ts';
 
 const SILOS = ['a', 'b', 'c'] as const;
@@ -30,12 +32,18 @@ const TABLES = `
     repeat('note ' || i, 6) AS note FROM generate_series(1, 20000) AS s(i);
   ANALYZE`;
 
+export type Clock = 'real' | 'simulated';
+
+const FREE: Link = { name: 'free', latency: 0, bytesPerSecond: Number.POSITIVE_INFINITY };
+
 export interface World extends AsyncDisposable {
   readonly context: OptimizerContext;
   bind(sql: string, placement: Placement): Promise<RelationalNode>;
   statistics(plan: RelationalNode): ReturnType<StatisticsCache['load']>;
-  /** Speeds as CALIBRATE measures them through the links. */
-  calibrated(links: Readonly<Record<string, Link>>): Promise<CostModel>;
+  /** Speeds as CALIBRATE measures them through the links, on the clock or in simulated time. */
+  calibrated(links: Readonly<Record<string, Link>>, clock: Clock): Promise<CostModel>;
+  /** Milliseconds of the plan in simulated time; it runs, but nobody looks at the clock. */
+  simulate(plan: PhysicalPlan, links: Readonly<Record<string, Link>>, estimate: Estimator): Promise<number>;
   /** Milliseconds until the last row; infinitely many when they are more than `patience`. */
   run(plan: PhysicalPlan, links: Readonly<Record<string, Link>>, patience?: number): Promise<number>;
 }
@@ -98,8 +106,21 @@ export async function openWorld(): Promise<World> {
     return reports;
   };
 
+  const unthrottled = Object.fromEntries(SILOS.map((name) => [name, FREE]));
+  /** What a plan's fragments send does not depend on the links. */
+  const sent = new Map<string, readonly FragmentReport[]>();
+
   return {
     context,
+    async simulate(plan, links, estimate) {
+      const text = JSON.stringify(
+        plan.fragments.map(({ site, request, inputs }) => [site, request, inputs]),
+        (_, value: unknown) => (typeof value === 'bigint' ? String(value) : value),
+      );
+      const reports = sent.get(text) ?? (await drain(plan, unthrottled));
+      sent.set(text, reports);
+      return 1000 * simulatedSeconds(plan, reports, links, estimate);
+    },
     async bind(sql, placement) {
       const relation = ({ name }: { readonly name: string }) => {
         const silo = placement[name as keyof Placement];
@@ -113,7 +134,7 @@ export async function openWorld(): Promise<World> {
         [...nodesOf(plan)].filter((each) => each.kind === 'scan'),
         signal,
       ),
-    async calibrated(links) {
+    async calibrated(links, clock) {
       const model = new CostModel((site) => (site === MEDIATOR ? site : 'postgres'));
       for (const [name, list] of tables) {
         const nextId = columnIds();
@@ -125,10 +146,15 @@ export async function openWorld(): Promise<World> {
           sourceColumns: columns.map((column) => column.name),
           columns: columns.map((column) => ({ id: nextId(), name: column.name, type: column.type })),
         });
+        const { of } = await cache.load([scan], signal);
+        const estimate = estimator({ statistics: of });
         await calibrate(name, model, probes(scan, 20_000, nextId), async (plan) => {
           const started = performance.now();
-          const [report] = await drain(cutIntoFragments({ plan, siteOf: () => name }, context), links);
-          return { seconds: (performance.now() - started) / 1000, rows: report!.rows, bytes: report!.bytes };
+          const physical = cutIntoFragments({ plan, siteOf: () => name }, context);
+          const [report] = await drain(physical, clock === 'real' ? links : unthrottled);
+          const elapsed = (performance.now() - started) / 1000;
+          const seconds = clock === 'real' ? elapsed : simulatedSeconds(physical, [report!], links, estimate);
+          return { seconds, rows: report!.rows, bytes: report!.bytes };
         });
       }
       return model;

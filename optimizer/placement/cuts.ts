@@ -68,12 +68,15 @@ function bestCut(plan: RelationalNode, silo: Site, around: CutSurroundings): Cut
 }
 
 /**
- * A silo's own engine answers in its own types, streams straight through and needs no memory of ours; estimates err. So a
- * silo keeps what it can run unless the mediator is clearly better.
+ * A silo's own engine answers in its own types, streams straight through and needs no memory of ours. So a silo keeps what
+ * it can run unless the mediator is better by this part, and by what it takes the mediator to begin.
  */
+const CLEARLY = 1.1;
+const MEDIATOR_SECONDS = 0.005;
+
 function worthRaising(whole: Cost, raised: Cost, objective: Objective): boolean {
-  const margin = objective === 'time' ? 0.02 : 0;
-  return leading(whole, objective) > 1.5 * leading(raised, objective) + margin;
+  const margin = objective === 'time' ? MEDIATOR_SECONDS : 0;
+  return leading(whole, objective) > CLEARLY * leading(raised, objective) + margin;
 }
 
 /** Only what does not depend on its surroundings may change its place alone. */

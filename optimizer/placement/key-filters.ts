@@ -27,8 +27,8 @@ export interface KeySurroundings {
   readonly maySendKeys: (by: RelationalNode, to: Site, key?: Column) => boolean;
 }
 
-/** Keys are only waited for unasked when that takes less than this part of what reading all rows takes. */
-const QUICK = 0.1;
+/** Keys are only waited for unasked when that takes less than this part of what reading all rows takes; else they may come late. */
+const QUICK = 0.02;
 
 /** Seconds per row below which a silo's rows are read in place. */
 const LOCAL = 1e-8;

@@ -185,8 +185,11 @@ async function bring(
   if (result.kind === 'relation' && result.release !== undefined) held.push(result.release);
   const late = fragment.inputs.find((input) => input.kind === 'late-keys');
   if (late !== undefined && result.kind === 'batches') {
-    const restricted = async (found: readonly Literal[]): Promise<FragmentResult> =>
-      answers(silo, fragment, withKeys(fragment, late, found, context), signal);
+    const restricted = async (found: readonly Literal[]): Promise<FragmentResult> => {
+      const again = await answers(silo, fragment, withKeys(fragment, late, found, context), context.optimizer, signal);
+      if (again.kind === 'relation' && again.release !== undefined) held.push(again.release);
+      return again;
+    };
     const report = await bringUnlessKeysPay(fragment, late, result, restricted, { session, done, signal });
     const milliseconds = performance.now() - started;
     context.onFragment?.({ fragment: fragment.id, site: fragment.site, ...report, milliseconds });

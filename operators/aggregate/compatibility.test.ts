@@ -20,11 +20,12 @@ test('robust strategies and secure aggregation are refused by name', () => {
     const error = incompatibility(choice({ strategy: strategyNamed(name), secure: true }));
     expect(error?.message).toContain(`strategy ${name} must see each silo’s update`);
   }
-  expect(incompatibility(choice({ strategy: strategyNamed('scaffold'), secure: true }))).toBeUndefined();
+  expect(incompatibility(choice({ strategy: strategyNamed('fedadam'), secure: true }))).toBeUndefined();
 });
 
 test.each([
   [{ secure: true, silos: 2 }, /at least 3 silos, this statement has 2/],
+  [{ secure: true, strategy: strategyNamed('scaffold') }, /scaffold follows each silo’s control variate/],
   [{ secure: true, compression: 'top_k' }, /top_k compression/],
   [{ secure: true, compression: 'int8' }, /int8 compression/],
   [{ centralNoise: true, strategy: strategyNamed('krum') }, /krum is no mean/],

@@ -41,6 +41,11 @@ const RULES: readonly Rule[] = [
     hint: 'Leave compression out: masked updates are 4 bytes per weight already.',
   },
   {
+    applies: ({ secure, strategy }) => secure && strategy.name === 'scaffold',
+    says: () => 'strategy scaffold follows each silo’s control variate by its update, which secure aggregation hides',
+    hint: 'Use fedprox against drift between unlike silos, or PRIVACY (secure => false).',
+  },
+  {
     applies: ({ centralNoise, strategy }) => centralNoise && strategy.needs === 'updates',
     says: ({ strategy }) => `strategy ${strategy.name} is no mean, so noise on the mean cannot make it private`,
     hint: "Use a strategy that needs the mean only, or protect records inside the silos (unit => 'record').",

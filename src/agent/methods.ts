@@ -131,7 +131,8 @@ export class AgentMethods implements AsyncDisposable {
       trainer.aimAt(aim);
       this.#requireTime(open);
       const weights = weightsOfBytes(payloads[0]);
-      const { weights: trained, ...rest } = await trainer.trainRound({ ...request, weights }, signal);
+      const correction = payloads[1] === undefined ? {} : { correction: weightsOfBytes(payloads[1]) };
+      const { weights: trained, ...rest } = await trainer.trainRound({ ...request, ...correction, weights }, signal);
       open.seconds += rest.seconds;
       this.#services.log('round trained', { job: open.job.id, round: request.round, seconds: rest.seconds });
       const answer: RoundAnswer = rest;

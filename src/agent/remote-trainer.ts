@@ -29,7 +29,7 @@ export interface OpenBody {
 }
 export interface RoundBody extends OpenBody {
   readonly statistics: FeatureStatistics;
-  readonly request: Omit<TrainRequest, 'weights'>;
+  readonly request: Omit<TrainRequest, 'correction' | 'weights'>;
   readonly aim?: Aim;
 }
 export interface EvaluateBody extends OpenBody {
@@ -143,10 +143,10 @@ export class RemoteTrainer implements SiloTrainer {
     return this.#features;
   }
 
-  async trainRound({ weights, ...request }: TrainRequest, signal: AbortSignal): Promise<TrainResult> {
+  async trainRound({ correction, weights, ...request }: TrainRequest, signal: AbortSignal): Promise<TrainResult> {
     const body: RoundBody = { ...this.#scaled(), request };
     const id = `${this.#job.id}/round/${request.run ?? ''}/${request.round}`;
-    const payloads = [bytesOfWeights(weights)];
+    const payloads = [weights, ...(correction === undefined ? [] : [correction])].map(bytesOfWeights);
     const answer = await this.#hub.call(this.#job.silo, { id, method: 'train.round', body, payloads }, signal);
     return { ...(answer.body as RoundAnswer), weights: weightsOfBytes(answer.payloads[0]) };
   }

@@ -49,7 +49,8 @@ test.each([
   ['PRIVACY (clip => 1)', undefined, undefined, /means nothing without epsilon/],
   ['PRIVACY (secure => true)', 'krum (rounds => 2, byzantine => 0)', undefined, /krum must see each silo’s update/],
   ['PRIVACY (secure => true)', undefined, 'berlin.readings', /at least 3 silos, this statement has 1/],
-  ['', 'scaffold (rounds => 2)', undefined, /cannot train with strategy scaffold yet/],
+  ['', 'scaffold (rounds => 2)', undefined, /scaffold corrects steps of plain SGD/],
+  ['PRIVACY (secure => true)', 'scaffold (rounds => 2)', undefined, /scaffold follows each silo’s control variate/],
 ])('%s %s is refused', async (privacy, federate, from, message) => {
   await expect(sql(TRAIN(privacy, federate, from))).rejects.toThrow(message);
 });

@@ -6,7 +6,8 @@ import { randomBytes } from 'node:crypto';
 import { CausewayError, SQLSTATE, throwIfAborted } from '../../../src/plan/errors.ts';
 import { aggregate, stepFromMean } from '../aggregate.ts';
 import { type CentralPrivacy, noisedSum } from '../privacy/central.ts';
-import type { Strategy, StrategyOptions } from '../strategy.ts';
+import type { ServerState, Strategy, StrategyOptions, Update } from '../strategy.ts';
+import { addScaled } from '../vectors.ts';
 import { Collector } from './collect.ts';
 import { deadlineSeconds } from './deadline.ts';
 import type { Outcome, Position, RoundJournal } from './journal.ts';
@@ -133,12 +134,17 @@ async function collect(
   const { minSilos, options, run, strategy } = plan;
   const { round, server, weights } = at;
   const terms = strategy.local?.(options) ?? {};
-  const control = terms.controlVariates === true ? server.control : undefined;
-  const task: RoundTask = { run, round, weights, terms, ...(control === undefined ? {} : { control }) };
+  const zeros = terms.controlVariates === true ? new Float64Array(weights.length) : undefined;
+  const taskOf = (silo: string): RoundTask => {
+    const task = { run, round, weights, terms };
+    if (zeros === undefined) return task;
+    return { ...task, control: { server: server.control ?? zeros, own: server[controlOf(silo)] ?? zeros } };
+  };
   const closesAfter = strategy.closesAfter?.(options);
   const enough = Math.min(closesAfter ?? participants.length, participants.length);
   const have = new Set(journal.answered(run, round));
-  for (const participant of participants) if (!have.has(participant.silo)) collector.ask(participant, task);
+  for (const participant of participants)
+    if (!have.has(participant.silo)) collector.ask(participant, taskOf(participant.silo));
   const missing: Record<string, string> = {};
   const seconds = deadlineSeconds(pastTimes(plan, journal));
   let deadline = timer(seconds);
@@ -226,13 +232,28 @@ function mergeRound(
   const refused = Object.fromEntries(merged.rejected.map((error) => [error.silo ?? '', error.message]));
   const silos = updates.map(({ silo }) => silo).filter((silo) => refused[silo] === undefined);
   if (silos.length < minSilos) throw tooFewSilos(plan, round, silos.length, { ...missing, ...refused });
-  journal.aggregated(run, round, merged.weights, merged.state, {
+  const state = { ...merged.state, ...nextControls(server, updates, refused) };
+  journal.aggregated(run, round, merged.weights, state, {
     loss: meanLoss(updates),
     silos,
     missing: { ...missing, ...refused },
     trainingSeconds: Math.max(...updates.map(({ seconds }) => seconds)),
   });
   return merged.weights;
+}
+
+/** The server's name for a silo's control variate, in its state. */
+const controlOf = (silo: string): string => `control of ${silo}`;
+
+/** Every silo's c_i after a round: c_i of silos that are not in it stays. */
+function nextControls(server: ServerState, updates: readonly Update[], refused: Readonly<Record<string, string>>) {
+  const controls = Object.entries(server).filter(([name]) => name.startsWith(controlOf('')));
+  const next = updates.flatMap(({ silo, control: change }): [string, Float64Array][] => {
+    if (change === undefined || refused[silo] !== undefined) return [];
+    const own = server[controlOf(silo)] ?? new Float64Array(change.length);
+    return [[controlOf(silo), addScaled(own, change, 1)]];
+  });
+  return Object.fromEntries([...controls, ...next]);
 }
 
 async function validate(

@@ -9,8 +9,17 @@ export interface RoundTask {
   readonly round: number;
   readonly weights: Float32Array;
   readonly terms: LocalTerms;
-  /** SCAFFOLD only: the server's control variate c. */
-  readonly control?: Float64Array;
+  /** SCAFFOLD only. */
+  readonly control?: ControlVariates;
+}
+
+/**
+ * The server's c and the silo's c_i. Both follow from what the silo has sent, so both are kept with the round's other
+ * state: a silo that is lost, restarted or late has nothing to remember, and c_i counts a round exactly when its update does.
+ */
+export interface ControlVariates {
+  readonly server: Float64Array;
+  readonly own: Float64Array;
 }
 
 /** A silo's answer; `delta`, `count`, `loss` and `control` as in Update. */

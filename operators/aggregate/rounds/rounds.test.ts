@@ -276,17 +276,27 @@ test('FedBuff closes rounds early and takes what comes late with its staleness',
   await rounds.return({ weights: run.initial, round: 0 });
 });
 
-test('SCAFFOLD silos get the server’s control variate', async () => {
-  const seen: (Float64Array | undefined)[] = [];
-  const corrected = (name: string) =>
+test('SCAFFOLD silos get the server’s control variate and their own, which counts the rounds they were in', async () => {
+  const seen: unknown[] = [];
+  const corrected = (name: string, change: number) =>
     silo(name, {
-      train: async ({ control, weights }) => {
-        if (name === 'a') seen.push(control);
-        return { delta: weights.map(() => 1), control: weights.map(() => 2), count: 1, loss: 1, seconds: 0 };
+      train: async ({ control, round, weights }) => {
+        seen.push([round, name, control?.server[0], control?.own[0]]);
+        if (name === 'b' && round === 2) throw new Error('away');
+        return { delta: weights.map(() => 1), control: weights.map(() => change), count: 1, loss: 1, seconds: 0 };
       },
     });
-  await finish(plan({ strategy: strategyNamed('scaffold'), rounds: 2 }), [corrected('a'), corrected('b')], memory());
-  expect(seen).toEqual([undefined, Float64Array.of(2, 2, 2)]);
+  const run = plan({ strategy: strategyNamed('scaffold'), rounds: 3, minSilos: 1 });
+  await finish(run, [corrected('a', 2), corrected('b', 4)], memory());
+  expect(seen).toEqual([
+    [1, 'a', 0, 0],
+    [1, 'b', 0, 0],
+    [2, 'a', 3, 2],
+    [2, 'b', 3, 4],
+    // One of two silos moves c by half of its change.
+    [3, 'a', 4, 4],
+    [3, 'b', 4, 4],
+  ]);
 });
 
 test('the deadline follows the silos’ times', () => {

@@ -9,7 +9,7 @@ import { addScaled, stateVector } from '../vectors.ts';
  */
 export const scaffold: MeanStrategy = {
   name: 'scaffold',
-  description: 'corrects the drift of unlike silos with control variates; doubles the traffic',
+  description: 'corrects the drift of unlike silos with control variates; doubles what is sent to silos',
   options: [
     {
       name: 'server_learning_rate',

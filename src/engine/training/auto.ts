@@ -99,7 +99,7 @@ export async function decide(situation: Situation): Promise<Decided> {
   );
 }
 
-/** What a network could learn, the season being the lag over which the targets change least. */
+/** What a network could learn. */
 function possibleAims({ lags, plan, statistics }: Situation): {
   readonly season: Aim | undefined;
   readonly changes: readonly { readonly name: string; readonly aim: Aim }[];
@@ -110,7 +110,14 @@ function possibleAims({ lags, plan, statistics }: Situation): {
   const spread = (lag: number): number => moments(lag).reduce((sum, each, i) => sum + size(each) / scaleOf(i), 0);
   const scaleOf = (i: number): number => deviation(statistics[targets[i]!]!);
   const seasonal = lags.filter((lag) => seasonalLags(sequence).includes(lag));
-  const best = seasonal.filter((lag) => spread(lag) > 0).sort((a, b) => spread(a) - spread(b))[0];
+  // A slow series changes less over fewer rows whatever its season: a season is where it changes less than over the lags
+  // around it.
+  const ascending = lags.toSorted((a, b) => a - b);
+  const isDip = (lag: number): boolean => {
+    const at = ascending.indexOf(lag);
+    return [ascending[at - 1], ascending[at + 1]].every((other) => other === undefined || spread(lag) < spread(other));
+  };
+  const best = seasonal.filter((lag) => spread(lag) > 0 && isDip(lag)).sort((a, b) => spread(a) - spread(b))[0];
   const found = sequence.season ?? best;
   const season = found === undefined ? {} : { season: found };
   const aimOf = (lag: number): Aim => ({ ...season, difference: differenceOf(lag) });

@@ -2,16 +2,19 @@
 import { resolveOptions } from '../../../operators/aggregate/options.ts';
 import type { RunPlan } from '../../../operators/aggregate/rounds/driver.ts';
 import type {
+  ControlVariates,
   LocalLoss,
   LocalResult,
   RoundParticipant,
   RoundTask,
 } from '../../../operators/aggregate/rounds/participant.ts';
 import type { SecureParty } from '../../../operators/aggregate/rounds/secure-round.ts';
+import { nextControl } from '../../../operators/aggregate/strategies/scaffold.ts';
 import { strategyNamed } from '../../../operators/aggregate/strategies.ts';
 import type { LocalTerms } from '../../../operators/aggregate/strategy.ts';
 import type { ErrorSums, Evaluation } from '../../../operators/lstm/evaluation.ts';
 import { initialWeights } from '../../../operators/lstm/model.ts';
+import { scheduledRate } from '../../../operators/lstm/optimizers.ts';
 import { CausewayError, SQLSTATE } from '../../plan/errors.ts';
 import type { LocalTrainingSpec, Train, WeightBy } from '../../plan/training.ts';
 import type { Trainers } from './open-trainers.ts';
@@ -24,9 +27,11 @@ import type { SiloTrainer } from './silo-trainer.ts';
 export function runPlan(run: string, { federation, local }: Train, trainers: Trainers<SiloTrainer>): RunPlan {
   const strategy = strategyNamed(federation.strategy);
   const options = resolveOptions(strategy, federation.options);
-  if (strategy.local?.(options).controlVariates === true) {
-    throw new CausewayError(SQLSTATE.featureNotSupported, `silos cannot train with strategy ${strategy.name} yet`, {
-      hint: 'Local training keeps no control variates. Use fedprox against drift between unlike silos.',
+  const { momentum = 0, name, weightDecay = 0 } = local.optimizer;
+  const plain = name === 'sgd' && momentum === 0 && weightDecay === 0;
+  if (strategy.local?.(options).controlVariates === true && !plain) {
+    throw new CausewayError(SQLSTATE.invalidParameterValue, `strategy ${strategy.name} corrects steps of plain SGD`, {
+      hint: "Write USING lstm (optimizer => 'sgd', learning_rate => 0.1), without momentum and weight_decay.",
     });
   }
   const silos = trainers.all.length;
@@ -101,14 +106,19 @@ export interface TrainingSchedule {
 export async function trainTask(
   trainer: Pick<SiloTrainer, 'summary' | 'trainRound'>,
   { local, rounds, weightBy }: TrainingSchedule,
-  { run, round, weights, terms }: RoundTask,
+  { run, round, weights, terms, control }: RoundTask,
   signal: AbortSignal,
   onSpeed: (rowsPerSecond: number) => void = () => {},
 ): Promise<LocalResult> {
-  const result = await trainer.trainRound({ ...withTerms(local, terms), weights, run, round, rounds }, signal);
+  const correction = control && { correction: Float32Array.from(control.server, (c, k) => c - control.own[k]!) };
+  const request = { ...withTerms(local, terms), ...correction, weights, run, round, rounds };
+  const result = await trainer.trainRound(request, signal);
   onSpeed(result.rowsPerSecond);
+  const delta = subtractFrom(result.weights, weights);
+  const rate = scheduledRate(local.optimizer, round, rounds);
   return {
-    delta: subtractFrom(result.weights, weights),
+    delta,
+    ...(control && { control: controlChange(control, delta, result.steps, rate) }),
     count: countBy(weightBy, trainer),
     loss: result.loss,
     seconds: result.seconds,
@@ -119,6 +129,16 @@ export async function trainTask(
 function subtractFrom(trained: Float32Array, weights: Float32Array): Float32Array {
   for (let k = 0; k < trained.length; k++) trained[k] = trained[k]! - weights[k]!;
   return trained;
+}
+
+/** c_i⁺ − c_i. It follows from the update and the number of steps: silos send nothing more than with FedAvg. */
+function controlChange(
+  { own, server }: ControlVariates,
+  delta: Float32Array,
+  steps: number,
+  rate: number,
+): Float32Array {
+  return Float32Array.from(nextControl(own, server, delta, steps, rate), (next, k) => next - own[k]!);
 }
 
 function withTerms(local: LocalTrainingSpec, terms: LocalTerms): LocalTrainingSpec {

@@ -14,6 +14,7 @@ import { folder as lake, s3 } from '../../connectors/lake/kinds.ts';
 import { RETRY } from '../../connectors/lake/stores/retry.ts';
 import { s3Store } from '../../connectors/lake/stores/s3.ts';
 import { webHdfsStore } from '../../connectors/lake/stores/webhdfs.ts';
+import { rowBatches } from '../../connectors/row-batches.ts';
 import { rowsOf, scanOf, testDuck } from '../support/lake.ts';
 import { sampleBatches, sampleColumns } from '../support/sample-rows.ts';
 import { describeStore } from '../support/store-contract.ts';
@@ -207,3 +208,33 @@ write_deltalake(sys.argv[1], rows.slice(0, 3), mode="append")
     expect(await rowsOf(silo, scanOf('t', ['id']), await testDuck())).toHaveLength(25);
   },
 );
+
+test.skipIf(DELTA_PYTHON === undefined)('delta-rs reads what we append to its partitioned table', async () => {
+  const path = join(scratch, 'parted');
+  mkdirSync(path);
+  const program = (body: string) =>
+    promisify(execFile)(DELTA_PYTHON!, [
+      '-c',
+      `import sys, pyarrow as pa, datetime as d\nfrom deltalake import DeltaTable, write_deltalake\n${body}`,
+      join(path, 't'),
+    ]);
+  await program(`
+rows = pa.table({"id": pa.array([1], pa.int64()), "day": pa.array([d.date(2024, 1, 1)]), "region": ["eu/west"]})
+write_deltalake(sys.argv[1], rows, partition_by=["day", "region"])`);
+  await using silo = await lake.connect({ path }, signal);
+  const columns = (await silo.tables(signal))[0]!.columns.map(({ name, type }) => ({ name, type }));
+  const rows = [
+    ['2', '2024-01-01', 'eu/west'],
+    ['3', '2024-01-02', null],
+    ['4', null, 'a=b'],
+  ];
+  await silo.write!({ table: { table: 't' }, columns, batches: rowBatches(columns, rows), mode: 'append' }, signal);
+  const { stdout } = await program(`
+table = DeltaTable(sys.argv[1])
+print(sorted(map(str, table.to_pyarrow_table().to_pylist())))
+print(table.to_pyarrow_table(partitions=[("day", "=", "2024-01-01")])["id"].to_pylist())`);
+  expect(stdout.trim().split('\n')).toEqual([
+    `["{'id': 1, 'day': datetime.date(2024, 1, 1), 'region': 'eu/west'}", "{'id': 2, 'day': datetime.date(2024, 1, 1), 'region': 'eu/west'}", "{'id': 3, 'day': datetime.date(2024, 1, 2), 'region': None}", "{'id': 4, 'day': None, 'region': 'a=b'}"]`,
+    expect.stringMatching(/^\[(1, 2|2, 1)\]$/),
+  ]);
+});

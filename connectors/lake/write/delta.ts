@@ -32,7 +32,7 @@ export async function createDelta(
     nullable: true,
     metadata: {},
   }));
-  const staged = await stageRows(request, staging, spelling, signal);
+  const [staged] = (await stageRows(request, staging, spelling, signal)) as [StagedFile];
   const actions = [
     commitInfo('CREATE TABLE AS SELECT'),
     { protocol: protocolFor(request.columns) },
@@ -63,13 +63,21 @@ export async function appendDelta(
 ): Promise<number> {
   let state = await latest();
   assertWritable(request.table.table, state, request.columns);
-  const staged = await stageRows(request, staging, spelling, signal);
-  const add = await addFile(base, staged, request.columns, store, signal);
+  const partitionBy = state.metadata.partitionColumns;
+  const files = await stageRows(request, staging, spelling, signal, partitionBy);
+  const adds: object[] = [];
+  for (const file of files) adds.push(await addFile(base, file, request.columns, store, signal));
+  const rows = files.reduce((n, file) => n + file.rows, 0);
   for (let tries = 0; tries < TRIES; tries++) {
-    if (await commit(base, state.version + 1, [commitInfo('WRITE'), add], store, signal)) return staged.rows;
+    if (await commit(base, state.version + 1, [commitInfo('WRITE'), ...adds], store, signal)) return rows;
     state = await latest();
     // Whoever was faster may have changed the schema or the protocol.
     assertWritable(request.table.table, state, request.columns);
+    if (state.metadata.partitionColumns.join() !== partitionBy.join()) {
+      throw new CausewayError(SQLSTATE.objectInUse, `others partitioned "${request.table.table}" anew meanwhile`, {
+        hint: 'Run the statement again.',
+      });
+    }
   }
   throw new CausewayError(
     SQLSTATE.objectInUse,
@@ -115,11 +123,12 @@ const commitInfo = (operation: string): object => ({
 
 async function addFile(
   base: string,
-  { body, rows, bounds }: StagedFile,
-  columns: readonly ResultColumn[],
+  { body, rows, bounds, partition }: StagedFile,
+  all: readonly ResultColumn[],
   store: ObjectStore,
   signal: AbortSignal,
 ): Promise<object> {
+  const columns = all.filter(({ name }) => bounds[name] !== undefined);
   const path = `part-00000-${randomUUID()}-c000.zstd.parquet`;
   await store.write(base + path, body, 'absent', signal);
   const side = (which: 'min' | 'max') =>
@@ -131,7 +140,7 @@ async function addFile(
   // Written by hand, because a JSON number may have more digits than a double.
   const stats = `{"numRecords":${rows},"minValues":{${side('min').join()}},"maxValues":{${side('max').join()}},"nullCount":{${nulls.join()}}}`;
   return {
-    add: { path, partitionValues: {}, size: body.length, modificationTime: Date.now(), dataChange: true, stats },
+    add: { path, partitionValues: partition, size: body.length, modificationTime: Date.now(), dataChange: true, stats },
   };
 }
 
@@ -218,7 +227,6 @@ function assertWritable(table: string, { protocol, metadata }: DeltaState, colum
 function whyNot(protocol: Protocol, metadata: Metadata): string | undefined {
   const unknown = (protocol.writerFeatures ?? []).filter((feature) => !HARMLESS.has(feature));
   if (unknown.length > 0) return `it has the writer features ${unknown.join(', ')}`;
-  if (metadata.partitionColumns.length > 0) return 'it is partitioned';
   const { configuration = {} } = metadata;
   if ((configuration['delta.columnMapping.mode'] ?? 'none') !== 'none') return 'it maps columns';
   if (Object.keys(configuration).some((key) => key.startsWith('delta.constraints.'))) return 'it has check constraints';

@@ -4,7 +4,7 @@ import { CausewayError, SQLSTATE } from '../../../src/plan/errors.ts';
 import type { WriteRequest } from '../../connector.ts';
 import { type ObjectStore, StoreError } from '../stores/store.ts';
 import type { Snapshot } from '../tables/table.ts';
-import { assertSameColumns, stageRows } from './stage.ts';
+import { assertSameColumns, type StagedFile, stageRows } from './stage.ts';
 
 /** Creates the folder `name/` with its first file. @throws CausewayError 42P07 when somebody was faster. */
 export async function createFolder(
@@ -14,7 +14,7 @@ export async function createFolder(
   signal: AbortSignal,
 ): Promise<number> {
   const { table } = request.table;
-  const { body, rows } = await stageRows(request, staging, () => undefined, signal);
+  const [{ body, rows }] = (await stageRows(request, staging, () => undefined, signal)) as [StagedFile];
   try {
     await store.write(`${table}/part-0.parquet`, body, 'absent', signal);
   } catch (error) {
@@ -34,7 +34,7 @@ export async function appendFile(
   signal: AbortSignal,
 ): Promise<number> {
   assertSameColumns(request.table.table, snapshot.columns, request.columns);
-  const { body, rows } = await stageRows(request, staging, () => undefined, signal);
+  const [{ body, rows }] = (await stageRows(request, staging, () => undefined, signal)) as [StagedFile];
   await store.write(`${base}part-${randomUUID()}.parquet`, body, 'absent', signal);
   return rows;
 }

@@ -1,12 +1,13 @@
-/** Rows on their way into a lake: one local Parquet file, with the facts that table metadata wants of it. */
+/** Rows on their way into a lake: local Parquet files, with the facts that table metadata wants of them. */
 import { randomUUID } from 'node:crypto';
 import { readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
+import type { DuckDBConnection } from '@duckdb/node-api';
 import { CausewayError, SQLSTATE } from '../../../src/plan/errors.ts';
 import { type SqlType, sameType, typeName } from '../../../src/plan/types.ts';
 import type { ResultColumn, WriteRequest } from '../../connector.ts';
 import { quoteIdentifier, quoteLiteral } from '../../duckdb-engine/conform.ts';
-import { withStagedRows } from '../../duckdb-engine/staging.ts';
+import { type StagedRows, withStagedRows } from '../../duckdb-engine/staging.ts';
 
 /** The most bytes of one file: what every store takes in one conditional request. */
 const LARGEST_FILE = 2 ** 31 - 1;
@@ -15,34 +16,98 @@ const BOUND_LENGTH = 32;
 
 export interface StagedFile {
   readonly body: Uint8Array;
+  /** The values of the partition columns, which the file itself lacks. */
+  readonly partition: Readonly<Record<string, string | null>>;
   readonly rows: number;
   /** By column: bounds in text form, and NULLs. */
   readonly bounds: Readonly<Record<string, { readonly min?: string; readonly max?: string; readonly nulls: number }>>;
 }
 
-/** Writes the rows of `request` into a Parquet file in `folder` and reads it back. `spelling` is a cast per type. */
+/** The most files that one statement writes. */
+const MOST_FILES = 1000;
+
+/**
+ * Writes the rows of `request` into Parquet files in `folder`, one per value of the columns `partitionBy`, and reads them back.
+ * @param spelling a cast per type
+ */
 export async function stageRows(
   request: WriteRequest,
   folder: string,
   spelling: (type: SqlType) => string | undefined,
   signal: AbortSignal,
-): Promise<StagedFile> {
-  const path = join(folder, `staged-${randomUUID()}.parquet`);
-  const { columns } = request;
-  try {
-    return await withStagedRows(columns, request.batches, `writing ${request.table.table}`, signal, async (staged) => {
-      const { connection, rows } = staged;
-      const casts = columns.map(({ name, type }) => {
-        const wanted = spelling(type);
-        const column = quoteIdentifier(name);
-        return wanted === undefined ? column : `${column}::${wanted} AS ${column}`;
-      });
-      await connection.run(
-        `COPY (SELECT ${casts.join(', ')} FROM ${staged.table}) TO ${quoteLiteral(path)} (FORMAT parquet, COMPRESSION zstd)`,
+  partitionBy: readonly string[] = [],
+): Promise<readonly StagedFile[]> {
+  const { batches, columns, table } = request;
+  const stored = columns.filter(({ name }) => !partitionBy.includes(name));
+  return withStagedRows(columns, batches, `writing ${table.table}`, signal, async (staged) => {
+    const files: StagedFile[] = [];
+    for (const partition of await partitionsOf(staged, partitionBy, table.table)) {
+      const where = Object.entries(partition).map(
+        ([name, value]) =>
+          `${partitionText(name)} IS NOT DISTINCT FROM ${value === null ? 'NULL' : quoteLiteral(value)}`,
       );
-      const [found] = (await connection.runAndReadAll(boundsQuery(columns, staged.table))).getRowsJson();
-      return { body: await wholeFile(path), rows, bounds: boundsOf(columns, found!) };
-    });
+      const rows = `${staged.table}${where.length === 0 ? '' : ` WHERE ${where.join(' AND ')}`}`;
+      files.push({ ...(await stageFile(staged.connection, rows, stored, folder, spelling)), partition });
+    }
+    return files;
+  });
+}
+
+/** A partition column's value as Delta's log has it (PROTOCOL.md, "Partition Value Serialization"): times in UTC, without a zone. */
+const partitionText = (name: string): string => `regexp_replace(${quoteIdentifier(name)}::VARCHAR, '\\+00$', '')`;
+
+async function partitionsOf(
+  { connection, table }: StagedRows,
+  names: readonly string[],
+  what: string,
+): Promise<readonly StagedFile['partition'][]> {
+  if (names.length === 0) return [{}];
+  const list = names.map(partitionText).join(', ');
+  const found = await connection.runAndReadAll(
+    `SELECT DISTINCT ${list} FROM ${table} ORDER BY ALL LIMIT ${MOST_FILES + 1}`,
+  );
+  const partitions = (found.getRowsJson() as (string | null)[][]).map((row) =>
+    Object.fromEntries(names.map((name, i) => [name, row[i]!])),
+  );
+  if (partitions.length > MOST_FILES) {
+    throw new CausewayError(
+      SQLSTATE.featureNotSupported,
+      `the rows fall into more than ${MOST_FILES} partitions of "${what}"`,
+      {
+        hint: 'Write the rows in several statements.',
+      },
+    );
+  }
+  const empty = partitions.flatMap((each) => names.filter((name) => each[name] === ''));
+  if (empty.length === 0) return partitions;
+  throw new CausewayError(
+    SQLSTATE.invalidParameterValue,
+    `the partition column "${empty[0]}" of "${what}" would be the empty text`,
+    {
+      hint: 'Delta Lake reads it as NULL: write NULL, or another text.',
+    },
+  );
+}
+
+async function stageFile(
+  connection: DuckDBConnection,
+  rows: string,
+  columns: readonly ResultColumn[],
+  folder: string,
+  spelling: (type: SqlType) => string | undefined,
+): Promise<Omit<StagedFile, 'partition'>> {
+  const path = join(folder, `staged-${randomUUID()}.parquet`);
+  const casts = columns.map(({ name, type }) => {
+    const wanted = spelling(type);
+    const column = quoteIdentifier(name);
+    return wanted === undefined ? column : `${column}::${wanted} AS ${column}`;
+  });
+  try {
+    await connection.run(
+      `COPY (SELECT ${casts.join(', ')} FROM ${rows}) TO ${quoteLiteral(path)} (FORMAT parquet, COMPRESSION zstd)`,
+    );
+    const [found] = (await connection.runAndReadAll(boundsQuery(columns, rows))).getRowsJson();
+    return { body: await wholeFile(path), rows: Number(found![0]), bounds: boundsOf(columns, found!.slice(1)) };
   } finally {
     await rm(path, { force: true });
   }
@@ -69,13 +134,14 @@ const BOUNDED = new Set([
   'timestamptz',
 ]);
 
+/** The number of rows, then per column its NULLs and bounds. */
 function boundsQuery(columns: readonly ResultColumn[], table: string): string {
   const parts = columns.flatMap(({ name, type }) => {
     const column = quoteIdentifier(name);
     const bound = (aggregate: string) => (BOUNDED.has(type.kind) ? `${aggregate}(${column})::VARCHAR` : 'NULL');
     return [`(count(*) - count(${column}))::INTEGER`, bound('min'), bound('max')];
   });
-  return `SELECT ${parts.join(', ')} FROM ${table}`;
+  return `SELECT ${['count(*)::DOUBLE', ...parts].join(', ')} FROM ${table}`;
 }
 
 function boundsOf(columns: readonly ResultColumn[], row: readonly unknown[]): StagedFile['bounds'] {

@@ -1,10 +1,12 @@
 import type { DuckDBConnection } from '@duckdb/node-api';
 import type { RecordBatch } from 'apache-arrow';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { scalar } from '../../../src/plan/types.ts';
 import { type S3TestServer, startS3 } from '../../../test/servers/s3-server.ts';
 import { rowsOf, s3Options, scanOf, testDuck } from '../../../test/support/lake.ts';
 import { sampleBatches, sampleColumns } from '../../../test/support/sample-rows.ts';
-import type { Silo, WriteRequest } from '../../connector.ts';
+import type { ResultColumn, Silo, WriteRequest } from '../../connector.ts';
+import { rowBatches } from '../../row-batches.ts';
 import { s3 } from '../kinds.ts';
 
 const signal = new AbortController().signal;
@@ -105,6 +107,59 @@ describe('writing Delta tables', () => {
     );
     expect(await ids('strict')).toEqual(range(0, 5));
     await expect(silo.write!(request('nowhere', 'append', 0, 1), signal)).rejects.toMatchObject({ sqlstate: '42P01' });
+  });
+});
+
+describe('appending to a partitioned Delta table', () => {
+  const columns: ResultColumn[] = [
+    { name: 'id', type: scalar('bigint') },
+    { name: 'day', type: scalar('date') },
+    { name: 'region', type: scalar('text') },
+    { name: 'at', type: scalar('timestamptz') },
+  ];
+  const append = (rows: (string | null)[][]) =>
+    silo.write!({ table: { table: 'parted' }, columns, batches: rowBatches(columns, rows), mode: 'append' }, signal);
+
+  beforeAll(() => {
+    const types: Record<string, string> = { id: 'long', day: 'date', region: 'string', at: 'timestamp' };
+    const fields = Object.entries(types).map(([name, type]) => ({ name, type, nullable: true, metadata: {} }));
+    const actions = [
+      { protocol: { minReaderVersion: 1, minWriterVersion: 2 } },
+      {
+        metaData: {
+          id: 'p',
+          format: { provider: 'parquet', options: {} },
+          schemaString: JSON.stringify({ type: 'struct', fields }),
+          partitionColumns: ['day', 'region', 'at'],
+          configuration: {},
+        },
+      },
+    ];
+    server.put(
+      `lake/wh/parted/_delta_log/${'0'.repeat(20)}.json`,
+      actions.map((each) => JSON.stringify(each)).join('\n'),
+    );
+  });
+
+  test('writes a file per partition, with its values in the log only', async () => {
+    const at = '2024-01-01 00:00:00+00';
+    const rows = [
+      ['1', '2024-01-01', 'eu', at],
+      ['2', '2024-01-01', 'eu', at],
+      ['3', '2024-01-02', 'a/b=c ü', at],
+      ['4', null, null, null],
+    ];
+    expect(await append(rows)).toEqual({ rows: 4 });
+    expect(await rowsOf(silo, scanOf('parted', ['id', 'day', 'region', 'at']), duck)).toEqual(rows);
+    expect([...server.objects.keys()].filter((key) => key.startsWith('lake/wh/parted/part-'))).toHaveLength(3);
+    const filters = [{ column: 'region', operator: '=', values: ['a/b=c ü'] } as const];
+    expect(await rowsOf(silo, scanOf('parted', ['id'], filters), duck)).toEqual([['3']]);
+  });
+
+  test('refuses what the log cannot tell from NULL, and leaves no trace', async () => {
+    const before = server.objects.size;
+    await expect(append([['5', '2024-01-01', '', null]])).rejects.toMatchObject({ sqlstate: '22023' });
+    expect(server.objects.size).toBe(before);
   });
 });
 

@@ -240,7 +240,11 @@ export class Agent {
       }
       yield create(RowChunkSchema, { call, last: true });
     };
-    const { hash, signature } = await link.client.rows(send());
+    const { hash, signature } = await link.client.rows(send()).catch((thrown: unknown) => {
+      // The coordinator may ask again over the next link when nothing has come: then from the start.
+      if (link.socket.destroyed) this.#tasks.delete(call);
+      throw thrown;
+    });
     if (signature.length > 0) ledger.receipt(this.#identity.silo, hash, signature);
   }
 

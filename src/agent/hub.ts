@@ -67,6 +67,8 @@ interface Pending {
   absence?: NodeJS.Timeout;
   /** Some of the rows have come. */
   rowsBegan: boolean;
+  /** How often the call has been sent. */
+  pushes: number;
   /** Answers that arrived with other bytes than they said. */
   damaged: number;
 }
@@ -165,8 +167,9 @@ export class Hub implements Disposable {
     for (const pending of this.#pending.values()) {
       if (pending.silo !== silo) continue;
       clearTimeout(pending.absence);
-      // Rows that were half read cannot be resumed: the statement fails, it does not return less.
-      if (pending.rows === undefined || !pending.rowsBegan) this.#push(link, pending);
+      // Rows that were half read cannot be resumed: the statement fails, it does not return less. When none has come, they
+      // are asked for once more: the call may have gone to a link that was dead already.
+      if (pending.rows === undefined || (!pending.rowsBegan && pending.pushes < 2)) this.#push(link, pending);
       else pending.answer.reject(linkLost(silo));
     }
     const incoming = messages[Symbol.asyncIterator]();
@@ -239,6 +242,7 @@ export class Hub implements Disposable {
       answer: Promise.withResolvers<CallAnswer>(),
       damaged: 0,
       rowsBegan: false,
+      pushes: 0,
       ...(rows === undefined ? {} : { rows }),
     };
     this.#pending.set(id, pending);
@@ -257,7 +261,9 @@ export class Hub implements Disposable {
   }
 
   /** Small payloads go with the call, unless this link has carried them lately. */
-  #push(link: Link, { call, payloads }: Pending): void {
+  #push(link: Link, pending: Pending): void {
+    const { call, payloads } = pending;
+    pending.pushes++;
     const sent = payloads.map((ref) => {
       if (!isSmall(ref) || link.sent.get(ref.digest) !== undefined) return refToWire(ref);
       const { bytes } = this.#outgoing.get(ref.digest)!;

@@ -21,6 +21,7 @@ import { analyze, calibrate } from './statements/measure.ts';
 import { exportModelTo, importModelFrom } from './statements/model-files.ts';
 import { activateVersion, describeModel, dropModel, showModels } from './statements/models.ts';
 import { createPolicy, createRestriction, dropPolicy } from './statements/policies.ts';
+import { alterSilo } from './statements/prices.ts';
 import { changeMembership, changePrivileges, changeRole, dropRole } from './statements/roles.ts';
 import { runSelect } from './statements/select.ts';
 import { createSilo, dropSilo, showSilos } from './statements/silos.ts';
@@ -187,6 +188,8 @@ async function run(statement: Statement, context: StatementContext): Promise<Sta
       return analyze(statement, context);
     case 'calibrate':
       return calibrate(statement, context);
+    case 'alter-silo':
+      return alterSilo(statement, context);
     case 'set':
       settings.set(statement.name.value, statement.value);
       return done(statement.value === undefined ? 'RESET' : 'SET');

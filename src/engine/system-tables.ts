@@ -1,5 +1,6 @@
 /** The `causeway` schema: what the catalog knows, as tables, so that a BI tool can chart a training run. */
 import type { ColumnInfo, ResultColumn, TableInfo } from '../../connectors/connector.ts';
+import { MEDIATOR } from '../../optimizer/physical.ts';
 import { allowanceText, recipientText } from '../plan/policy.ts';
 import { ruleText } from '../plan/restriction.ts';
 import { typeName } from '../plan/types.ts';
@@ -32,6 +33,36 @@ export const SYSTEM_TABLES: Readonly<Record<string, SystemTable>> = {
           return [name, kind, redact(options, specs)];
         }),
       ),
+  },
+  sites: {
+    columns: columnsOf({
+      site: 'text',
+      observed: 'integer',
+      statement_ms: 'double',
+      mb_per_second: 'double',
+      rows_read_per_second: 'double',
+      rows_sent_per_second: 'double',
+      training_gflops: 'double',
+      price_per_gb: 'double',
+      price_per_hour: 'double',
+    }),
+    rows({ catalog, planner }) {
+      const perSecond = (seconds: number): number | null => (seconds > 0 ? 1 / seconds : null);
+      return [MEDIATOR, ...catalog.silos.list().map(({ name }) => name)].map((site) => {
+        const { flops, moneyPerByte, moneyPerSecond, seconds } = planner.model.profile(site);
+        return [
+          site,
+          planner.model.observations(site),
+          1000 * seconds.startup,
+          perSecond(seconds.bytes * 1e6),
+          perSecond(seconds.scanned),
+          perSecond(seconds.produced),
+          flops === undefined ? null : flops / 1e9,
+          moneyPerByte * 1e9,
+          moneyPerSecond * 3600,
+        ];
+      });
+    },
   },
   tables: {
     columns: columnsOf({ silo: 'text', name: 'text', kind: 'text', columns: 'integer' }),

@@ -35,6 +35,23 @@ describe('ANALYZE and CALIBRATE', () => {
     expect(federation.engine.planner.model.profile('paris')).toEqual(measured);
   });
 
+  it('prices are set by statement, kept over a restart and a calibration, and shown with the speeds', async () => {
+    await query('ALTER SILO paris SET (price_per_gb => 90, price_per_hour => 3.6)');
+    await federation.restart();
+    await query('CALIBRATE SILO paris');
+    const [site] = await query(
+      `SELECT price_per_gb, price_per_hour, observed > 3, mb_per_second > 0 FROM causeway.sites WHERE site = 'paris'`,
+    );
+    expect(site).toEqual(['90', '3.6', 't', 't']);
+    await query(`SET causeway.optimize_for = 'money'`);
+    const join = 'SELECT count(*) FROM berlin.readings b JOIN paris.readings p USING (ts, meter)';
+    expect((await query(`EXPLAIN ${join}`)).join('\n')).toMatch(/· price [\d.e-]+ · optimized for\s+money/);
+    await query('RESET causeway.optimize_for; ALTER SILO paris SET (price_per_gb => 0, price_per_hour => 0)');
+    expect((await refusal('ALTER SILO paris SET (price_per_bg => 1)')).hint).toMatch(/price_per_gb/);
+    expect((await refusal('ALTER SILO paris SET (price_per_gb => -1)')).sqlstate).toBe('22023');
+    expect((await refusal('ALTER SILO parsi SET (price_per_gb => 1)')).hint).toMatch(/paris/);
+  });
+
   it('every executed fragment teaches', async () => {
     const before = federation.engine.planner.model.observations('berlin');
     await query('SELECT count(*) FROM berlin.readings');

@@ -6,7 +6,7 @@ import { analyze, calibrate, createPolicy } from './policy.ts';
 import { changeRole, grantOrRevoke } from './roles.ts';
 import { reset, set } from './setting.ts';
 import { describe, show } from './show.ts';
-import { createSilo } from './silo.ts';
+import { alterSilo, createSilo } from './silo.ts';
 import type { Drop, Explain, Statement } from './statement.ts';
 import { trainModel } from './train.ts';
 import { createTableAs, exportQuery, insertInto } from './write.ts';
@@ -46,7 +46,8 @@ function parse(cursor: Cursor): Statement {
   if (cursor.accept('revoke')) return grantOrRevoke(cursor, 'revoke');
   if (cursor.accept('alter')) {
     if (cursor.at('user') || cursor.at('role')) return changeRole(cursor, 'alter', cursor.expect('user', 'role'));
-    cursor.expect('model');
+    if (cursor.accept('silo')) return alterSilo(cursor);
+    if (!cursor.accept('model')) throw cursor.unexpected(['MODEL', 'SILO', 'USER', 'ROLE']);
     const name = cursor.name('a model');
     cursor.expect('activate');
     cursor.expect('version');

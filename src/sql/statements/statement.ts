@@ -177,6 +177,13 @@ export interface Calibrate {
   readonly silo?: Located<string>;
 }
 
+/** What a silo's bytes and seconds cost, which no measurement tells. */
+export interface AlterSilo {
+  readonly kind: 'alter-silo';
+  readonly name: Located<string>;
+  readonly options: readonly Option[];
+}
+
 /** `CREATE TABLE silo.t AS query`. */
 export interface CreateTableAs {
   readonly kind: 'create-table-as';
@@ -247,6 +254,7 @@ export type Statement =
   | CreateRestriction
   | Analyze
   | Calibrate
+  | AlterSilo
   | CreateTableAs
   | InsertInto
   | ChangeRole

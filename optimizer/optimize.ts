@@ -16,6 +16,7 @@ import { pushIntoUnions } from './rules/push-into-unions.ts';
 import { pushLimits } from './rules/push-limits.ts';
 import { pushPredicates } from './rules/push-predicates.ts';
 import { releaseGuards } from './rules/release-guards.ts';
+import { shareCtePredicates } from './rules/share-cte-predicates.ts';
 import { expandWithTies } from './rules/with-ties.ts';
 
 /** In order: what one rule makes, the next one needs. */
@@ -26,6 +27,7 @@ const RULES: readonly ((plan: RelationalNode) => RelationalNode)[] = [
   pushPredicates,
   foldConstants,
   pruneEmpty,
+  shareCtePredicates,
   partitionJoins,
   pushPredicates,
   releaseGuards,

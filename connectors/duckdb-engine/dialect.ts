@@ -30,7 +30,24 @@ const castToText = (kinds: readonly string[], template: Template): Record<string
 const checked = (operation: string): Template =>
   `CASE WHEN $2 = 0 AND $1 IS NOT NULL THEN error('division by zero') ELSE ${operation} END`;
 
+/** Whether a comparison holds for any element of an array: DuckDB's own ANY over an empty or NULL list is a join. */
+const ANY_HITS: Readonly<Record<string, { readonly hit: string; readonly opposite: string }>> = {
+  '=': { hit: 'list_contains($2, $1)', opposite: '<>' },
+  '<>': { hit: '(list_min($2) <> $1 OR list_max($2) <> $1)', opposite: '=' },
+  '<': { hit: '$1 < list_max($2)', opposite: '>=' },
+  '<=': { hit: '$1 <= list_max($2)', opposite: '>' },
+  '>': { hit: '$1 > list_min($2)', opposite: '<=' },
+  '>=': { hit: '$1 >= list_min($2)', opposite: '<' },
+};
+const overArrays: Record<string, Template> = Object.fromEntries(
+  Object.entries(ANY_HITS).flatMap(([operator, { hit, opposite }]) => [
+    [`${operator} any`, `pg_any(${hit}, $1, $2)`],
+    [`${operator} all`, `(NOT pg_any(${ANY_HITS[opposite]!.hit}, $1, $2))`],
+  ]),
+);
+
 const calls: Record<string, Template> = {
+  ...overArrays,
   // Numbers
   '/:integer': checked('$1 // $2'),
   '/:smallint': checked('CAST($1 // $2 AS SMALLINT)'),

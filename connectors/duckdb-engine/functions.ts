@@ -111,6 +111,9 @@ export const POSTGRES_MACROS: readonly string[] = [
   `pg_array_to_string(a, delimiter) AS pg_join(list_filter(a::VARCHAR[], lambda v: v IS NOT NULL), delimiter),
    (a, delimiter, null_text) AS pg_join(list_transform(a::VARCHAR[], lambda v: coalesce(v, null_text)), delimiter)`,
   `pg_array_contains(a, b) AS list_has_all(a, b) AND len(list_filter(b, lambda v: v IS NULL)) = 0`,
+  // `x op ANY (a)`, `hit` whether it holds for any element that is not NULL.
+  `pg_any(hit, x, a) AS CASE WHEN a IS NULL THEN NULL WHEN len(a) = 0 THEN FALSE WHEN x IS NULL THEN NULL WHEN hit THEN TRUE
+     WHEN list_count(a) < len(a) THEN NULL ELSE FALSE END`,
   `pg_array_text(a) AS pg_list_text(a::VARCHAR[])`,
   // JSON
   `pg_json_typeof(j) AS CASE json_type(j) WHEN 'VARCHAR' THEN 'string' WHEN 'OBJECT' THEN 'object' WHEN 'ARRAY' THEN 'array'

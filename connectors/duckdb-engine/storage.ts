@@ -7,7 +7,7 @@ import { type Data, makeData, RecordBatch, Struct, Utf8 } from 'apache-arrow';
 import { throwIfAborted } from '../../src/plan/errors.ts';
 import type { SqlType } from '../../src/plan/types.ts';
 import type { ResultColumn } from '../connector.ts';
-import { type ArrayElements, parseArrayText } from '../postgres-language/text.ts';
+import { type ArrayItems, parseArray } from '../postgres-language/array-text.ts';
 import { quoteIdentifier } from './conform.ts';
 import { duckdbError } from './errors.ts';
 import { duckdbTypeName, MAX_DECIMAL_DIGITS } from './types.ts';
@@ -134,9 +134,9 @@ async function decimalType(connection: DuckDBConnection, place: TablePlace, colu
 
 /** PostgreSQL's array text as JSON, from which DuckDB casts to a list. */
 function arrayAsJson(text: string): string {
-  const json = (elements: ArrayElements): string =>
+  const json = (elements: ArrayItems): string =>
     `[${elements.map((element) => (Array.isArray(element) ? json(element) : JSON.stringify(element))).join(',')}]`;
-  return json(parseArrayText(text));
+  return json(parseArray(text));
 }
 
 /** The batch with every text of one Utf8 column mapped. */

@@ -1,7 +1,7 @@
 /** Statistics from pg_class and pg_stats: what ANALYZE left, no rows are read. */
 import type { ClientBase } from 'pg';
 import type { ColumnStatistics, TableStatistics } from '../connector.ts';
-import { type ArrayElements, parseArrayText } from '../postgres-language/text.ts';
+import { parseArray } from '../postgres-language/array-text.ts';
 
 const TABLE = `
   SELECT c.reltuples::float8 AS rows, pg_table_size(c.oid)::float8 AS bytes
@@ -70,7 +70,7 @@ function columnStatistics(row: ColumnRow, rows: number): ColumnStatistics {
 /** Elements of an anyarray's text; numbers as numbers. */
 function bounds(text: string | null): (string | number)[] {
   if (text === null) return [];
-  const elements: ArrayElements = parseArrayText(text);
+  const elements = parseArray(text);
   return elements.flatMap((element) => {
     if (typeof element !== 'string') return [];
     const value = Number(element);

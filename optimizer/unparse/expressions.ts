@@ -37,6 +37,10 @@ export function expressionText(expression: Expression, naming: Naming): Piece {
     case 'parameter':
       return atom(`CAST($${expression.index} AS ${typeText(expression.type, dialect)})`);
     case 'cast': {
+      const { operand: from, type: to } = expression;
+      if (to.kind === 'array' && from.kind === 'literal' && typeof from.value === 'string') {
+        return literalText({ ...from, type: to }, dialect);
+      }
       const operand = expressionText(expression.operand, naming);
       const unbounded = expression.type.kind !== 'numeric' || expression.type.precision === undefined;
       const call = { name: 'cast', args: [expression.operand], type: expression.type };
@@ -197,7 +201,8 @@ export function windowText(call: WindowCall, naming: Naming): Piece {
   const partition = call.partitionBy.map((part) => expressionText(part, naming).text).join(', ');
   const over = [
     partition === '' ? '' : `PARTITION BY ${partition}`,
-    call.orderBy.length === 0 ? '' : orderBy(call.orderBy, naming),
+    // A frame by distance needs a key, were it a constant.
+    call.orderBy.length === 0 ? '' : orderBy(call.orderBy, naming, call.frame?.unit === 'range'),
     frameText(call, naming),
   ];
   const filter = call.filter === undefined ? '' : ` FILTER (WHERE ${expressionText(call.filter, naming).text})`;
@@ -219,8 +224,8 @@ function frameText({ frame }: WindowCall, naming: Naming): string {
 export const isConstantText = (text: string): boolean => /^('([^']|'')*'|-?\d+(\.\d+)?|TRUE|FALSE|NULL)$/.test(text);
 
 /** `ORDER BY a DESC NULLS FIRST, …`, or nothing when only constants are left. */
-export function orderBy(keys: readonly SortKey[], naming: Naming): string {
-  const parts = keys.filter(({ expression }) => !isConstantText(expressionText(expression, naming).text));
+export function orderBy(keys: readonly SortKey[], naming: Naming, constants = false): string {
+  const parts = keys.filter(({ expression }) => constants || !isConstantText(expressionText(expression, naming).text));
   return parts.length === 0 ? '' : `ORDER BY ${parts.map((key) => sortKey(key, naming)).join(', ')}`;
 }
 

@@ -1,7 +1,7 @@
 /** Joins: FROM a JOIN b ON …; semi and anti joins become EXISTS in the WHERE clause. */
 import type { Expression } from '../../src/plan/expressions.ts';
-import type { Join } from '../../src/plan/nodes.ts';
-import { conjuncts } from '../../src/plan/traverse.ts';
+import { type Join, node } from '../../src/plan/nodes.ts';
+import { conjuncts, hasSubquery } from '../../src/plan/traverse.ts';
 import { fromItem, type Select, STAGE, selectText } from './select.ts';
 import { conditionTexts, mergeable, type Outer, type Writer } from './writer.ts';
 
@@ -10,19 +10,20 @@ export function joinText(join: Join, outer: Outer, writer: Writer): Select {
   const keepsLeft = join.type !== 'right' && join.type !== 'full';
   const keepsRight = join.type !== 'left' && join.type !== 'full';
   const left = side(writer.select(join.left, outer), keepsLeft, join.on, writer);
-  const built = writer.select(join.right, join.lateral === true ? (id) => left.scope.get(id) ?? outer(id) : outer);
-  const subselect = join.lateral === true && join.right.kind !== 'table-function';
+  const { right: source, on: condition } = join.lateral === true ? conditionInside(join) : join;
+  const built = writer.select(source, join.lateral === true ? (id) => left.scope.get(id) ?? outer(id) : outer);
+  const subselect = join.lateral === true && source.kind !== 'table-function';
   const right = subselect ? writer.wrapped(built, 'LATERAL ') : side(built, keepsRight, join.on, writer);
 
   const scope = new Map([...left.scope, ...right.scope]);
-  const on = conditionTexts(conjuncts(join.on), writer.naming(scope, outer));
+  const on = conditionTexts(conjuncts(condition), writer.naming(scope, outer));
   const type = join.type === 'cross' ? 'inner' : join.type;
   const operator = type === 'inner' && on.length === 0 ? 'CROSS JOIN' : `${type.toUpperCase()} JOIN`;
-  const condition = operator === 'CROSS JOIN' ? '' : ` ON ${on.join(' AND ') || 'TRUE'}`;
+  const joinedOn = operator === 'CROSS JOIN' ? '' : ` ON ${on.join(' AND ') || 'TRUE'}`;
   const where = [...left.where, ...right.where];
   return {
     ...fromItem(
-      `${left.from} ${operator} ${right.joined === true ? `(${right.from})` : right.from}${condition}`,
+      `${left.from} ${operator} ${right.joined === true ? `(${right.from})` : right.from}${joinedOn}`,
       scope,
       join.columns,
     ),
@@ -30,6 +31,15 @@ export function joinText(join: Join, outer: Outer, writer: Writer): Select {
     stage: where.length > 0 ? STAGE.where : STAGE.from,
     where,
   };
+}
+
+/**
+ * A LATERAL subquery may read the left side, so it can check the condition itself: DuckDB joins LATERAL by comparisons
+ * only, without subqueries.
+ */
+function conditionInside({ type, right, on }: Join): Pick<Join, 'right' | 'on'> {
+  if (on === undefined || !(type === 'left' || hasSubquery(on))) return on === undefined ? { right } : { right, on };
+  return { right: node({ kind: 'filter', input: right, predicate: on, columns: right.columns }) };
 }
 
 /**

@@ -1,9 +1,10 @@
 /** Identifiers, type names and literals in a dialect's spelling. */
 import type { Dialect } from '../../connectors/dialect.ts';
+import { type ArrayItems, parseArray } from '../../connectors/postgres-language/array-text.ts';
 import { dialectIdentifier } from '../../connectors/quoting.ts';
 import type { Literal } from '../../src/plan/expressions.ts';
 import { numeric, type SqlType, typeName } from '../../src/plan/types.ts';
-import { atom, BINDING, type Piece } from './piece.ts';
+import { atom, BINDING, fill, type Piece } from './piece.ts';
 
 export const identifier = dialectIdentifier;
 
@@ -56,12 +57,23 @@ function inUtc(text: string): string {
   return Number.isNaN(moment.getTime()) ? text : moment.toISOString().slice(0, 19).replace('T', ' ') + fraction;
 }
 
+/** The elements as texts, for dialects that do not read PostgreSQL's `{1,2}`. */
+const listText = (items: ArrayItems, template: string, dialect: Dialect): string => {
+  const elements = items.map((item) => {
+    if (item === null) return atom('NULL');
+    return atom(typeof item === 'string' ? quoted(item, dialect) : listText(item, template, dialect));
+  });
+  return fill(template, elements).text;
+};
+
 /** A literal that has its type in every dialect, wherever it stands. */
 export function literalText({ value, type }: Literal, dialect: Dialect): Piece {
   const cast = (text: string, to: SqlType = type): Piece => atom(`CAST(${text} AS ${typeText(to, dialect)})`);
   if (value === null) return type.kind === 'unknown' ? atom('NULL') : cast('NULL');
   const text = String(value);
   const template = dialect.literals[type.kind];
+  if (type.kind === 'array' && dialect.calls.array !== undefined)
+    return cast(listText(parseArray(text), dialect.calls.array, dialect));
   if (template !== undefined) {
     const filled = template.replaceAll('$utc', () => quoted(inUtc(text), dialect));
     return atom(filled.replaceAll('$1', () => quoted(text, dialect)));

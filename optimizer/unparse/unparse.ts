@@ -115,7 +115,10 @@ function projectText(node: Project, outer: Outer, to: Writer): Select {
 }
 
 function groupText(node: Aggregate, outer: Outer, to: Writer): Select {
-  const input = to.upTo(to.select(node.input, outer), STAGE.where, expressionsOf(node));
+  const merged = to.upTo(to.select(node.input, outer), STAGE.where, expressionsOf(node));
+  // GROUPING(…) must name a group as the clause does, which does not name constants.
+  const constant = (group: Expression) => isConstantText(expressionText(group, to.naming(merged.scope, outer)).text);
+  const input = node.groupingSets !== undefined && node.groups.some(constant) ? to.wrapped(merged) : merged;
   const naming = to.naming(input.scope, outer);
   const groups = node.groups.map((group): ScopeEntry => {
     const piece = expressionText(group, naming);

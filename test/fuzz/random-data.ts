@@ -1,13 +1,15 @@
-/** Three small tables with NULLs, duplicates and odd values, the same for the same seed. */
+/** Four small tables with NULLs, duplicates and odd values, the same for the same seed. */
 import { random } from '../sqllogic/placements.ts';
 
-/** The kinds of columns that random queries know; each table has one or more of each. */
-export type Kind = 'int' | 'num' | 'text' | 'bool' | 'date' | 'dbl';
+/** The kinds of columns that random queries know; each table has an int. */
+export type Kind = 'int' | 'num' | 'text' | 'bool' | 'date' | 'dbl' | 'ts' | 'span' | 'ints';
 
 export const TABLES: Readonly<Record<string, Readonly<Record<string, Kind>>>> = {
   t1: { id: 'int', n: 'int', x: 'num', s: 'text', d: 'date', b: 'bool', f: 'dbl' },
   t2: { id: 'int', m: 'int', y: 'num', s: 'text', u: 'text', d: 'date' },
   t3: { k: 'int', n: 'int', w: 'text', b: 'bool', f: 'dbl' },
+  // No SQLite holds these types.
+  t4: { id: 'int', at: 'ts', until: 'ts', span: 'span', tags: 'ints', d: 'date' },
 };
 
 const TYPES: Readonly<Record<Kind, string>> = {
@@ -17,6 +19,9 @@ const TYPES: Readonly<Record<Kind, string>> = {
   bool: 'boolean',
   date: 'date',
   dbl: 'double precision',
+  ts: 'timestamp',
+  span: 'interval',
+  ints: 'integer[]',
 };
 
 const VALUES: Readonly<Record<Kind, readonly string[]>> = {
@@ -26,6 +31,9 @@ const VALUES: Readonly<Record<Kind, readonly string[]>> = {
   bool: ['true', 'false', 'NULL'],
   date: ["'2024-01-01'", "'2024-02-29'", "'2023-12-31'", "'1999-01-31'", 'NULL'],
   dbl: ['0', '0.5', '-1.25', '1e6', '3', 'NULL'],
+  ts: ["'2024-01-01 00:00:00'", "'2024-02-29 23:59:59.5'", "'2023-12-31 12:30:00'", "'1999-01-31 06:00:00'", 'NULL'],
+  span: ["'1 day'", "'-2 hours'", "'1 month 3 days'", "'00:00:00'", "'1 year -1 day'", 'NULL'],
+  ints: ["'{}'", "'{1,2}'", "'{2,1,NULL}'", "'{5}'", "'{1}'", 'NULL'],
 };
 
 /** The statements that make and fill the tables. */

@@ -20,8 +20,18 @@ export interface RandomQuery {
   readonly ordered: boolean;
 }
 
-const KINDS: readonly Kind[] = ['int', 'num', 'text', 'bool', 'date', 'dbl'];
-const LETTER: Readonly<Record<Kind, string>> = { int: 'I', num: 'R', text: 'T', bool: 'B', date: 'T', dbl: 'R' };
+const KINDS: readonly Kind[] = ['int', 'num', 'text', 'bool', 'date', 'dbl', 'ts', 'span', 'ints'];
+const LETTER: Readonly<Record<Kind, string>> = {
+  int: 'I',
+  num: 'R',
+  text: 'T',
+  bool: 'B',
+  date: 'T',
+  dbl: 'R',
+  ts: 'T',
+  span: 'T',
+  ints: 'T',
+};
 
 /** A generator of queries over one source of choices. */
 export function queries(choices: Choices) {
@@ -44,6 +54,12 @@ export function queries(choices: Choices) {
         return pick(["date '2024-01-01'", "date '2024-02-29'", 'NULL::date']);
       case 'dbl':
         return pick(['0.5::double precision', '(-1)::double precision', 'NULL::double precision']);
+      case 'ts':
+        return pick(["timestamp '2024-01-01 00:00:00'", "timestamp '2024-02-29 12:30:00'", 'NULL::timestamp']);
+      case 'span':
+        return pick(["interval '1 day'", "interval '-90 minutes'", "interval '1 month 2 days'", 'NULL::interval']);
+      case 'ints':
+        return pick(["'{1,2}'::integer[]", "'{}'::integer[]", "'{3,NULL}'::integer[]", 'NULL::integer[]']);
     }
   };
 
@@ -73,6 +89,11 @@ export function queries(choices: Choices) {
           () => `extract(${pick(['year', 'month', 'day', 'doy'])} FROM ${sub('date')})::integer`,
           () => `(${sub('date')} - ${sub('date')})`,
           () => `greatest(${sub('int')}, ${sub('int')})`,
+          () => `extract(${pick(['hour', 'minute', 'year', 'month'])} FROM ${sub('ts')})::integer`,
+          () => `extract(${pick(['hour', 'day', 'month'])} FROM ${leaf('span', scope)})::integer`,
+          () => `cardinality(${sub('ints')})`,
+          () => `array_length(${sub('ints')}, 1)`,
+          () => `(${sub('ints')})[${pick(['1', '2', '0'])}]`,
           any,
         ])();
       case 'num':
@@ -92,6 +113,9 @@ export function queries(choices: Choices) {
           () => `replace(${sub('text')}, 'a', 'xy')`,
           () => `lpad(${sub('text')}, 3, '*')`,
           () => `${sub('int')}::text`,
+          () => `${pick([sub('ts'), sub('date'), sub('span'), sub('ints'), sub('bool')])}::text`,
+          () => `to_char(${sub('ts')}, ${pick(["'YYYY-MM-DD HH24:MI'", "'Mon DD'", "'HH12 am'"])})`,
+          () => `array_to_string(${sub('ints')}, '-')`,
           any,
         ])();
       case 'bool': {
@@ -107,12 +131,39 @@ export function queries(choices: Choices) {
           () => `(${sub('int')} BETWEEN ${sub('int')} AND ${sub('int')})`,
           () =>
             `(${sub('text')} ${pick(['LIKE', 'NOT LIKE', 'ILIKE'])} ${pick(["'a%'", "'%b'", "'_'", "'a\\_b'", "'%'"])})`,
+          () => `(${sub('int')} = ANY (${sub('ints')}))`,
+          () => `(${sub('ints')} ${pick(['@>', '&&'])} ${sub('ints')})`,
+          () => `(${sub('ts')} BETWEEN ${sub('ts')} AND ${sub('ts')})`,
           () => subquery(scope, depth - 1),
         ])();
       }
+      case 'ts':
+        return pick([
+          () => `(${sub('ts')} ${pick(['+', '-'])} ${leaf('span', scope)})`,
+          () => `(${sub('date')} ${pick(['+', '-'])} ${leaf('span', scope)})`,
+          () => `date_trunc(${pick(["'hour'", "'day'", "'month'", "'week'"])}, ${sub('ts')})`,
+          () => `${sub('date')}::timestamp`,
+          any,
+        ])();
+      case 'span':
+        return pick([
+          () => `(${leaf('ts', scope)} - ${leaf('ts', scope)})`,
+          () => `(${leaf('span', scope)} ${pick(['+', '-'])} ${leaf('span', scope)})`,
+          () => `(${leaf('span', scope)} * ${pick(['2', '-1', '3'])})`,
+          any,
+        ])();
+      case 'ints':
+        return pick([
+          () => `(${sub('ints')} || ${sub('ints')})`,
+          () => `array_append(${sub('ints')}, ${sub('int')})`,
+          () => `array_remove(${sub('ints')}, ${literal('int')})`,
+          () => `ARRAY[${sub('int')}, ${sub('int')}]`,
+          any,
+        ])();
       case 'date':
         return pick([
           () => `(${sub('date')} + ${leaf('int', scope)})`,
+          () => `${sub('ts')}::date`,
           () => `greatest(${sub('date')}, ${sub('date')})`,
           any,
         ])();
@@ -129,7 +180,8 @@ export function queries(choices: Choices) {
   /** EXISTS, IN, ANY and scalar subqueries, correlated or not. */
   const subquery = (scope: readonly Column[], depth: number): string => {
     const { text, columns } = relation();
-    const inner = [...columns, ...(chance(2) ? [] : scope)];
+    const nested = chance(6) ? [] : scope;
+    const inner = [...columns, ...(chance(2) ? [] : nested)];
     const where = chance(3) ? '' : ` WHERE ${expression('bool', inner, depth)}`;
     const value = (kind: Kind) => leaf(kind, columns);
     return pick([
@@ -153,8 +205,15 @@ export function queries(choices: Choices) {
   const from = (): { text: string; columns: readonly Column[] } => {
     let { text, columns } = relation();
     for (let more = below(3); more > 0; more--) {
-      const next = relation();
-      const type = pick(['JOIN', 'LEFT JOIN', 'RIGHT JOIN', 'FULL JOIN', 'JOIN', 'CROSS JOIN']);
+      const next = chance(6) ? lateral(columns) : relation();
+      // What reads its left side cannot keep rows that the left side lacks.
+      const types = [
+        'JOIN',
+        'LEFT JOIN',
+        'CROSS JOIN',
+        ...('beside' in next ? [] : ['RIGHT JOIN', 'FULL JOIN', 'JOIN']),
+      ];
+      const type = pick(types);
       const equal = `${leafColumn('int', columns)} = ${leafColumn('int', next.columns)}`;
       // PostgreSQL refuses FULL JOINs on anything but equalities.
       const extra =
@@ -163,6 +222,20 @@ export function queries(choices: Choices) {
       columns = [...columns, ...next.columns];
     }
     return { text, columns };
+  };
+
+  /** A subquery in FROM that reads the columns beside it. */
+  const lateral = (scope: readonly Column[]): { text: string; columns: readonly Column[]; beside?: true } => {
+    const { text, columns } = relation();
+    const alias = `r${++aliases}`;
+    const kinds: Kind[] = ['int', pick(KINDS)];
+    const items = kinds.map((kind) => expression(kind, [...columns, ...scope], 1));
+    const inner = `SELECT ${items.join(', ')} FROM ${text} WHERE ${expression('bool', [...columns, ...scope], 1)}`;
+    return {
+      text: `LATERAL (${inner}) AS ${alias} (c1, c2)`,
+      columns: kinds.map((kind, i) => ({ text: `${alias}.c${i + 1}`, kind })),
+      beside: true,
+    };
   };
 
   const leafColumn = (kind: Kind, columns: readonly Column[]): string =>
@@ -182,7 +255,49 @@ export function queries(choices: Choices) {
     ])();
   };
 
+  const frame = (): string => {
+    const bound = pick(['UNBOUNDED PRECEDING', '1 PRECEDING', 'CURRENT ROW']);
+    const end = pick(['UNBOUNDED FOLLOWING', '2 FOLLOWING', 'CURRENT ROW']);
+    const exclude = chance(4) ? ` EXCLUDE ${pick(['CURRENT ROW', 'GROUP', 'TIES'])}` : '';
+    return `${pick(['ROWS', 'GROUPS'])} BETWEEN ${bound} AND ${end}${exclude}`;
+  };
+
+  /** Ordered by all columns: rows that are equal in all of them are the same row to a frame. */
+  const framed = (scope: readonly Column[]): Column => {
+    const partition = chance(2) ? '' : `PARTITION BY ${leaf(pick(KINDS), scope)} `;
+    const keys = scope.map(({ text }) => text + pick(['', ' DESC', ' NULLS FIRST']));
+    const order = `${partition}ORDER BY ${keys.join(', ')}`;
+    return pick<() => Column>([
+      () => ({ text: `sum(${leaf('int', scope)}) OVER (${order} ${frame()})`, kind: 'int' }),
+      () => ({ text: `count(${leaf(pick(KINDS), scope)}) OVER (${order} ${frame()})`, kind: 'int' }),
+      () => ({ text: `min(${leaf('text', scope)}) OVER (${order} ${frame()})`, kind: 'text' }),
+      () => ({ text: `row_number() OVER (${order})`, kind: 'int' }),
+      () => ({ text: `ntile(3) OVER (${order})`, kind: 'int' }),
+      () => {
+        const kind = pick(KINDS);
+        const value = leaf(kind, scope);
+        const call = pick([`lag(${value})`, `lead(${value}, 2)`, `lag(${value}, 1, ${literal(kind)})`]);
+        return { text: `${call} OVER (${order})`, kind };
+      },
+      () => {
+        const kind = pick(KINDS);
+        const call = pick(['first_value', 'last_value']);
+        return { text: `${call}(${leaf(kind, scope)}) OVER (${order} ${frame()})`, kind };
+      },
+      () => ({ text: `nth_value(${leaf('int', scope)}, 2) OVER (${order} ${frame()})`, kind: 'int' }),
+    ])();
+  };
+
+  /** A frame by the distance of values. */
+  const ranged = (scope: readonly Column[]): Column => {
+    const kind = pick<Kind>(['int', 'date', 'ts']);
+    const distance = kind === 'int' ? '2' : "interval '1 month'";
+    const frame = `RANGE BETWEEN ${distance} PRECEDING AND ${pick(['CURRENT ROW', `${distance} FOLLOWING`])}`;
+    return { text: `count(*) OVER (ORDER BY ${leaf(kind, scope)} ${pick(['', 'DESC'])} ${frame})`, kind: 'int' };
+  };
+
   const window = (scope: readonly Column[]): Column => {
+    if (chance(2)) return chance(4) ? ranged(scope) : framed(scope);
     const partition = chance(2) ? '' : `PARTITION BY ${leaf(pick(KINDS), scope)} `;
     const order = `ORDER BY ${expression(pick(['int', 'text', 'date']), scope, 1)}${pick(['', ' DESC', ' NULLS FIRST'])}`;
     return pick<() => Column>([
@@ -197,10 +312,17 @@ export function queries(choices: Choices) {
     const { text, columns } = from();
     const where = chance(3) ? '' : ` WHERE ${expression('bool', columns, 2)}`;
     if (kinds === undefined && chance(3)) {
-      const groups = Array.from({ length: below(3) }, () => pick(columns));
+      const groups = Array.from({ length: below(3) }, () => pick(columns)).filter(({ kind }) => kind !== 'span');
       const items = [...groups, ...Array.from({ length: 1 + below(2) }, () => aggregate(columns))];
       const distinct = [...new Set(groups.map((group) => group.text))];
-      const sets = distinct.length > 1 && chance(3) ? `ROLLUP (${distinct.join(', ')})` : distinct.join(', ');
+      const groupList = distinct.join(', ');
+      const grouped = [
+        `ROLLUP (${groupList})`,
+        `CUBE (${groupList})`,
+        `GROUPING SETS ((${groupList}), (${distinct[0]}), ())`,
+      ];
+      const sets = distinct.length > 1 && chance(2) ? pick(grouped) : groupList;
+      if (sets !== groupList) items.push({ text: `grouping(${groupList})`, kind: 'int' });
       const by = distinct.length === 0 ? '' : ` GROUP BY ${sets}`;
       const having = chance(4) ? ` HAVING count(*) ${pick(['>', '<='])} ${pick(['1', '2'])}` : '';
       const list = items.map((item) => item.text).join(', ');
@@ -209,7 +331,7 @@ export function queries(choices: Choices) {
     const wanted = kinds ?? Array.from({ length: 1 + below(4) }, () => pick(KINDS));
     const items = wanted.map((kind): Column => ({ text: expression(kind, columns, 2), kind }));
     if (kinds === undefined && chance(4)) items.push(window(columns));
-    const distinct = chance(5) ? 'DISTINCT ' : '';
+    const distinct = chance(5) && !wanted.includes('span') ? 'DISTINCT ' : '';
     const list = items.map((item) => item.text).join(', ');
     return { text: `SELECT ${distinct}${list} FROM ${text}${where}`, kinds: items.map((item) => item.kind) };
   };
@@ -217,10 +339,17 @@ export function queries(choices: Choices) {
   /** A whole query: plain, a set operation, or over a CTE; maybe with ORDER BY and LIMIT. */
   const query = (): RandomQuery => {
     let { text, kinds } = select();
-    const exact = kinds.every((kind) => kind !== 'dbl' && kind !== 'num');
+    const exact = kinds.every((kind) => kind !== 'dbl' && kind !== 'num' && kind !== 'span');
+    const operator = () => pick(['UNION', 'UNION ALL', 'INTERSECT', 'INTERSECT ALL', 'EXCEPT', 'EXCEPT ALL']);
     if (exact && chance(5)) {
-      const operator = pick(['UNION', 'UNION ALL', 'INTERSECT', 'EXCEPT', 'EXCEPT ALL']);
-      text = `${text} ${operator} ${select(kinds).text}`;
+      text = `${text} ${operator()} ${select(kinds).text}`;
+      if (chance(3)) text = `(${text}) ${operator()} ${select(kinds).text}`;
+      else if (chance(3)) text = `${select(kinds).text} ${operator()} (${text})`;
+    } else if (exact && chance(8)) {
+      const names = kinds.map((_, i) => `c${i + 1}`);
+      const again = names.map((name, i) => (i === 0 ? `a.${name}` : `b.${name}`));
+      const condition = names.map((name) => `a.${name} IS NOT DISTINCT FROM b.${name}`).join(' AND ');
+      text = `WITH c (${names.join(', ')}) AS (${text}) SELECT DISTINCT ${again.join(', ')} FROM c AS a JOIN c AS b ON ${condition}`;
     } else if (chance(5)) {
       // Unnamed columns may share a name, which a derived table must not read by name.
       const names = kinds.map((_, i) => `c${i + 1}`).join(', ');

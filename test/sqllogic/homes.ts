@@ -80,6 +80,10 @@ export async function filesHome({ directory }: Surroundings, name: string): Prom
       await storeBatches(connection, scratch, columns, batches, signal);
       await connection.run(`COPY ${placeText(scratch)} TO ${quoteLiteral(file(table))} (FORMAT parquet)`);
       await connection.run(`DROP TABLE ${placeText(scratch)}`);
+    } catch (thrown) {
+      // What was written of it is no file.
+      await rm(file(table), { force: true });
+      throw thrown;
     } finally {
       connection.closeSync();
     }

@@ -1,9 +1,10 @@
 /** One value between its text and its binary form, for every type: parameters, array elements, and rarer columns. */
+import { type ArrayItems, arrayText, parseArray } from '../../../connectors/postgres-language/array-text.ts';
 import { CausewayError } from '../../plan/errors.ts';
 import { type SqlType, typeName } from '../../plan/types.ts';
 import { decodeUtf8 } from '../wire/byte-reader.ts';
 import { CONDITION } from '../wire/conditions.ts';
-import { type ArrayItems, arrayText, parseArray } from './array-text.ts';
+
 import {
   dateText,
   offsetText,

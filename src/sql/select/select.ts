@@ -147,7 +147,9 @@ function ordered(
     }
     return reference(columns[at]!);
   };
-  const sortedBy = keys.map((key) => ({ ...key, expression: columnOf(key.expression) }));
+  // A constant puts nothing in order.
+  const telling = keys.filter((key) => key.expression.kind !== 'literal');
+  const sortedBy = telling.map((key) => ({ ...key, expression: columnOf(key.expression) }));
   const distinctOnKeys = on.map(columnOf);
   const shown = columns.slice(0, visible);
 

@@ -1,5 +1,5 @@
 /** Arrays in PostgreSQL's text form, `{1,NULL,"a b"}`, as nested lists of their elements' texts. */
-import { CausewayError, SQLSTATE } from '../../plan/errors.ts';
+import { CausewayError, SQLSTATE } from '../../src/plan/errors.ts';
 
 export type ArrayItems = readonly (string | null | ArrayItems)[];
 

@@ -343,8 +343,9 @@ export function queries(choices: Choices) {
     const operator = () => pick(['UNION', 'UNION ALL', 'INTERSECT', 'INTERSECT ALL', 'EXCEPT', 'EXCEPT ALL']);
     if (exact && chance(5)) {
       text = `${text} ${operator()} ${select(kinds).text}`;
-      if (chance(3)) text = `(${text}) ${operator()} ${select(kinds).text}`;
-      else if (chance(3)) text = `${select(kinds).text} ${operator()} (${text})`;
+      const [before, after] = [chance(4), chance(4)];
+      if (before) text = `${select(kinds).text} ${operator()} (${text})`;
+      if (after) text = `(${text}) ${operator()} ${select(kinds).text}`;
     } else if (exact && chance(8)) {
       const names = kinds.map((_, i) => `c${i + 1}`);
       const again = names.map((name, i) => (i === 0 ? `a.${name}` : `b.${name}`));

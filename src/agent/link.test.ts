@@ -5,7 +5,7 @@ import { createServer, request as httpRequest } from 'node:http';
 import { type AddressInfo, connect, createServer as createTcpServer, type Server, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { describe, expect, onTestFinished, test } from 'vitest';
+import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import { Agent, type AgentOptions } from './agent.ts';
 import { Authority } from './authority.ts';
 import type { Method } from './calls.ts';
@@ -336,6 +336,49 @@ describe('identity', () => {
     expect(center.registry.revoke('berlin')).toBe(1);
     center.hub.disconnect('berlin');
     await expect(running).rejects.toThrow(/refuses this agent: the certificate of silo berlin was revoked/);
+  });
+
+  test('a certificate that has ended is refused, at both ends, and says what to do', async () => {
+    const center = await coordinator();
+    vi.useFakeTimers({ toFake: ['Date'], now: Date.now() - 100 * 86_400_000 });
+    onTestFinished(() => void vi.useRealTimers());
+    const directory = scratch();
+    const { authority, registry } = center;
+    const address = { coordinator: `127.0.0.1:${center.port}` };
+    const identity = await enrol(directory, registry.newCode('berlin'), address);
+    vi.useRealTimers();
+    const early = await agent(center, 'berlin', {}, { directory }).catch((thrown: Error) => thrown);
+    expect(early).toMatchObject({
+      sqlstate: '28P01',
+      message: expect.stringMatching(/certificate of silo berlin’s agent ended on/),
+      hint: expect.stringContaining('Enrol again'),
+    });
+    const { certificate } = identity;
+    using link = await dial({ ...address, authority: authority.certificate, certificate, key: keyPem(identity) });
+    await expect(
+      link.client.greet({ protocol: PROTOCOL_VERSION, silo: 'berlin', time: BigInt(Date.now()) }),
+    ).rejects.toThrow(/the certificate has expired/);
+  });
+
+  test('a certificate is renewed before it ends; the old one goes on until it does, and revoking ends both', async () => {
+    const center = await coordinator();
+    // 70 of 90 days ago: less than a third of its time is left.
+    vi.useFakeTimers({ toFake: ['Date'], now: Date.now() - 70 * 86_400_000 });
+    onTestFinished(() => void vi.useRealTimers());
+    const directory = scratch();
+    await enrol(directory, center.registry.newCode('berlin'), { coordinator: `127.0.0.1:${center.port}` });
+    vi.useRealTimers();
+    const before = loadIdentity(directory)!;
+    const first = await agent(center, 'berlin', { echo }, { directory });
+    const after = loadIdentity(directory)!;
+    expect(after.certificate).not.toBe(before.certificate);
+    expect(center.registry.list().filter(({ revokedAt }) => revokedAt === null)).toHaveLength(2);
+    await first.stop();
+    const { running } = await agent(center, 'berlin', { echo }, { directory });
+    expect((await center.hub.call('berlin', { id: '1', method: 'echo', body: 1 }, never)).body).toBe(1);
+    expect(center.registry.revoke('berlin')).toBe(2);
+    center.hub.disconnect('berlin');
+    await expect(running).rejects.toThrow(/was revoked/);
   });
 
   test('an agent that calls itself otherwise, or speaks another protocol, is told so', async () => {

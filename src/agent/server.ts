@@ -40,6 +40,9 @@ export interface AgentServerOptions {
 /** Serial number of the client's certificate, when it has one that our authority signed. */
 const peerSerial = createContextKey<string | undefined>(undefined);
 
+/** Why the client's certificate is not accepted, when it has shown one. */
+const peerFault = createContextKey<string | undefined>(undefined);
+
 /** Closes the connection a call came over. */
 const cutSession = createContextKey<() => void>(() => {});
 
@@ -70,6 +73,7 @@ export class AgentServer implements AsyncDisposable {
         const { session } = (request as Http2ServerRequest).stream;
         return createContextValues()
           .set(peerSerial, serialOf(session?.socket))
+          .set(peerFault, faultOf(session?.socket))
           .set(cutSession, () => session?.destroy());
       },
     });
@@ -125,11 +129,24 @@ function serialOf(socket: unknown): string | undefined {
   return tls.getPeerCertificate?.().serialNumber;
 }
 
+/** OpenSSL's word for what is wrong with a certificate. */
+function faultOf(socket: unknown): string | undefined {
+  const tls = socket as Partial<TLSSocket> | undefined;
+  if (tls?.authorized !== false || tls.authorizationError === undefined || tls.authorizationError === null) return;
+  const code = String((tls.authorizationError as Error & { code?: string }).code ?? tls.authorizationError);
+  return tls.getPeerCertificate?.().serialNumber === undefined ? undefined : code;
+}
+
 function routes({ authority, hub, registry }: AgentServerOptions): (router: ConnectRouter) => void {
   /** The silo a call comes from, by its certificate. */
   const siloOf = (context: HandlerContext): string => {
     const serial = context.values.get(peerSerial);
     if (serial === undefined) {
+      const fault = context.values.get(peerFault);
+      if (fault === 'CERT_HAS_EXPIRED')
+        throw new ConnectError('the certificate has expired. Enrol again', Code.Unauthenticated);
+      if (fault === 'CERT_NOT_YET_VALID')
+        throw new ConnectError('the certificate is not valid yet: compare the clocks', Code.Unauthenticated);
       throw new ConnectError('a certificate of the coordinator that is dialled is needed', Code.Unauthenticated);
     }
     return asConnectError(() => registry.siloOf(serial));

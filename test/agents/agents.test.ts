@@ -1,11 +1,15 @@
 /** SQL over silos behind agents: the same answers and the same model as with the silos in one process. */
+import { randomUUID } from 'node:crypto';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest';
+import pg from 'pg';
+import { afterAll, beforeAll, describe, expect, inject, onTestFinished, test, vi } from 'vitest';
 import { AgentCoordinator } from '../../src/agent/coordinator.ts';
 import { auditLedger, EgressLedger } from '../../src/agent/egress-ledger.ts';
 import { loadIdentity } from '../../src/agent/identity.ts';
-import { JobBook } from '../../src/agent/job.ts';
+import { type Job, JobBook, type SignedJob, signJob } from '../../src/agent/job.ts';
+import { fromJson } from '../../src/agent/json.ts';
+import type { OpenBody } from '../../src/agent/remote-trainer.ts';
 import { agentState, runAgent } from '../../src/agent/run-agent.ts';
 import { openState } from '../../src/agent/state-file.ts';
 import { Engine } from '../../src/engine/engine.ts';
@@ -317,6 +321,91 @@ describe('the owner', () => {
     expect((await refusal('SELECT * FROM oslo.readings'))?.message).toMatch(/does not send \d+ bytes of rows/);
     await restart('oslo');
   });
+});
+
+describe('jobs that are not what they should be', () => {
+  /** The first job that the coordinator sends to paris, as it is on its way. */
+  async function caught(): Promise<SignedJob> {
+    const call = vi.spyOn(coordinator.hub, 'call');
+    onTestFinished(() => call.mockRestore());
+    await sql(TRAIN);
+    const open = call.mock.calls.find(([silo, { method }]) => silo === 'paris' && method === 'train.open');
+    return (open![1].body as OpenBody).job;
+  }
+  const send = (silo: string, job: SignedJob) =>
+    coordinator.hub
+      .call(silo, { id: randomUUID(), method: 'train.open', body: { job } }, new AbortController().signal)
+      .then(
+        () => undefined,
+        (thrown) => thrown as Error,
+      );
+
+  test('a job that is over, sent again', async () => {
+    expect(await send('paris', await caught())).toMatchObject({
+      sqlstate: '42501',
+      silo: 'paris',
+      message: expect.stringContaining('is over and was sent again'),
+    });
+  });
+
+  test('a job for another silo', async () => {
+    expect((await send('berlin', await caught()))?.message).toBe('silo berlin refuses the job: it is for silo paris');
+  });
+
+  test.each([
+    ['more rounds', (text: string) => text.replace('"rounds":3', '"rounds":9')],
+    ['another id', (text: string) => text.replace(/"id":"train-[0-9a-f]{4}/, '"id":"train-0000')],
+    ['a later end', (text: string) => text.replace(/"expires":\d/, '"expires":9')],
+  ])('a job that was changed on its way: %s', async (_, change) => {
+    const { signature, text } = await caught();
+    expect(change(text)).not.toBe(text);
+    expect(await send('paris', { signature, text: change(text) })).toMatchObject({
+      sqlstate: '42501',
+      silo: 'paris',
+      message: expect.stringContaining('is not signed by the coordinator'),
+    });
+  });
+
+  test.each([
+    ['an end that has passed', (job: Job): Job => ({ ...job, expires: Date.now() - 1 }), /has expired/],
+    [
+      'a manifest of the coordinator’s own making',
+      (job: Job): Job => ({ ...job, manifest: { ...job.manifest, updates: 1e12 } }),
+      /asks for more egress than it needs/,
+    ],
+  ])('a job that is signed, with %s', async (_, change, message) => {
+    const job = fromJson((await caught()).text) as Job;
+    const { authority } = coordinator.office;
+    const forged = signJob(change({ ...job, id: `train-${randomUUID()}` }), (bytes) => authority.sign(bytes));
+    expect((await send('paris', forged))?.message).toMatch(message);
+  });
+});
+
+test('a silo whose table loses a column in the middle of a run is named; the others go on, and nothing is half done', async () => {
+  const client = new pg.Client({ connectionString: federation.postgresUrl });
+  await client.connect();
+  onTestFinished(() => client.end());
+  const versions = engine.catalog.models.list().length;
+  const notices: Notice[] = [];
+  let changed: Promise<void> | undefined;
+  const change = async (): Promise<void> => {
+    await client.query('ALTER TABLE readings RENAME COLUMN load TO burden');
+    // Rows are read once; an agent that starts again reads them again.
+    await restart('berlin');
+  };
+  await run(session, TRAIN, {
+    onNotice: (notice) => {
+      notices.push(notice);
+      if (notice.progress?.round === 1) changed ??= change();
+    },
+  });
+  await changed;
+  const warnings = notices.filter(({ severity }) => severity === 'WARNING').map(({ message }) => message);
+  expect(warnings.length).toBeGreaterThan(0);
+  for (const warning of warnings) expect(warning).toMatch(/(without|not tested in) silo "berlin": .*load/);
+  expect(engine.catalog.models.list()).toHaveLength(versions + 1);
+  await client.query('ALTER TABLE readings RENAME COLUMN burden TO load');
+  await restart('berlin');
 });
 
 test('a silo that is revoked is named, and the session goes on', async () => {

@@ -20,6 +20,7 @@ import type { Engine, StoredModel } from '../engine.ts';
 import type { Notice } from '../result.ts';
 import { partsOfSpan } from '../telemetry.ts';
 import { candidateLags, type Decided, decide, follow } from './auto.ts';
+import { evaluatePresent } from './evaluate-present.ts';
 import { inTurn } from './in-turn.ts';
 import { EgressMeter } from './metered-trainer.ts';
 import { type ModelMetrics, type RoundMetrics, type SiloMetrics, targetMetrics } from './metrics.ts';
@@ -174,13 +175,14 @@ async function runJob(
   trainers.all.forEach((trainer, i) => {
     if (shares !== undefined) trainer.aimAt(withShare(aim, shares[i]!));
   });
-  const evaluations = await Promise.all(trainers.all.map((trainer) => trainer.evaluate(weights, 'test', signal)));
-  const alone = options.baseline ? await trainedAlone(plan, trainers, aim, rounds.length, signal) : undefined;
+  const minSilos = plan.federation.minSilos ?? trainers.all.length;
+  const { evaluations, trainers: present } = await evaluatePresent(trainers, weights, minSilos, signal, onNotice);
+  const alone = options.baseline ? await trainedAlone(plan, present, aim, rounds.length, signal) : undefined;
   const { model } = trainers.all[0]!;
   const metrics: ModelMetrics = {
     parameters: weights.length,
     rounds,
-    silos: trainers.silos.map((silo, i) => siloMetrics(silo, trainers.all[i]!, evaluations[i]!, alone?.[i])),
+    silos: present.silos.map((silo, i) => siloMetrics(silo, present.all[i]!, evaluations[i]!, alone?.[i])),
     pooled: targetMetrics(mergeEvaluations(evaluations), alone && mergeEvaluations(alone)),
     seconds: (performance.now() - began) / 1000,
   };

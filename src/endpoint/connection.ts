@@ -75,6 +75,15 @@ export class Connection {
     }
   }
 
+  get loggedIn(): boolean {
+    return this.#session !== undefined;
+  }
+
+  /** Closes the connection without a word. */
+  abandon(): void {
+    this.#socket.destroy();
+  }
+
   /** Ends the connection with an error, from outside: shutdown, pg_terminate_backend, a time limit. */
   terminate(error: CausewayError): void {
     this.#session?.cancel(error);

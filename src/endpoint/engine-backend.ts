@@ -18,8 +18,9 @@ import type {
   TableEntry,
 } from './backend.ts';
 
-/** A silo that does not say within this time which tables it has keeps those it had. */
+/** A silo that does not say within this time which tables it has keeps those it had until it does. */
 const SILO_DEADLINE_MS = 3000;
+const SILO_GIVEN_UP_MS = 60_000;
 /** Silos change without telling: their tables are looked at again after this time. */
 const LOOK_AGAIN_MS = 60_000;
 /** More tables than this get no row estimates: each costs the silo a query. */
@@ -122,10 +123,17 @@ class EngineCatalog implements CatalogView {
 
   /** As of now, or as of the last time the silo answered. */
   async #tablesOf(silo: string): Promise<readonly TableInfo[]> {
-    const signal = AbortSignal.timeout(SILO_DEADLINE_MS);
-    const late = sleep(SILO_DEADLINE_MS, undefined, { ref: false });
-    const tables = await Promise.race([this.#engine.silos.tables(silo, signal).catch(() => undefined), late]);
-    if (tables !== undefined) this.#tables.set(silo, tables);
+    const late = sleep(SILO_DEADLINE_MS, 'late' as const, { ref: false });
+    const asked = this.#engine.silos.tables(silo, AbortSignal.timeout(SILO_GIVEN_UP_MS)).catch(() => undefined);
+    const tables = await Promise.race([asked, late]);
+    if (tables === 'late') {
+      // Nobody waits any longer, but what comes still shows.
+      void asked.then((found) => {
+        if (found === undefined) return;
+        this.#tables.set(silo, found);
+        this.#learned++;
+      });
+    } else if (tables !== undefined) this.#tables.set(silo, tables);
     return this.#tables.get(silo) ?? [];
   }
 

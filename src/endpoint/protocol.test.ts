@@ -191,9 +191,28 @@ test.each([
   await works();
 });
 
-test('connections that never start are closed, and do not keep others out', async () => {
-  const idle = await Promise.all(Array.from({ length: 60 }, () => RawClient.connect(endpoint.port)));
-  await Promise.all(idle.map((client) => client.until('?')));
+test('10,000 connections that never start are closed, and do not keep others out', async () => {
+  const memory = process.memoryUsage().rss;
+  for (let opened = 0; opened < 10_000; opened += 500) {
+    const idle = await Promise.all(Array.from({ length: 500 }, () => RawClient.connect(endpoint.port)));
+    // Among them somebody gets in.
+    if (opened % 2000 === 0) await works();
+    if (opened < 9500) for (const client of idle) client.socket.destroy();
+    else await Promise.all(idle.map((client) => client.until('?')));
+  }
+  await works();
+  expect(process.memoryUsage().rss - memory).toBeLessThan(500e6);
+}, 120_000);
+
+test('a startup that comes byte by byte is cut off at the deadline', async () => {
+  await using client = await RawClient.connect(endpoint.port);
+  const packet = new MessageWriter().int32(50).int32(3 << 16);
+  packet.cstring('user').cstring('e'.repeat(36));
+  const bytes = packet.take();
+  let sent = 0;
+  const drip = setInterval(() => client.socket.write(bytes.subarray(sent, ++sent)), 20);
+  await client.until('?').finally(() => clearInterval(drip));
+  expect(sent).toBeLessThan(bytes.length);
   await works();
 });
 

@@ -17,7 +17,7 @@ import { MAX_MESSAGE_BYTES } from './wire/framing.ts';
 
 export interface EndpointLimits {
   readonly connections: number;
-  /** Connections that have not got through authentication; more are closed at once. */
+  /** Connections that have not got through authentication; with more, the oldest of them are closed. */
   readonly halfOpen: number;
   /** Milliseconds to get through authentication. */
   readonly startupTimeout: number;
@@ -157,8 +157,13 @@ export class Endpoint implements AsyncDisposable {
   #accept(socket: Socket): void {
     const { limits, sessions } = this.#context;
     if (this.#connections.size - sessions.size >= limits.halfOpen) {
-      socket.destroy();
-      return;
+      // The oldest goes: whoever holds connections open without logging in must not keep others out.
+      for (const each of this.#connections) {
+        if (each.loggedIn) continue;
+        this.#connections.delete(each);
+        each.abandon();
+        break;
+      }
     }
     const connection = new Connection(this.#context, socket);
     this.#connections.add(connection);

@@ -1,12 +1,11 @@
-import { webcrypto, X509Certificate } from 'node:crypto';
-import 'reflect-metadata';
+import { X509Certificate } from 'node:crypto';
 import { PGlite } from '@electric-sql/pglite';
-import * as x509 from '@peculiar/x509';
 import pg from 'pg';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { formatVerifier, makeVerifier, mockVerifier, parseVerifier, type Verifier } from '../../catalog/verifier.ts';
 import type { EndpointBackend } from '../backend.ts';
 import { Endpoint } from '../server.ts';
+import { ECDSA, type KeyAlgorithm, selfSigned } from '../testing/self-signed.ts';
 import { ScramExchange } from './scram.ts';
 import { LoginThrottle } from './throttle.ts';
 
@@ -20,34 +19,12 @@ const backend: EndpointBackend = {
   catalog: { version: 1, snapshot: async () => ({ schemas: [], models: [], roles: [] }) },
 };
 
-type KeyAlgorithm = Readonly<Record<string, unknown>>;
-
-const ECDSA: KeyAlgorithm = { name: 'ECDSA', namedCurve: 'P-384', hash: 'SHA-384' };
 const RSA: KeyAlgorithm = {
   name: 'RSASSA-PKCS1-v1_5',
   modulusLength: 2048,
   publicExponent: new Uint8Array([1, 0, 1]),
   hash: 'SHA-512',
 };
-
-/** A certificate for localhost, signed by itself. */
-async function certificate(algorithm: KeyAlgorithm = ECDSA): Promise<{ key: string; certificate: string }> {
-  x509.cryptoProvider.set(webcrypto as never);
-  const generated = await webcrypto.subtle.generateKey(algorithm as never, true, ['sign', 'verify']);
-  const keys = generated as unknown as webcrypto.CryptoKeyPair;
-  const made = await x509.X509CertificateGenerator.createSelfSigned({
-    name: 'CN=localhost',
-    notBefore: new Date(),
-    notAfter: new Date(Date.now() + 86_400_000),
-    keys: keys as never,
-    signingAlgorithm: algorithm as never,
-  });
-  const pkcs8 = Buffer.from(await webcrypto.subtle.exportKey('pkcs8', keys.privateKey)).toString('base64');
-  return {
-    certificate: made.toString('pem'),
-    key: `-----BEGIN PRIVATE KEY-----\n${pkcs8.match(/.{1,64}/g)!.join('\n')}\n-----END PRIVATE KEY-----\n`,
-  };
-}
 
 let endpoint: Endpoint;
 let verifier: Verifier;
@@ -57,7 +34,7 @@ beforeAll(async () => {
     backend,
     port: 0,
     host: '0.0.0.0',
-    tls: await certificate(),
+    tls: await selfSigned(),
     users: { exist: true, verifier: (user) => (user === 'eva' ? verifier : undefined) },
   });
 });
@@ -105,7 +82,7 @@ test.each([
 ])('a certificate with a key of %s takes the place of another while the server runs', async (_name, algorithm) => {
   const open = new pg.Client({ host: '127.0.0.1', port: endpoint.port, user: 'eva', password: 'geheim ü', ssl });
   await open.connect();
-  const { certificate: text, key } = await certificate(algorithm);
+  const { certificate: text, key } = await selfSigned(algorithm);
   endpoint.renewCertificate({ certificate: text, key });
   let shown = '';
   const checkServerIdentity = (_host: string, seen: { raw: Buffer }) => {

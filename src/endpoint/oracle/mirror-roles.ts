@@ -35,10 +35,10 @@ export function roleChanges(before: CatalogSnapshot, after: CatalogSnapshot): st
         if (shown.length === table.columns.length) whole.push(relation);
         else if (shown.length > 0) {
           const columns = shown.map((column) => identifier(column.name)).join(', ');
-          statements.push(`GRANT SELECT (${columns}) ON ${relation} TO ${name};`);
+          statements.push(`GRANT SELECT (${columns}), REFERENCES (${columns}) ON ${relation} TO ${name};`);
         }
       }
-      if (whole.length > 0) statements.push(`GRANT SELECT ON ${whole.join(', ')} TO ${name};`);
+      if (whole.length > 0) statements.push(`GRANT SELECT, REFERENCES ON ${whole.join(', ')} TO ${name};`);
     }
   }
   return statements;

@@ -95,7 +95,7 @@ function createTable(schema: string, table: TableEntry): string[] {
     if (table.primaryKey?.length) items.push(`PRIMARY KEY (${table.primaryKey.map(identifier).join(', ')})`);
     statements.push(`CREATE TABLE ${name} (${items.join(', ')});`, statistics(schema, table));
   }
-  statements.push(`GRANT SELECT ON ${name} TO ${READER_ROLE};`);
+  statements.push(`GRANT SELECT, REFERENCES ON ${name} TO ${READER_ROLE};`);
   if (table.comment !== undefined) {
     statements.push(`COMMENT ON ${table.kind === 'view' ? 'VIEW' : 'TABLE'} ${name} IS ${literal(table.comment)};`);
   }

@@ -38,11 +38,10 @@ export const snowflake: Connector = {
   async connect(options, signal) {
     checkOptions(snowflake, options);
     const named = { ...options, schema: storedName(options.schema ?? 'PUBLIC') };
-    const login = loginOf(named);
     const address = `${options.account}/${options.database}`;
     const errors = snowflakeErrors(address, secretsOf(options));
     const price = priceOf(options);
-    const session = await SnowflakeSession.open(login, errors, signal);
+    const session = await SnowflakeSession.open(() => loginOf(named), errors, signal);
     const silo = new SnowflakeSilo({
       session,
       errors,

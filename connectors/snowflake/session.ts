@@ -42,25 +42,28 @@ const SESSION_GONE: ReadonlySet<string> = new Set(['390104', '390111', '390114',
 const LOGIN_RETRIES = 2;
 
 export class SnowflakeSession implements AsyncDisposable {
-  readonly #options: ConnectionOptions;
+  readonly #login: () => ConnectionOptions;
   readonly #errors: SnowflakeErrors;
   #connection: Connection;
   #renewing: Promise<void> | undefined;
   #again: Promise<void> | undefined;
 
-  private constructor(options: ConnectionOptions, errors: SnowflakeErrors, connection: Connection) {
-    this.#options = options;
+  private constructor(login: () => ConnectionOptions, errors: SnowflakeErrors, connection: Connection) {
+    this.#login = login;
     this.#errors = errors;
     this.#connection = connection;
   }
 
-  /** @throws CausewayError for a refused login or an address that does not answer */
+  /**
+   * @param login asked at each login: a token in a file may have been replaced
+   * @throws CausewayError for a refused login or an address that does not answer
+   */
   static async open(
-    options: ConnectionOptions,
+    login: () => ConnectionOptions,
     errors: SnowflakeErrors,
     signal: AbortSignal,
   ): Promise<SnowflakeSession> {
-    return new SnowflakeSession(options, errors, await logIn(options, errors, signal));
+    return new SnowflakeSession(login, errors, await logIn(login(), errors, signal));
   }
 
   /**
@@ -138,7 +141,7 @@ export class SnowflakeSession implements AsyncDisposable {
 
   #logInAgain(ended: Connection, signal: AbortSignal): Promise<void> {
     if (this.#connection !== ended) return Promise.resolve();
-    this.#again ??= logIn(this.#options, this.#errors, signal)
+    this.#again ??= logIn(this.#login(), this.#errors, signal)
       .then((connection) => {
         this.#connection = connection;
       })
@@ -150,7 +153,7 @@ export class SnowflakeSession implements AsyncDisposable {
 
   /** The library hands its tokens out in serialised form only. */
   #access(): { readonly base: string; readonly token: string } {
-    const { account, accessUrl } = this.#options;
+    const { account, accessUrl } = this.#login();
     const { tokenInfo } = (JSON.parse(this.#connection.serialize()) as Serialized).services.sf;
     return { base: accessUrl ?? `https://${account}.snowflakecomputing.com`, token: tokenInfo.sessionToken ?? '' };
   }

@@ -64,14 +64,14 @@ export const snowflakeDialect: Dialect = Object.freeze({
     varchar: 'VARCHAR($p)',
     bytea: 'BINARY',
     timestamp: 'TIMESTAMP_NTZ(6)',
-    timestamptz: 'TIMESTAMP_LTZ(6)',
+    timestamptz: 'TIMESTAMP_LTZ',
     json: 'VARIANT',
     unknown: 'VARCHAR',
   },
   literals: {
     timestamp: 'CAST($1 AS TIMESTAMP_NTZ(6))',
     // The session's zone is UTC.
-    timestamptz: 'CAST($utc AS TIMESTAMP_LTZ(6))',
+    timestamptz: 'CAST($utc AS TIMESTAMP_LTZ)',
     bytea: "TO_BINARY(SUBSTR($1, 3), 'HEX')",
   },
   nullOrdering: 'standard',

@@ -63,6 +63,9 @@ interface ServiceError {
   readonly cause?: unknown;
 }
 
+/** Texts as short as this stand in any message: hiding them would hide words, and protect nothing. */
+const SHORT = 4;
+
 /** Makes errors of one silo: with its address, without its secrets. */
 export interface SnowflakeErrors {
   /** Of anything that was thrown, or of an answer with `success: false`. */
@@ -71,7 +74,7 @@ export interface SnowflakeErrors {
 
 export function snowflakeErrors(address: string, secrets: readonly string[]): SnowflakeErrors {
   const clean = (text: string) =>
-    secrets.reduce((rest, secret) => (secret === '' ? rest : rest.replaceAll(secret, '***')), text);
+    secrets.reduce((rest, secret) => (secret.length < SHORT ? rest : rest.replaceAll(secret, '***')), text);
   return {
     of(thrown) {
       if (thrown instanceof CausewayError) return thrown;

@@ -81,7 +81,7 @@ export function writtenType(type: SqlType): string {
     case 'timestamp':
       return 'TIMESTAMP_NTZ(6)';
     case 'timestamptz':
-      return 'TIMESTAMP_LTZ(6)';
+      return 'TIMESTAMP_LTZ';
     case 'json':
     case 'jsonb':
       return 'VARIANT';

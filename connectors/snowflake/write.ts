@@ -85,9 +85,9 @@ function converted(text: string, type: SqlType): string {
       return `TO_BINARY(SUBSTR(${text}, 3), 'HEX')`;
     case 'VARIANT':
       return `PARSE_JSON(${text})`;
-    case 'TIMESTAMP_LTZ(6)':
+    case 'TIMESTAMP_LTZ':
       // Written in UTC, which is the session's zone.
-      return `CAST(REPLACE(${text}, '+00', '') AS TIMESTAMP_LTZ(6))`;
+      return `CAST(REPLACE(${text}, '+00', '') AS TIMESTAMP_LTZ)`;
     default:
       return `CAST(${text} AS ${writtenType(type)})`;
   }

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Brings what the suites of test/engines drive: MariaDB (Debian), ONNX Runtime (pip), and test/engines/lake's engines.
+# Brings what the suites of test/engines drive: MariaDB (Debian), ONNX Runtime and fakesnow (pip), and test/engines/lake's engines.
 # Prints the variables the tests look for. What cannot be brought is said on stderr, and its tests skip with a reason.
 set -uo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
@@ -17,4 +17,10 @@ if [ -x "$to/python/bin/python" ] && "$to/python/bin/pip" -q install 'onnxruntim
   echo "export PYTHON=$to/python/bin/python"
 else
   echo "no ONNX Runtime: pip failed" >&2
+fi
+# fakesnow asks for any snowflake-connector-python, and runs with version 4 only.
+if [ -x "$to/fakesnow/bin/python" ] || { python3 -m venv "$to/fakesnow" && "$to/fakesnow/bin/pip" -q install 'fakesnow[server]==0.11.14' 'snowflake-connector-python==4.0.0' >&2; }; then
+  echo "export FAKESNOW_PYTHON=$to/fakesnow/bin/python"
+else
+  echo "no fakesnow: pip failed" >&2
 fi

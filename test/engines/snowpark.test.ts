@@ -76,7 +76,7 @@ describe.skipIf(python === undefined)('the Snowpark procedure', () => {
         scales: { features: SCALES.map(() => ({ mean: 0, deviation: 1 })) },
         windows: { train: expectedStarts(), validation: none, test: none },
       },
-      (batch) => createBackend(spec, data, { choice: 'reference', batch }),
+      (each, batch) => createBackend(spec, each, { choice: 'reference', batch }),
     );
     const ours = session.train({ ...local, weights, round: 4 });
 

@@ -56,7 +56,7 @@ export interface Capabilities {
   readonly splits?: true;
   /** The most connections one statement may hold at once. */
   readonly maxConnections?: number;
-  /** True where statements cost money: a budget needs to know their price (Silo.price, Silo.estimate). */
+  /** True where statements cost money: a budget needs their price (ALTER SILO) or the silo's own word (Silo.estimate). */
   readonly bills?: true;
   /** Training inside the silo's own engine. */
   readonly training?: 'none' | 'engine';

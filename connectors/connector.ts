@@ -38,8 +38,6 @@ export interface Silo extends AsyncDisposable {
   readonly context: string;
   /** Whose capabilities hold, where it is not the connector that opened the silo: the one behind an agent. */
   readonly behind?: Connector;
-  /** What its owner says its engine's time and leaving bytes cost; undefined when nothing was said. */
-  readonly price?: SitePrice;
   /** What a statement would cost, by the silo's own word: a dry run that costs nothing. */
   estimate?(text: string, signal: AbortSignal): Promise<StatementEstimate>;
   tables(signal: AbortSignal): Promise<readonly TableInfo[]>;
@@ -57,12 +55,6 @@ export interface Silo extends AsyncDisposable {
   execute?(text: string, signal: AbortSignal): Promise<void>;
   /** Columns of a native query, without running it: `silo.query('…')`. */
   describe?(text: string, signal: AbortSignal): Promise<readonly ColumnInfo[]>;
-}
-
-/** In the currency of the user's choice, the same for all silos. */
-export interface SitePrice {
-  readonly moneyPerSecond: number;
-  readonly moneyPerByte: number;
 }
 
 export interface StatementEstimate {

@@ -9,7 +9,6 @@ import type {
   FragmentResult,
   ResultColumn,
   Silo,
-  SitePrice,
   SqlFragment,
   TableInfo,
   TableName,
@@ -32,18 +31,15 @@ export interface SnowflakePlace {
   readonly errors: SnowflakeErrors;
   readonly context: string;
   readonly schema: string;
-  readonly price?: SitePrice;
 }
 
 export class SnowflakeSilo implements Silo {
   readonly context: string;
-  readonly price?: SitePrice;
   readonly #place: SnowflakePlace;
 
   constructor(place: SnowflakePlace) {
     this.#place = place;
     this.context = place.context;
-    if (place.price !== undefined) this.price = place.price;
   }
 
   tables(signal: AbortSignal): Promise<readonly TableInfo[]> {

@@ -74,12 +74,13 @@ async function fragmentPrice(
 }
 
 async function requirePrice(name: string, engine: Engine): Promise<void> {
-  const { silo, connector } = await engine.silos.open(name);
-  if (connector.capabilities.bills !== true || silo.price !== undefined) return;
+  const { connector } = await engine.silos.open(name);
+  const { moneyPerByte, moneyPerSecond } = engine.planner.model.profile(name);
+  if (connector.capabilities.bills !== true || moneyPerByte + moneyPerSecond > 0) return;
   throw new CausewayError(
     SQLSTATE.invalidParameterValue,
     `causeway.max_money cannot be kept: the silo "${name}" bills, and nobody said what it costs`,
-    { silo: name, hint: `Give the silo its price (docs/silos/${connector.kind}.md), or SET causeway.max_money = off.` },
+    { silo: name, hint: `ALTER SILO ${name} SET (price_per_hour => …), or SET causeway.max_money = off.` },
   );
 }
 

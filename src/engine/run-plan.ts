@@ -49,7 +49,6 @@ export async function optimizerContext(
   const silos = await Promise.all(
     [...names].map(async (name): Promise<readonly [string, SiloFacts]> => {
       const { connector, silo } = await engine.silos.open(name);
-      if (silo.price !== undefined) engine.planner.price(name, silo.price);
       const { capabilities } = connector;
       return [
         name,

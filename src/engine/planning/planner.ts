@@ -1,5 +1,4 @@
 /** The optimizer with its memory: statistics, speeds of sites, true row counts. One per engine, shared by all sessions. */
-import type { SitePrice } from '../../../connectors/connector.ts';
 import type { OptimizerContext } from '../../../optimizer/context.ts';
 import { CostModel, type StoredSite } from '../../../optimizer/cost/model.ts';
 import type { Objective } from '../../../optimizer/cost/objective.ts';
@@ -126,13 +125,6 @@ export class Planner implements Disposable {
 
   [Symbol.dispose](): void {
     this.#save();
-  }
-
-  /** Takes a silo's price, as its owner gave it, into the cost model. */
-  price(silo: string, { moneyPerSecond, moneyPerByte }: SitePrice): void {
-    const known = this.model.profile(silo);
-    if (known.moneyPerSecond === moneyPerSecond && known.moneyPerByte === moneyPerByte) return;
-    this.model.configure(silo, { moneyPerSecond, moneyPerByte });
   }
 
   /** Forgets a silo that was dropped. */

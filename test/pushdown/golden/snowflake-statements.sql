@@ -11,7 +11,7 @@ SELECT DISTINCT t1."boolean/0" FROM "SAMPLES" AS t1 WHERE t1."integer/1" IS NOT 
 SELECT t1."date/0" FROM "SAMPLES" AS t1 WHERE t1."date/0" >= DATE '2020-01-01' AND t1."timestamp without time zone/0" < CAST('2030-01-01 00:00:00' AS TIMESTAMP_NTZ(6));
 
 -- SELECT "integer/0" FROM samples WHERE "timestamp with time zone/0" >= TIMESTAMPTZ '2020-01-01 02:00:00+02'
-SELECT t1."integer/0" FROM "SAMPLES" AS t1 WHERE t1."timestamp with time zone/0" >= CAST('2020-01-01 00:00:00' AS TIMESTAMP_LTZ(6));
+SELECT t1."integer/0" FROM "SAMPLES" AS t1 WHERE t1."timestamp with time zone/0" >= CAST('2020-01-01 00:00:00' AS TIMESTAMP_LTZ);
 
 -- SELECT "integer/0" FROM samples WHERE "time without time zone/0" > TIME '01:02:03.5'
 SELECT t1."integer/0" FROM "SAMPLES" AS t1 WHERE t1."time without time zone/0" > TIME '01:02:03.5';

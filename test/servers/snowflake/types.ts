@@ -48,6 +48,8 @@ export function spelling(type: string): string {
       return seconds('epoch_us($1)');
     case 'BLOB':
       return 'hex($1)';
+    case 'JSON':
+      return 'json($1)';
     default:
       return '$1';
   }

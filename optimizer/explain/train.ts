@@ -1,7 +1,13 @@
 /** EXPLAIN TRAIN as text: where every silo's share is done, what it costs, and what was rejected. */
 import type { TrainingSite } from '../cost/training.ts';
 import { aligned, WIDTH } from './text.ts';
-import type { ExplainedShare, ExplainedSite, ExplainedSpeculation, ExplainedTraining } from './training.ts';
+import type {
+  EgressManifest,
+  ExplainedShare,
+  ExplainedSite,
+  ExplainedSpeculation,
+  ExplainedTraining,
+} from './training.ts';
 import { bytesText, countText, errorText, rateText, rowsText, timeText } from './units.ts';
 import { filled, wrapped } from './wrap.ts';
 
@@ -38,7 +44,7 @@ const ELSEWHERE: Readonly<Record<TrainingSite, string>> = {
 };
 
 function siloLines(share: ExplainedShare): readonly string[] {
-  const { actual, prepareSeconds, rejected, roundSeconds, rows, site, silo, statements, windows } = share;
+  const { actual, manifest, prepareSeconds, rejected, roundSeconds, rows, site, silo, statements, windows } = share;
   return [
     '',
     aligned(WHERE[site](silo), siteText(share)),
@@ -52,12 +58,19 @@ function siloLines(share: ExplainedShare): readonly string[] {
           ...(actual.site === site ? [] : [`  while it ran it moved: ${ELSEWHERE[actual.site]}`]),
         ]),
     `  ${rowsText(rows)}, ${countText(windows)} windows · ${timeText(prepareSeconds)} to read, ${timeText(roundSeconds)} a round`,
+    ...(manifest === undefined ? [] : [`  ${manifestText(manifest)}`]),
     ...statements.flatMap((statement) => wrapped(statement, WIDTH - 4)).map((line) => `    ${line}`),
     ...rejected.flatMap((other) => {
       const text = `rejected: ${ELSEWHERE[other.site]} · ${siteText(other)} · ${other.reason}`;
       return filled(text, WIDTH - 2).map((line) => `  ${line}`);
     }),
   ];
+}
+
+function manifestText({ keys, statistics, updates }: EgressManifest): string {
+  const kinds = [`${bytesText(updates)} of updates`, `${bytesText(statistics)} of statistics`];
+  if (keys !== undefined) kinds.push(`${bytesText(keys)} of keys`);
+  return `its agent lets out at most ${kinds.join(', ')}`;
 }
 
 const kindAt = (site: TrainingSite): string => (site === 'mediator' ? 'rows' : 'updates');

@@ -40,6 +40,13 @@ export interface SiloActual {
   readonly bytes: number;
 }
 
+/** Bytes that may leave, by kind. */
+export interface EgressManifest {
+  readonly updates: number;
+  readonly statistics: number;
+  readonly keys?: number;
+}
+
 export interface ExplainedShare extends ExplainedSite {
   readonly silo: string;
   readonly rows: number;
@@ -49,6 +56,8 @@ export interface ExplainedShare extends ExplainedSite {
   readonly roundSeconds: number;
   /** The silo's statements; several when its rows are put together at the mediator. */
   readonly statements: readonly string[];
+  /** The most that its agent lets out, in bytes. */
+  readonly manifest?: EgressManifest;
   readonly rejected: readonly (ExplainedSite & { readonly reason: string })[];
   readonly actual?: Omit<SiloActual, 'silo'>;
 }
@@ -111,6 +120,8 @@ export interface TrainingFacts {
   readonly here: LocalBackend;
   /** Statements by silo. */
   readonly statements: ReadonlyMap<string, readonly string[]>;
+  /** By silo, for those behind agents. */
+  readonly manifests?: ReadonlyMap<string, EgressManifest>;
   readonly planning: ExplainedTraining['planning'];
   readonly speculation?: ExplainedSpeculation;
   readonly actuals?: { readonly silos: readonly SiloActual[]; readonly seconds: number; readonly rounds: number };
@@ -119,12 +130,13 @@ export interface TrainingFacts {
 export function explainedTraining(
   plan: Pick<Train, 'model' | 'spec' | 'sequence' | 'federation' | 'local'>,
   placed: PlacedTraining,
-  { network, strategy, here, statements, planning, speculation, actuals }: TrainingFacts,
+  { network, strategy, here, manifests, statements, planning, speculation, actuals }: TrainingFacts,
 ): ExplainedTraining {
   const { cost, shape, shares, terms } = placed;
   const { cell, hidden, layers } = plan.spec;
   const { horizon, window } = plan.sequence;
   const silos = shares.map(({ training, chosen, rejected }): ExplainedShare => {
+    const manifest = chosen.site === 'agent' ? manifests?.get(training.silo) : undefined;
     const { silo: _, ...actual } = actuals?.silos.find(({ silo }) => silo === training.silo) ?? { silo: '' };
     return {
       silo: training.silo,
@@ -144,6 +156,7 @@ export function explainedTraining(
         bytesKind: price.bytesKind,
         reason,
       })),
+      ...(manifest === undefined ? {} : { manifest }),
       ...('site' in actual ? { actual } : {}),
     };
   });

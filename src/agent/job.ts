@@ -5,14 +5,11 @@
 import { createHash, randomUUID } from 'node:crypto';
 import type { DatabaseSync } from 'node:sqlite';
 import { verified } from '../../operators/aggregate/secure/keys.ts';
-import { countsOf } from '../../operators/lstm/classification.ts';
 import type { LocalTrainerSpec } from '../../operators/lstm/local-trainer.ts';
-import { weightCount } from '../../operators/lstm/model.ts';
-import { LONGEST_NAME, MOST_ENTITIES } from '../../operators/lstm/standardise.ts';
+import { manifestOf } from '../engine/training/manifest.ts';
 import type { TrainingRun } from '../engine/training/silo-trainer.ts';
 import { CausewayError, SQLSTATE } from '../plan/errors.ts';
 import type { RelationalNode } from '../plan/nodes.ts';
-import type { ModelSpec } from '../plan/training.ts';
 import type { Manifest } from './egress-gate.ts';
 import { fromJson, toJson } from './json.ts';
 
@@ -38,43 +35,6 @@ export interface SignedJob {
 }
 
 const LIFETIME_MS = 7 * 24 * 3600 * 1000;
-
-/** JSON around one round's numbers, or one evaluation's per target. */
-const BODY_BYTES = 4096;
-/** One count of a classifier's evaluation as JSON: seven digits and a comma. */
-const COUNT_BYTES = 8;
-/** (n, mean, M2) of one feature as JSON. */
-const FEATURE_BYTES = 96;
-/** Keys and shares of one secure round. */
-const KEY_BYTES = 128 << 10;
-
-/**
- * All that may leave a silo: an update per round, statistics of every feature, an evaluation per round and some at the
- * end. The agent computes it too, so that a coordinator cannot ask for more.
- */
-function manifestOf(spec: LocalTrainerSpec, { privacy, rounds }: TrainingRun): Manifest {
-  const described = spec.features.length + (spec.lags?.length ?? 0) * spec.targets.length;
-  const target = BODY_BYTES + COUNT_BYTES * classCounts(spec.model);
-  const evaluations = (rounds + 8) * (BODY_BYTES + spec.targets.length * target);
-  return {
-    updates: rounds * (4 * weightCount(spec.model) + BODY_BYTES),
-    statistics: BODY_BYTES + described * FEATURE_BYTES + namedBytes(spec) + evaluations,
-    ...(privacy?.secure === true ? { keys: rounds * KEY_BYTES } : {}),
-  };
-}
-
-/** Names of categories, and of entities where features are scaled by entity. */
-const namedBytes = ({ features }: LocalTrainerSpec): number =>
-  features.reduce((sum, { category, scale }) => {
-    if (category !== undefined) return sum + category.most * (LONGEST_NAME + FEATURE_BYTES);
-    return scale === 'entity' ? sum + MOST_ENTITIES * (LONGEST_NAME + FEATURE_BYTES) : sum;
-  }, 0);
-
-/** Counts per target of one evaluation: a regression has none. */
-function classCounts({ loss, outputs }: ModelSpec): number {
-  if (loss === 'binary-cross-entropy') return countsOf(2);
-  return loss === 'softmax-cross-entropy' ? countsOf(outputs) : 0;
-}
 
 export function newJob(silo: string, spec: LocalTrainerSpec, query: RelationalNode, run: TrainingRun): Job {
   const manifest = manifestOf(spec, run);

@@ -17,7 +17,11 @@ export async function openEngine(options: EngineOptions, agentPort?: number, hos
   const { directory } = options;
   const agents = await AgentCoordinator.open({ directory, port: agentPort, ...(host === undefined ? {} : { host }) });
   try {
-    const engine = await Engine.open({ ...options, connectors: { agent: agents.connector } });
+    const engine = await Engine.open({
+      ...options,
+      connectors: { agent: agents.connector },
+      egressLedger: () => agents.office.ledger.lines(),
+    });
     return {
       engine,
       agents,

@@ -29,8 +29,25 @@ export interface EngineOptions {
   readonly memoryLimit?: string;
   /** Training jobs that one silo works for at a time; others wait for their turn. */
   readonly jobsPerSilo?: number;
+  /** What agents' ledgers say has left their silos, for `causeway.egress_ledger`. */
+  readonly egressLedger?: () => readonly LedgerEntry[];
   /** Kinds of silos beside the built-in ones, by name: `agent`, when agents are awaited. */
   readonly connectors?: Readonly<Record<string, Connector>>;
+}
+
+/** One line of an agent's egress ledger, as the coordinator acknowledged it. */
+export interface LedgerEntry {
+  readonly silo: string;
+  readonly sequence: number;
+  /** Milliseconds since 1970, by the agent's clock. */
+  readonly time: number;
+  /** The job or statement that asked for it. */
+  readonly purpose: string;
+  readonly kind: string;
+  readonly bytes: number;
+  /** SHA-256 of each part, hexadecimal. */
+  readonly digests: readonly string[];
+  readonly hash: string;
 }
 
 const MEDIATOR_STATEMENTS = 8;
@@ -100,6 +117,10 @@ export class Engine implements AsyncDisposable {
     const engine = new Engine(Catalog.open(options.directory), options);
     engine.catalog.jobs.endOrphans(isAlive);
     return engine;
+  }
+
+  egressLedger(): readonly LedgerEntry[] {
+    return this.#options.egressLedger?.() ?? [];
   }
 
   /** @param user whose privileges hold; undefined: the owner of the catalog directory, who may do everything */

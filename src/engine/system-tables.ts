@@ -230,6 +230,31 @@ export const SYSTEM_TABLES: Readonly<Record<string, SystemTable>> = {
           milliseconds,
         ]),
   },
+  egress_ledger: {
+    columns: columnsOf({
+      silo: 'text',
+      line: 'bigint',
+      at: 'text',
+      purpose: 'text',
+      kind: 'text',
+      bytes: 'bigint',
+      sha256: 'text',
+      hash: 'text',
+    }),
+    rows: (engine) =>
+      engine
+        .egressLedger()
+        .map(({ bytes, digests, hash, kind, purpose, sequence, silo, time }) => [
+          silo,
+          BigInt(sequence),
+          new Date(time).toISOString(),
+          purpose,
+          kind,
+          BigInt(bytes),
+          digests.join(' '),
+          hash,
+        ]),
+  },
   settings: {
     columns: columnsOf({ name: 'text', value: 'text', description: 'text' }),
     rows: (_engine, settings) => settings.list().map(({ name, value, description }) => [name, value, description]),

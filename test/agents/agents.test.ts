@@ -78,7 +78,11 @@ beforeAll(async () => {
   const directory = join(federation.directory, 'coordinator');
   coordinator = await AgentCoordinator.open({ directory, host: '127.0.0.1', port: 0, absenceMs: 15_000 });
   for (const silo of SILOS) start(silo);
-  engine = await Engine.open({ directory, connectors: { agent: coordinator.connector } });
+  engine = await Engine.open({
+    directory,
+    connectors: { agent: coordinator.connector },
+    egressLedger: () => coordinator.office.ledger.lines(),
+  });
   session = engine.openSession();
   await run(
     session,
@@ -140,6 +144,28 @@ test('a classifier of many classes is evaluated through agents as without them',
   await sql(train);
   await run(federation.session, train);
   expect(await sql(evaluate)).toEqual(await run(federation.session, evaluate));
+});
+
+test('what left is in SQL, line by line, and within what EXPLAIN TRAIN said before', async () => {
+  await sql(TRAIN);
+  const sent = await sql(
+    `SELECT silo, kind, sum(bytes)::bigint FROM causeway.egress_ledger
+     WHERE purpose = (SELECT purpose FROM causeway.egress_ledger WHERE kind = 'updates' ORDER BY at DESC, line DESC LIMIT 1)
+     GROUP BY silo, kind ORDER BY kind`,
+  );
+  const [silo] = sent[0]!;
+  const own = openState(agentState(directoryOf(silo as Silo)));
+  const kinds = Map.groupBy(new EgressLedger(own).lines(), ({ purpose }) => purpose);
+  own.close();
+  const job = [...kinds.keys()].findLast((purpose) => purpose.startsWith('train-'))!;
+  const total = (kind: string): number =>
+    kinds.get(job)!.reduce((sum, line) => sum + (line.kind === kind ? line.bytes : 0), 0);
+  for (const [, kind, bytes] of sent) expect(Number(bytes)).toBe(total(kind!));
+  const lines = (await sql(`EXPLAIN ${TRAIN}`)).map(([line]) => line!);
+  const said = lines.filter((line) => line.includes('its agent lets out at most'));
+  expect(said).toHaveLength(SILOS.length);
+  const [, most] = /at most ([\d.]+) kB of updates, [\d.]+ kB of statistics/.exec(said[0]!)!;
+  expect(total('updates')).toBeLessThanOrEqual(Number(most) * 1000 + 500);
 });
 
 test('EXPLAIN TRAIN says which silos train behind their agents', async () => {

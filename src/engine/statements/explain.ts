@@ -7,11 +7,14 @@ import { explainText } from '../../../optimizer/explain/text.ts';
 import { trainText } from '../../../optimizer/explain/train.ts';
 import { trainDot } from '../../../optimizer/explain/train-dot.ts';
 import {
+  type EgressManifest,
   type ExplainedTraining,
   explainedTraining,
   type Network,
   type SiloActual,
 } from '../../../optimizer/explain/training.ts';
+import { siloPlans } from '../../../optimizer/fragments/silo-plans.ts';
+import type { Train } from '../../plan/training.ts';
 import type { Explain, QueryText, TrainModel } from '../../sql/statements/statement.ts';
 import { type BoundQuery, bindQuery, streamRows } from '../bind.ts';
 import type { FragmentReport } from '../execution/report.ts';
@@ -19,6 +22,8 @@ import type { StatementResult } from '../result.ts';
 import { columnsOf, rowsResult } from '../rows.ts';
 import { planRows, runPhysical } from '../run-plan.ts';
 import type { StatementContext } from '../session.ts';
+import { manifestOf } from '../training/manifest.ts';
+import { trainerSpec } from '../training/open-trainers.ts';
 import { chosenSitesOf, placeTrain, trainingLegalities } from '../training/place.ts';
 import { speculate } from '../training/speculate.ts';
 import { bindTrainModel, startTrain } from './train.ts';
@@ -67,6 +72,13 @@ async function explainSelect(query: QueryText, analyze: boolean, context: Statem
   return explained(planned, objective, planned.statisticsMs, { reports, milliseconds: performance.now() - started });
 }
 
+/** What silos behind agents may send for this training, as their agents will compute it. */
+function manifestsOf(plan: Train): ReadonlyMap<string, EgressManifest> {
+  const { federation, privacy } = plan;
+  const run = { rounds: federation.rounds, ...(privacy === undefined ? {} : { privacy }) };
+  return new Map([...siloPlans(plan.source).keys()].map((silo) => [silo, manifestOf(trainerSpec(silo, plan), run)]));
+}
+
 /** ANALYZE trains, and stores the model, as the statement alone would. */
 async function explainTrain(
   statement: TrainModel,
@@ -88,7 +100,7 @@ async function explainTrain(
   });
   const planning = [...training.planning, { name: 'sample', milliseconds: performance.now() - looked }];
   const facts = {
-    ...{ network, strategy, here, statements, planning },
+    ...{ network, strategy, here, statements, planning, manifests: manifestsOf(plan) },
     ...(speculation === undefined ? {} : { speculation }),
   };
   if (!analyze) return explainedTraining(plan, placed, facts);

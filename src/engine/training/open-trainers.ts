@@ -121,7 +121,7 @@ function featureQuery(plan: RelationalNode, { order, entity, features }: Trainer
   return node({ kind: 'project', input: sorted, expressions, columns: columns.map(asRead) });
 }
 
-function trainerSpec(silo: string, source: TrainerSource): LocalTrainerSpec {
+export function trainerSpec(silo: string, source: TrainerSource): LocalTrainerSpec {
   const { order, entity, features, lags, minRows, targets, sequence, split, spec } = source;
   const least = minRows?.get(silo);
   return {

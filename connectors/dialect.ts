@@ -42,6 +42,8 @@ export interface Dialect {
   readonly nullOrdering: 'standard' | 'emulate';
   readonly booleanLiterals: 'keyword' | 'number';
   readonly limit: 'limit-offset' | 'offset-fetch';
+  /** True where `a SEMI JOIN b ON …` and `a ANTI JOIN b ON …` may be written. */
+  readonly semiJoins?: true;
   /** True where a statement may hold `$1`, `$2` …, whose values stand beside it (`SqlFragment.parameters`). */
   readonly parameters?: true;
   /** What LIMIT says where there is only an OFFSET, in engines that take none without it. */

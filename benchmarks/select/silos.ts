@@ -1,5 +1,5 @@
 /** Generated data in three places, and an engine that knows them: PostgreSQL, a DuckDB file, Parquet files. */
-import { createReadStream, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { createReadStream, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
@@ -9,7 +9,8 @@ import { from as copyFrom } from 'pg-copy-streams';
 import { Engine } from '../../src/engine/engine.ts';
 import type { Session } from '../../src/engine/session.ts';
 import { startServer, testDatabase } from '../../test/servers/postgres.ts';
-import { createTables, TABLES, type Table } from './tpch-data.ts';
+import { cachedData } from './cached-data.ts';
+import { TABLES, type Table } from './tpch-data.ts';
 
 export interface Silos extends AsyncDisposable {
   readonly engine: Engine;
@@ -19,31 +20,40 @@ export interface Silos extends AsyncDisposable {
   readonly local: DuckDBConnection;
 }
 
-/** Silos `pg`, `duck` and `lake`, each with all eight tables. */
+/**
+ * Silos `pg`, `duck` and `lake`, each with all eight tables; `pg_b` and `pg_c` are the same database as `pg` under other roles,
+ * which makes them other places.
+ */
 export async function openBenchmarkSilos(scale: number): Promise<Silos> {
   const folder = mkdtempSync(join(tmpdir(), 'causeway-bench-'));
+  const data = await cachedData(scale);
   const instance = await DuckDBInstance.create(':memory:');
   const local = await instance.connect();
-  await createTables(local, scale);
-  mkdirSync(join(folder, 'parquet'));
-  await local.run(`ATTACH '${join(folder, 'tpch.duckdb')}' AS file`);
   const { server, stop } = await startServer();
   const database = await testDatabase(server);
   for (const table of TABLES) {
-    await local.run(`CREATE TABLE file.${table} AS FROM ${table}`);
-    await local.run(`COPY ${table} TO '${join(folder, 'parquet', `${table}.parquet`)}'`);
+    await local.run(`CREATE TABLE ${table} AS FROM '${join(data.parquet, `${table}.parquet`)}'`);
     await copyToPostgres(local, database.client, table, folder);
   }
   await database.client.query('VACUUM ANALYZE');
-  await local.run('DETACH file');
+  const other = async (role: string): Promise<string> => {
+    await database.client.query(
+      `DROP ROLE IF EXISTS ${role}; CREATE ROLE ${role} LOGIN PASSWORD '${role}' IN ROLE pg_read_all_data`,
+    );
+    const url = new URL(database.url);
+    url.username = url.password = role;
+    return url.href;
+  };
 
   const engine = await Engine.open({ directory: join(folder, 'catalog') });
   const session = engine.openSession();
   await rowsOf(
     session,
     `CREATE SILO pg USING postgres OPTIONS (url '${database.url}');
-     CREATE SILO duck USING duckdb OPTIONS (path '${join(folder, 'tpch.duckdb')}', read_only 'true');
-     CREATE SILO lake USING files OPTIONS (path '${join(folder, 'parquet')}')`,
+     CREATE SILO pg_b USING postgres OPTIONS (url '${await other('reader_b')}');
+     CREATE SILO pg_c USING postgres OPTIONS (url '${await other('reader_c')}');
+     CREATE SILO duck USING duckdb OPTIONS (path '${data.database}', read_only 'true');
+     CREATE SILO lake USING files OPTIONS (path '${data.parquet}')`,
   );
   return {
     engine,

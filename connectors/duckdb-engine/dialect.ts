@@ -230,6 +230,7 @@ export const duckdbDialect: Dialect = Object.freeze({
   nullOrdering: 'standard',
   booleanLiterals: 'keyword',
   limit: 'limit-offset',
+  semiJoins: true,
 } satisfies Dialect);
 
 /** What runs in a .duckdb file or over files runs in the mediator's own engine: pushing it changes nothing. */

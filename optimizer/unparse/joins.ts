@@ -1,12 +1,17 @@
-/** Joins: FROM a JOIN b ON …; semi and anti joins become EXISTS in the WHERE clause. */
+/** Joins: FROM a JOIN b ON …; semi and anti joins too where the dialect has them, else EXISTS in the WHERE clause. */
 import type { Expression } from '../../src/plan/expressions.ts';
 import { type Join, node } from '../../src/plan/nodes.ts';
-import { conjuncts, hasSubquery } from '../../src/plan/traverse.ts';
+import { conjuncts, hasSubquery, outerColumns } from '../../src/plan/traverse.ts';
+
 import { fromItem, type Select, STAGE, selectText } from './select.ts';
 import { conditionTexts, mergeable, type Outer, type Writer } from './writer.ts';
 
 export function joinText(join: Join, outer: Outer, writer: Writer): Select {
-  if (join.type === 'semi' || join.type === 'anti') return semiJoinText(join, outer, writer);
+  if (join.type === 'semi' || join.type === 'anti') {
+    return writer.dialect.semiJoins === true && isUncorrelated(join)
+      ? semiJoinItem(join, outer, writer)
+      : existsText(join, outer, writer);
+  }
   const keepsLeft = join.type !== 'right' && join.type !== 'full';
   const keepsRight = join.type !== 'left' && join.type !== 'full';
   const left = side(writer.select(join.left, outer), keepsLeft, join.on, writer);
@@ -54,7 +59,26 @@ function side(select: Select, kept: boolean, on: Expression | undefined, writer:
   return bare && free && readable ? select : writer.wrapped(select);
 }
 
-function semiJoinText(join: Join, outer: Outer, writer: Writer): Select {
+/** Joins of any other kind than inner do not reach into a query around them. */
+const isUncorrelated = (join: Join): boolean =>
+  join.lateral !== true && !conjuncts(join.on).some(hasSubquery) && outerColumns(join).size === 0;
+
+/** `a SEMI JOIN b ON …`: an engine that has it need not find it behind an EXISTS. */
+function semiJoinItem(join: Join, outer: Outer, writer: Writer): Select {
+  const left = side(writer.select(join.left, outer), true, join.on, writer);
+  const right = side(writer.select(join.right, outer), false, join.on, writer);
+  const naming = writer.naming(new Map([...left.scope, ...right.scope]), outer);
+  const on = conditionTexts(conjuncts(join.on), naming).join(' AND ') || 'TRUE';
+  const item = right.joined === true ? `(${right.from})` : right.from;
+  return {
+    ...fromItem(`${left.from} ${join.type.toUpperCase()} JOIN ${item} ON ${on}`, left.scope, join.columns),
+    joined: true,
+    stage: left.stage,
+    where: left.where,
+  };
+}
+
+function existsText(join: Join, outer: Outer, writer: Writer): Select {
   const on = conjuncts(join.on);
   const left = writer.upTo(writer.select(join.left, outer), STAGE.where, on);
   const right = writer.upTo(writer.select(join.right, outer), STAGE.where, on);

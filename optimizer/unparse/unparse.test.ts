@@ -135,6 +135,27 @@ describe('special forms', () => {
     );
   });
 
+  it('writes them as joins where the dialect has such joins, what is filtered below them in brackets', () => {
+    const dialect: Dialect = { ...plain, semiJoins: true };
+    const [o, c, other] = [orders(), customers(), orders()];
+    const on = test('=', of(o, 'customer'), of(c, 'id'));
+    const few = filter(o, test('<', of(o, 'id'), literal(9)));
+    const semi = join('semi', c, few, on);
+    const both = join('inner', semi, other, test('=', of(other, 'customer'), of(c, 'id')));
+    expect(unparse(project(both, { name: of(c, 'name') }), dialect)).toBe(
+      'SELECT t1."name" FROM "customers" AS t1 SEMI JOIN (SELECT t2."id", t2."customer", t2."total", t2."note" FROM "orders" AS t2 WHERE t2."id" < 9) AS t3 ON t3."customer" = t1."id" INNER JOIN "orders" AS t4 ON t4."customer" = t1."id"',
+    );
+  });
+
+  it('keeps EXISTS for a join that reaches into the query around it', () => {
+    const dialect: Dialect = { ...plain, semiJoins: true };
+    const [o, c, outer] = [orders(), customers(), customers()];
+    const on = test('and', test('=', of(o, 'customer'), of(c, 'id')), test('<', of(o, 'id'), of(outer, 'id')));
+    const inner = aggregate(join('semi', c, o, on), {}, { n: count() });
+    const scalarQuery = { kind: 'subquery', form: 'scalar', operands: [], plan: inner, type: bigint } as const;
+    expect(unparse(project(outer, { n: scalarQuery }), dialect)).toContain('WHERE EXISTS (SELECT 1');
+  });
+
   it('never writes a grouped constant as a position', () => {
     const o = orders();
     expect(unparse(aggregate(o, { one: literal(1) }, { n: count() }), plain)).toContain('GROUP BY CAST(1 AS integer)');

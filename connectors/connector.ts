@@ -36,6 +36,8 @@ export type SiloOptions = Readonly<Record<string, string>>;
 export interface Silo extends AsyncDisposable {
   /** Identity of server + database + role: two silos with one context are one place, and may be joined inside. */
   readonly context: string;
+  /** The schema of its tables that name none, where another silo of the same context can read them by it. */
+  readonly schema?: string;
   /** Whose capabilities hold, where it is not the connector that opened the silo: the one behind an agent. */
   readonly behind?: Connector;
   /** What a statement would cost, by the silo's own word: a dry run that costs nothing. */

@@ -37,14 +37,6 @@ describe('the long way round', () => {
       [['{"meter":2}']],
     ],
     ['types that the plan does not know', "SELECT '101'::bit(3) IS NULL", [['f']]],
-    [
-      'unnest beside unnest',
-      'SELECT unnest(ARRAY[1, 2]), unnest(ARRAY[3, 4])',
-      [
-        ['1', '3'],
-        ['2', '4'],
-      ],
-    ],
   ])('%s', async (_, text, expected) => {
     expect(await rows(text)).toEqual(expected);
   });
@@ -127,5 +119,18 @@ describe('the time', () => {
     const transactionBegan = new Date('2024-02-29T12:34:56.789Z');
     const text = 'SELECT now(), statement_timestamp() > now() FROM paris.readings LIMIT 1';
     expect(await run(federation.session, text, { transactionBegan })).toEqual([['2024-02-29 12:34:56.789+00', 't']]);
+  });
+});
+
+describe('two silos that are one database', () => {
+  it('are joined there, in one statement', async () => {
+    await federation.client.query('CREATE SCHEMA plant; CREATE TABLE plant.meters AS SELECT 2 AS meter, 7 AS weight');
+    await rows(`CREATE SILO plant USING postgres OPTIONS (url '${federation.postgresUrl}', schema 'plant')`);
+    const text = `SELECT count(*), max(weight) FROM berlin.readings JOIN plant.meters USING (meter)
+      WHERE meter NOT IN (SELECT weight FROM plant.meters)`;
+    expect(await rows(text)).toEqual([['5', '7']]);
+    const plan = (await rows(`EXPLAIN ${text}`)).join('\n');
+    expect(plan).toContain('JOIN "plant"."meters"');
+    expect(plan).toMatch(/^Result at berlin/);
   });
 });

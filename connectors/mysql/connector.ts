@@ -77,6 +77,7 @@ interface Login {
 
 class MysqlSilo implements Silo {
   readonly context: string;
+  readonly schema: string;
   readonly #pool: Pool;
   readonly #login: Login;
   readonly #address: string;
@@ -86,6 +87,7 @@ class MysqlSilo implements Silo {
     this.#login = login;
     this.#address = `${login.host}:${login.port}/${login.database}`;
     this.#database = login.database;
+    this.schema = login.database;
     this.context = `mysql:${this.#address}:${login.user}`;
     this.#pool = createPool({ ...login, rowsAsArray: true, typeCast, timezone: 'Z' });
     // Queries of a connection run in order: this one is its first.

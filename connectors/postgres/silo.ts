@@ -28,24 +28,24 @@ import { writeTable } from './write.ts';
 export class PostgresSilo implements Silo {
   readonly context: string;
   readonly #pool: PostgresPool;
-  readonly #schema: string;
+  readonly schema: string;
   readonly #keepsStatements: boolean;
   readonly #prepared = new WeakMap<pg.PoolClient, StatementNames>();
 
   /** @param keepsStatements whether fragments with parameters stay prepared at the server */
   constructor(pool: PostgresPool, schema: string, keepsStatements = true) {
     this.#pool = pool;
-    this.#schema = schema;
+    this.schema = schema;
     this.#keepsStatements = keepsStatements;
     this.context = pool.context;
   }
 
   tables(signal: AbortSignal): Promise<readonly TableInfo[]> {
-    return this.#pool.use(signal, (client) => readTables(client, this.#schema));
+    return this.#pool.use(signal, (client) => readTables(client, this.schema));
   }
 
   statistics(table: TableName, signal: AbortSignal): Promise<TableStatistics | undefined> {
-    return this.#pool.use(signal, (client) => readStatistics(client, table.schema ?? this.#schema, table.table));
+    return this.#pool.use(signal, (client) => readStatistics(client, table.schema ?? this.schema, table.table));
   }
 
   async run(fragment: Fragment, signal: AbortSignal): Promise<FragmentResult> {
@@ -65,7 +65,7 @@ export class PostgresSilo implements Silo {
   ): AsyncGenerator<RecordBatch, void, undefined> {
     const read = (client: pg.ClientBase, part: SqlFragment) => copied(client, part, signal);
     try {
-      yield* splitRows(this.#pool, this.#schema, fragment, split, read, signal);
+      yield* splitRows(this.#pool, this.schema, fragment, split, read, signal);
     } catch (thrown) {
       throw signal.aborted ? canceled(thrown) : postgresError(thrown, this.#pool.address);
     }
@@ -103,7 +103,7 @@ export class PostgresSilo implements Silo {
   }
 
   write(request: WriteRequest, signal: AbortSignal): Promise<{ readonly rows: number }> {
-    return this.#pool.use(signal, (client) => writeTable(client, this.#schema, request, signal));
+    return this.#pool.use(signal, (client) => writeTable(client, this.schema, request, signal));
   }
 
   async execute(text: string, signal: AbortSignal): Promise<void> {

@@ -42,6 +42,7 @@ export const sqlite: Connector = {
 
 class SqliteSilo implements Silo {
   readonly context: string;
+  readonly schema = 'main';
   readonly #open: () => DatabaseSync;
   readonly #database: DatabaseSync;
 

@@ -13,6 +13,7 @@ import { execute } from './execution/execute.ts';
 import type { ExecutionMediator } from './execution/mediator.ts';
 import type { FragmentReport } from './execution/report.ts';
 import type { Planned } from './planning/planner.ts';
+import { type Place, readTogether } from './planning/same-place.ts';
 import type { Notice } from './result.ts';
 import type { Settings } from './settings.ts';
 import { partsOfSpan } from './telemetry.ts';
@@ -70,7 +71,7 @@ export async function planRows(
   const { engine, settings, signal, text, roles } = context;
   const facts = await optimizerContext(engine, settings, plan);
   const planned = await engine.planner.plan({
-    plan,
+    plan: await fromOnePlace(engine, facts, plan),
     context: facts,
     objective: settings.own('causeway.optimize_for') as Objective,
     signal,
@@ -79,6 +80,21 @@ export async function planRows(
     explain,
   });
   return { planned, facts };
+}
+
+/** Policies speak of silos by name: where there are any, each is asked by its own. */
+async function fromOnePlace(
+  engine: Engine,
+  { silos }: OptimizerContext,
+  plan: RelationalNode,
+): Promise<RelationalNode> {
+  if (silos.size < 2 || engine.catalog.policies.list().length > 0) return plan;
+  const places = new Map<string, Place>();
+  for (const [name, { context, remote }] of silos) {
+    const { schema } = (await engine.silos.open(name)).silo;
+    if (schema !== undefined && remote !== true) places.set(name, { context, schema });
+  }
+  return readTogether(plan, places);
 }
 
 export async function runPlan(plan: RelationalNode, context: RunContext): Promise<Rows> {

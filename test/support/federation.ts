@@ -3,6 +3,7 @@ import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DuckDBInstance } from '@duckdb/node-api';
+import type pg from 'pg';
 import { resultRows } from '../../src/cli/cells.ts';
 import { Engine, type EngineOptions } from '../../src/engine/engine.ts';
 import type { ExecuteOptions } from '../../src/engine/result.ts';
@@ -14,6 +15,8 @@ export interface Federation extends AsyncDisposable {
   session: Session;
   readonly directory: string;
   readonly postgresUrl: string;
+  /** Of the database behind the silo `berlin`. */
+  readonly client: pg.Client;
   /** Closes the engine and opens it again on the same catalog. */
   restart(over?: Partial<EngineOptions>): Promise<void>;
 }
@@ -46,6 +49,7 @@ export async function openFederation(server: PostgresServer, rows = 200): Promis
     session,
     directory,
     postgresUrl: database.url,
+    client: database.client,
     async restart(over) {
       await federation.engine[Symbol.asyncDispose]();
       [federation.engine, federation.session] = await open(over);

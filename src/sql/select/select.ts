@@ -1,7 +1,7 @@
 /** One SELECT … FROM … WHERE … GROUP BY … HAVING … with its ORDER BY, DISTINCT and LIMIT. */
 import type { Node, SelectStmt } from '@pgsql/types';
 import { SQLSTATE } from '../../plan/errors.ts';
-import type { Column, Expression, SortKey } from '../../plan/expressions.ts';
+import type { Expression, SortKey } from '../../plan/expressions.ts';
 import { node, type RelationalNode } from '../../plan/nodes.ts';
 import { sameExpression } from '../../plan/traverse.ts';
 import { settle } from './coerce.ts';
@@ -24,6 +24,7 @@ import { type Aggregation, aggregation, bindGroups, placeOf } from './grouping.t
 import { limited } from './limit.ts';
 import { findRelation } from './names.ts';
 import { outputName } from './output-name.ts';
+import { type SetInList, sideBySide } from './side-by-side.ts';
 import { sortKeys } from './sort-keys.ts';
 import { timeFeatures } from './time-features.ts';
 
@@ -102,24 +103,12 @@ export function bindSelectCore(select: SelectStmt, outer: Level): BoundQuery {
 }
 
 /** Set-returning functions of the select list: each row is repeated for every value. */
-function withSets(
-  plan: RelationalNode,
-  sets: readonly { readonly column: Column; readonly source: RelationalNode }[],
-  level: Level,
-): RelationalNode {
-  if (sets.length > 1) {
-    // DuckDB unnests side by side as PostgreSQL does; its other set functions give lists.
-    const unnests = sets.every(({ source }) => source.kind === 'table-function' && source.name === 'unnest');
-    if (unnests) throw notModelled(level, 'more than one unnest in a select list', undefined);
-    const message = 'more than one set-returning function in a select list is not supported';
-    throw errorAt(level, SQLSTATE.featureNotSupported, message, undefined, {
-      hint: 'Put them into FROM, WITH ORDINALITY, and join them by their ordinality.',
-    });
-  }
+function withSets(plan: RelationalNode, sets: readonly SetInList[], level: Level): RelationalNode {
   const [only] = sets;
   if (only === undefined) return plan;
-  const columns = [...plan.columns, ...only.source.columns];
-  return node({ kind: 'join', type: 'cross', left: plan, right: only.source, lateral: true, columns });
+  const right = sets.length === 1 ? only.source : sideBySide(sets, level);
+  const columns = [...plan.columns, ...right.columns];
+  return node({ kind: 'join', type: 'cross', left: plan, right, lateral: true, columns });
 }
 
 /** Projection, DISTINCT, ORDER BY and LIMIT; sort keys that are not put out are carried along and dropped at the end. */

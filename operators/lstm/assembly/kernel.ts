@@ -1,7 +1,8 @@
 /**
  * The packed kernels in AssemblyScript with 128-bit SIMD. Layouts: ../packed/layout.ts; field numbers: ../packed/descriptor.ts.
  * One file on purpose: an AssemblyScript module is compiled whole, and tiles belong beside their loops.
- * Accumulators are single variables, tiles are 2 × 4 vectors and loops are not unrolled: V8 keeps exactly that in registers.
+ * Accumulators are single variables and loops are not unrolled, because V8 keeps no more than 15 vectors in registers: tiles are 2 × 4
+ * or 4 × 2 sums, and 6 × 2 where multiply and add are one instruction, which needs no register for the product.
  */
 
 /** Vectors of a panel row: four gates of four units. */
@@ -10,6 +11,9 @@ const PANEL: usize = 64;
 const PAIR: usize = 32;
 /** Rows whose weight gradient is summed while their activations are in the cache. */
 const HOT_ROWS: i32 = 256;
+
+/** Whether tiles of twelve sums fit: they hide more of the multiply-adds' latency. */
+const TALL: bool = ASC_FEATURE_RELAXED_SIMD;
 
 const GRU: i32 = 1;
 
@@ -119,6 +123,54 @@ function forward2(
   activate(cell, b0, b1, b2, b3, g + PANEL, before + state, after + state, h + stride);
 }
 
+/** Two of the four gates' sums for six rows: twelve sums, as in {@link product6}. `out` receives rows of four vectors. */
+function forwardSums6(z: usize, stride: usize, w: usize, columns: i32, out: usize): void {
+  let z0 = z, z1 = z + stride, z2 = z1 + stride, z3 = z2 + stride, z4 = z3 + stride, z5 = z4 + stride;
+  let a0 = splat(0), a1 = splat(0), b0 = splat(0), b1 = splat(0), c0 = splat(0), c1 = splat(0);
+  let d0 = splat(0), d1 = splat(0), e0 = splat(0), e1 = splat(0), f0 = splat(0), f1 = splat(0);
+  for (let k = columns; k > 0; k--) {
+    const w0 = v128.load(w);
+    const w1 = v128.load(w, 16);
+    let x = v128.load32_splat(z0);
+    a0 = madd(x, w0, a0);
+    a1 = madd(x, w1, a1);
+    x = v128.load32_splat(z1);
+    b0 = madd(x, w0, b0);
+    b1 = madd(x, w1, b1);
+    x = v128.load32_splat(z2);
+    c0 = madd(x, w0, c0);
+    c1 = madd(x, w1, c1);
+    x = v128.load32_splat(z3);
+    d0 = madd(x, w0, d0);
+    d1 = madd(x, w1, d1);
+    x = v128.load32_splat(z4);
+    e0 = madd(x, w0, e0);
+    e1 = madd(x, w1, e1);
+    x = v128.load32_splat(z5);
+    f0 = madd(x, w0, f0);
+    f1 = madd(x, w1, f1);
+    z0 += 4;
+    z1 += 4;
+    z2 += 4;
+    z3 += 4;
+    z4 += 4;
+    z5 += 4;
+    w += PANEL;
+  }
+  v128.store(out, a0);
+  v128.store(out, a1, 16);
+  v128.store(out, b0, 64);
+  v128.store(out, b1, 80);
+  v128.store(out, c0, 128);
+  v128.store(out, c1, 144);
+  v128.store(out, d0, 192);
+  v128.store(out, d1, 208);
+  v128.store(out, e0, 256);
+  v128.store(out, e1, 272);
+  v128.store(out, f0, 320);
+  v128.store(out, f1, 336);
+}
+
 function forward1(cell: i32, z: usize, w: usize, columns: i32, g: usize, before: usize, after: usize, h: usize): void {
   let a0 = splat(0), a1 = splat(0), a2 = splat(0), a3 = splat(0);
   for (let k = columns; k > 0; k--) {
@@ -160,7 +212,7 @@ function readBelow(q: usize): void {
 export function forward(q: usize): void {
   const rows = count(q, 0), steps = count(q, 1), inputs = count(q, 2), columns = count(q, 3), hidden = count(q, 4);
   const stride = field(q, 5) * 4, z = field(q, 6), g = field(q, 7), gStride = field(q, 8), c = field(q, 9);
-  const w = field(q, 13), cell = count(q, 16);
+  const w = field(q, 13), cell = count(q, 16), sums = field(q, 27);
   const units = hidden >> 2;
   const state = <usize>hidden * 4;
   const stepState = <usize>rows * state;
@@ -178,6 +230,17 @@ export function forward(q: usize): void {
       const gu = g + <usize>u * gStride + <usize>(t * rows) * PANEL;
       const before = c + <usize>t * stepState + <usize>u * 16;
       let b = 0;
+      for (; TALL && b + 6 <= rows; b += 6) {
+        const row = zt + <usize>b * stride;
+        forwardSums6(row, stride, wu, width, sums);
+        forwardSums6(row, stride, wu + 32, width, sums + 32);
+        for (let r = 0; r < 6; r++) {
+          const p = sums + <usize>r * PANEL;
+          const s = before + <usize>(b + r) * state;
+          const h = next + <usize>(b + r) * stride + <usize>u * 16;
+          activate(cell, v128.load(p), v128.load(p, 16), v128.load(p, 32), v128.load(p, 48), gu + <usize>(b + r) * PANEL, s, s + stepState, h);
+        }
+      }
       for (; b + 2 <= rows; b += 2) {
         const s = before + <usize>b * state;
         const row = <usize>b * stride;
@@ -253,6 +316,51 @@ function product4(g: usize, gStride: usize, units: i32, wt: usize, out: usize): 
   v128.store(out, d1, 112);
 }
 
+/** The same for six rows: twelve sums hide the latency of the multiply-adds, and fit V8's registers with one operand at a time. */
+function product6(g: usize, gStride: usize, units: i32, wt: usize, out: usize): void {
+  let a0 = splat(0), a1 = splat(0), b0 = splat(0), b1 = splat(0), c0 = splat(0), c1 = splat(0);
+  let d0 = splat(0), d1 = splat(0), e0 = splat(0), e1 = splat(0), f0 = splat(0), f1 = splat(0);
+  for (let u = 0; u < units; u++) {
+    let p = g + <usize>u * gStride;
+    const end = p + PANEL;
+    for (; p < end; p += 4) {
+      const w0 = v128.load(wt);
+      const w1 = v128.load(wt, 16);
+      let x = v128.load32_splat(p);
+      a0 = madd(x, w0, a0);
+      a1 = madd(x, w1, a1);
+      x = v128.load32_splat(p, 64);
+      b0 = madd(x, w0, b0);
+      b1 = madd(x, w1, b1);
+      x = v128.load32_splat(p, 128);
+      c0 = madd(x, w0, c0);
+      c1 = madd(x, w1, c1);
+      x = v128.load32_splat(p, 192);
+      d0 = madd(x, w0, d0);
+      d1 = madd(x, w1, d1);
+      x = v128.load32_splat(p, 256);
+      e0 = madd(x, w0, e0);
+      e1 = madd(x, w1, e1);
+      x = v128.load32_splat(p, 320);
+      f0 = madd(x, w0, f0);
+      f1 = madd(x, w1, f1);
+      wt += PAIR;
+    }
+  }
+  v128.store(out, a0);
+  v128.store(out, a1, 16);
+  v128.store(out, b0, 32);
+  v128.store(out, b1, 48);
+  v128.store(out, c0, 64);
+  v128.store(out, c1, 80);
+  v128.store(out, d0, 96);
+  v128.store(out, d1, 112);
+  v128.store(out, e0, 128);
+  v128.store(out, e1, 144);
+  v128.store(out, f0, 160);
+  v128.store(out, f1, 176);
+}
+
 function product1(g: usize, gStride: usize, units: i32, wt: usize, out: usize): void {
   let a0 = splat(0), a1 = splat(0);
   for (let u = 0; u < units; u++) {
@@ -301,6 +409,52 @@ function gradient2(z: usize, stride: usize, g: usize, rows: i32, w: usize): void
   v128.store(w, b3, 112);
 }
 
+/** Two of the four gates for six rows of a panel: twelve sums, as in {@link product6}. */
+function gradient6(z: usize, stride: usize, g: usize, rows: i32, w: usize): void {
+  let a0 = v128.load(w), a1 = v128.load(w, 16);
+  let b0 = v128.load(w, 64), b1 = v128.load(w, 80);
+  let c0 = v128.load(w, 128), c1 = v128.load(w, 144);
+  let d0 = v128.load(w, 192), d1 = v128.load(w, 208);
+  let e0 = v128.load(w, 256), e1 = v128.load(w, 272);
+  let f0 = v128.load(w, 320), f1 = v128.load(w, 336);
+  for (let k = rows; k > 0; k--) {
+    const g0 = v128.load(g);
+    const g1 = v128.load(g, 16);
+    let x = v128.load32_splat(z);
+    a0 = madd(x, g0, a0);
+    a1 = madd(x, g1, a1);
+    x = v128.load32_splat(z, 4);
+    b0 = madd(x, g0, b0);
+    b1 = madd(x, g1, b1);
+    x = v128.load32_splat(z, 8);
+    c0 = madd(x, g0, c0);
+    c1 = madd(x, g1, c1);
+    x = v128.load32_splat(z, 12);
+    d0 = madd(x, g0, d0);
+    d1 = madd(x, g1, d1);
+    x = v128.load32_splat(z, 16);
+    e0 = madd(x, g0, e0);
+    e1 = madd(x, g1, e1);
+    x = v128.load32_splat(z, 20);
+    f0 = madd(x, g0, f0);
+    f1 = madd(x, g1, f1);
+    z += stride;
+    g += PANEL;
+  }
+  v128.store(w, a0);
+  v128.store(w, a1, 16);
+  v128.store(w, b0, 64);
+  v128.store(w, b1, 80);
+  v128.store(w, c0, 128);
+  v128.store(w, c1, 144);
+  v128.store(w, d0, 192);
+  v128.store(w, d1, 208);
+  v128.store(w, e0, 256);
+  v128.store(w, e1, 272);
+  v128.store(w, f0, 320);
+  v128.store(w, f1, 336);
+}
+
 function gradient1(z: usize, stride: usize, g: usize, rows: i32, w: usize): void {
   let a0 = v128.load(w), a1 = v128.load(w, 16), a2 = v128.load(w, 32), a3 = v128.load(w, 48);
   for (let k = rows; k > 0; k--) {
@@ -331,6 +485,10 @@ function gradientOfSteps(q: usize, from: i32, to: i32): void {
       const zb = z + <usize>row * stride;
       const gb = gu + <usize>row * PANEL;
       let k = 0;
+      for (; TALL && k + 6 <= columns; k += 6) {
+        gradient6(zb + <usize>k * 4, stride, gb, block, wu + <usize>k * PANEL);
+        gradient6(zb + <usize>k * 4, stride, gb + 32, block, wu + <usize>k * PANEL + 32);
+      }
       for (; k + 2 <= columns; k += 2) gradient2(zb + <usize>k * 4, stride, gb, block, wu + <usize>k * PANEL);
       if (k < columns) gradient1(zb + <usize>k * 4, stride, gb, block, wu + <usize>k * PANEL);
     }
@@ -358,9 +516,12 @@ export function backward(q: usize): void {
       const w = wt + <usize>u * state * 4;
       for (let b = 0; b < rows; ) {
         const next = g + <usize>((t + 1) * rows + b) * PANEL;
-        let tile = 4;
-        if (b + 4 <= rows) product4(next, gStride, later, w, sums);
-        else {
+        let tile = 6;
+        if (TALL && b + 6 <= rows) product6(next, gStride, later, w, sums);
+        else if (b + 4 <= rows) {
+          product4(next, gStride, later, w, sums);
+          tile = 4;
+        } else {
           product1(next, gStride, later, w, sums);
           tile = 1;
         }
@@ -411,9 +572,12 @@ function slopesOfInputs(q: usize): void {
   for (let i = 0; i < inputs; i += 8) {
     const w = wt + <usize>(i * hidden) * 16;
     for (let row = 0; row < all; ) {
-      let tile = 4;
-      if (row + 4 <= all) product4(g + <usize>row * PANEL, gStride, units, w, sums);
-      else {
+      let tile = 6;
+      if (TALL && row + 6 <= all) product6(g + <usize>row * PANEL, gStride, units, w, sums);
+      else if (row + 4 <= all) {
+        product4(g + <usize>row * PANEL, gStride, units, w, sums);
+        tile = 4;
+      } else {
         product1(g + <usize>row * PANEL, gStride, units, w, sums);
         tile = 1;
       }

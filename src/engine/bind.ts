@@ -15,6 +15,7 @@ import { type RunContext, runPlan } from './run-plan.ts';
 import { engineScope, parseSearchPath } from './scope.ts';
 import type { StatementContext } from './session.ts';
 import { SYSTEM_TABLES } from './system-tables.ts';
+import { inTimeZone } from './time-zone.ts';
 import type { StreamRows } from './training/open-trainers.ts';
 
 export interface BoundQuery extends BoundSelect {
@@ -38,14 +39,17 @@ export async function bindQuery(
     require: (schema, name) => access.requireTable(privilege, schema, name),
     restrictions: new Restrictions(engine.catalog.policies.restrictions(), access.restrictedAs),
   });
-  const bound = await bindSelect(text, scope, at === undefined ? {} : { at });
+  const written = await bindSelect(text, scope, at === undefined ? {} : { at });
+  // A model's features must not depend on who trains or asks it from where.
+  const zone = privilege === 'train' || context.feature === true ? undefined : settings.get('timezone');
+  const bound = { ...written, plan: inTimeZone(written.plan, zone) };
   const memory = async (name: string): Promise<BatchResult> => {
     const computed = functions.compute(name, {
       signal,
       stream: leavingRows(context),
       backend: settings.own('causeway.training_backend') as BackendChoice,
       compute: (plan) => computeAlone(plan, context),
-      bind: async (query) => (await bindQuery(query, undefined, context)).plan,
+      bind: async (query) => (await bindQuery(query, undefined, { ...context, feature: true })).plan,
     });
     if (computed !== undefined) return computed;
     const system = SYSTEM_TABLES[name.replace(/^causeway\./, '')];

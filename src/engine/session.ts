@@ -37,6 +37,8 @@ export interface StatementContext {
   readonly access: Access;
   /** What tables are read for; `select` when absent. */
   readonly privilege?: Privilege;
+  /** True for the feature query that a model was trained on. */
+  readonly feature?: true;
   readonly settings: Settings;
   readonly signal: AbortSignal;
   readonly parameters: readonly (string | null)[];

@@ -191,6 +191,35 @@ test('5: ten users with their own zones, paths and prepared names', async () => 
   await Promise.all(people.map((person) => person.end()));
 });
 
+test.each(['Asia/Kolkata', 'America/New_York', 'Europe/Berlin'])('5: times as clocks in %s show them', async (zone) => {
+  for (const by of [client, database.client]) await by.query(`SET timezone = '${zone}'`);
+  const spring = "timestamptz '2024-03-30 12:00:00+00'";
+  for (const expression of [
+    "date_trunc('day', ts)",
+    'extract(hour FROM ts)',
+    "date_part('dow', ts)",
+    'extract(epoch FROM ts)',
+    'ts::date',
+    'ts::timestamp',
+    'ts::time',
+    "to_char(ts, 'YYYY-MM-DD HH24:MI')",
+    "ts + interval '1 day'",
+    `${spring} + interval '1 day'`,
+    'ts::timestamp::timestamptz',
+    "ts >= timestamp '2024-01-05 00:00'",
+    "ts >= date '2024-01-05'",
+    "ts >= '2024-01-05 02:30'",
+    'current_date',
+    "date_trunc('minute', localtimestamp) - date_trunc('minute', now() AT TIME ZONE 'UTC')",
+  ]) {
+    const text = `SELECT ${expression} AS v FROM berlin.readings WHERE n % 500 = 1 ORDER BY n`;
+    expect((await answer(client, text)).rows, expression).toEqual((await answer(database.client, text)).rows);
+  }
+  const grouped = `SELECT date_trunc('day', ts) AS day, count(*) FROM berlin.readings GROUP BY 1 ORDER BY 1`;
+  expect((await answer(client, grouped)).rows).toEqual((await answer(database.client, grouped)).rows);
+  for (const by of [client, database.client]) await by.query('RESET timezone');
+});
+
 test('6: every value by text and by binary, byte for byte those of PostgreSQL', async () => {
   for (const format of ['text', 'csv', 'binary']) {
     const text = `COPY (SELECT * FROM berlin.kinds ORDER BY id) TO STDOUT (FORMAT ${format})`;

@@ -82,6 +82,21 @@ describe('a budget', () => {
     }
   });
 
+  test('is asked again for a statement that comes again', async () => {
+    const { silo } = await engine.silos.open('priced');
+    let money = 1;
+    silo.estimate = async () => ({ money, basis: 'dry run' });
+    try {
+      await run(session, "SET causeway.max_money = '10'");
+      const query = 'SELECT min(amount) FROM priced.sales';
+      for (let i = 0; i < 4; i++) expect(await run(session, query)).toEqual([['0']]);
+      money = 11;
+      await expect(run(session, query)).rejects.toMatchObject({ sqlstate: '53400' });
+    } finally {
+      delete silo.estimate;
+    }
+  });
+
   test('holds for TRAIN', async () => {
     await run(session, "SET causeway.max_money = '0.0000001'");
     const before = ran();

@@ -53,6 +53,7 @@ async function again(kept: KeptStatement, context: StatementContext, forget: () 
     return runPlan(forExecution(bound.plan, context), run);
   }
   const { planned, facts } = ready;
+  await requireBudget(planned, run);
   const oneStatement = isOneStatement(planned, facts);
   const rows = runPlanned(planned, facts, oneStatement ? { ...run, parameters: texts } : run, () => {
     // With parameters the rows are those of their values, whatever was expected.

@@ -6,14 +6,15 @@
  */
 import type { SqlType } from '../../../src/plan/types.ts';
 import type { ScanFilter } from '../../connector.ts';
-import { type Bounds, type Key, keyOf, mightMatch, sameKeys } from '../bounds.ts';
+import { mightMatch, sameKeys } from '../bounds.ts';
 import type { CachedObject } from '../cache/object.ts';
 import { byteCount, union } from '../cache/ranges.ts';
 import type { ByteRange } from '../stores/store.ts';
-import { chunkMetadata, chunksOf, rowGroupsOf } from './footer.ts';
+import { chunksOf, rowGroupsOf } from './footer.ts';
 import { columnOf, type Footer } from './footers.ts';
+import { boundsReader, pageBounds, type ReadBound } from './page-bounds.ts';
 import type { ColumnFilter } from './parquet.ts';
-import { decodeStruct, itemsAt, numberAt, type Struct, structAt } from './thrift.ts';
+import { decodeStruct, itemsAt, numberAt, type Struct } from './thrift.ts';
 
 /** Pages that are kept of a row group. */
 export interface KeptPages {
@@ -73,7 +74,7 @@ interface Indexes {
     readonly type: SqlType;
     readonly leaf: number;
     readonly at: ByteRange;
-    readonly read: (bytes: Buffer) => Key | undefined;
+    readonly read: ReadBound;
   }[];
 }
 
@@ -146,84 +147,6 @@ function pagesOf(bytes: Uint8Array): readonly Page[] {
     const [start = 0, size = 0, firstRow = 0] = [numberAt(item, 1), numberAt(item, 2), numberAt(item, 3)];
     return [{ start, end: start + size, firstRow }];
   });
-}
-
-/** ColumnIndex 1 null_pages, 2 min_values, 3 max_values, 5 null_counts. */
-function pageBounds(bytes: Uint8Array, read: (bytes: Buffer) => Key | undefined): readonly Bounds[] {
-  const index = decodeStruct(bytes);
-  const [least, greatest, nulls] = [itemsAt(index, 2), itemsAt(index, 3), itemsAt(index, 5)];
-  const key = (value: unknown) => (value instanceof Uint8Array ? read(Buffer.from(value)) : undefined);
-  return itemsAt(index, 1).map((allNull, i): Bounds => {
-    if (allNull === true) return { nulls: 1, rows: 1 };
-    const [min, max, count] = [key(least[i]), key(greatest[i]), nulls[i]];
-    return {
-      ...(min === undefined ? {} : { min }),
-      ...(max === undefined ? {} : { max }),
-      ...(count === 0 ? { nulls: 0 } : {}),
-    };
-  });
-}
-
-/** Parquet's physical types (enum Type). */
-const PHYSICAL = { int32: 1, int64: 2, double: 5, bytes: 6 } as const;
-const MICROS_PER_DAY = 86_400_000_000n;
-
-/** How bounds of a leaf are read as keys of `type`; undefined for types whose bounds are not compared here. */
-function boundsReader(
-  file: Struct,
-  chunk: Struct | undefined,
-  type: SqlType,
-  leaf: number,
-): ((bytes: Buffer) => Key | undefined) | undefined {
-  const physical = numberAt(chunkMetadata(chunk), 1);
-  const integer = (bytes: Buffer): bigint =>
-    physical === PHYSICAL.int32 ? BigInt(bytes.readInt32LE()) : bytes.readBigInt64LE();
-  const isInteger = physical === PHYSICAL.int32 || physical === PHYSICAL.int64;
-  switch (type.kind) {
-    case 'smallint':
-    case 'integer':
-    case 'bigint':
-      return isInteger && !isUnsigned(file, leaf) ? (bytes) => keyOf(type, integer(bytes)) : undefined;
-    case 'double':
-      return physical === PHYSICAL.double ? (bytes) => bytes.readDoubleLE() : undefined;
-    case 'text':
-      return physical === PHYSICAL.bytes ? (bytes) => bytes.toString() : undefined;
-    case 'date':
-      return physical === PHYSICAL.int32 ? (bytes) => integer(bytes) * MICROS_PER_DAY : undefined;
-    case 'timestamp':
-    case 'timestamptz': {
-      const factor = microsPerUnit(file, leaf);
-      return physical === PHYSICAL.int64 && factor !== undefined ? (bytes) => integer(bytes) * factor : undefined;
-    }
-    default:
-      return undefined;
-  }
-}
-
-/** SchemaElement 5 num_children, 6 converted_type, 10 logicalType; FileMetaData 2 schema. */
-function schemaOfLeaf(file: Struct, leaf: number): Struct | undefined {
-  const leaves = itemsAt(file, 2).filter(
-    (item): item is Struct => item instanceof Map && (numberAt(item, 5) ?? 0) === 0,
-  );
-  return leaves[leaf];
-}
-
-/** enum ConvertedType: 9 TIMESTAMP_MILLIS, 10 TIMESTAMP_MICROS, 11 to 14 the unsigned integers. */
-const MILLIS = 9;
-const MICROS = 10;
-
-function microsPerUnit(file: Struct, leaf: number): bigint | undefined {
-  const element = schemaOfLeaf(file, leaf);
-  const converted = numberAt(element, 6);
-  // LogicalType 8 TIMESTAMP, in which 2 unit is one of 1 MILLIS, 2 MICROS, 3 NANOS.
-  const unit = structAt(structAt(structAt(element, 10), 8), 2);
-  if (converted === MILLIS || unit?.has(1) === true) return 1000n;
-  return converted === MICROS || unit?.has(2) === true ? 1n : undefined;
-}
-
-function isUnsigned(file: Struct, leaf: number): boolean {
-  const converted = numberAt(schemaOfLeaf(file, leaf), 6);
-  return converted !== undefined && converted >= 11 && converted <= 14;
 }
 
 function intersection(a: readonly RowRange[], b: readonly RowRange[]): RowRange[] {

@@ -33,8 +33,9 @@ export function* rowsetBatches(
   const schema = arrowSchema(columns);
   const width = columns.length;
   let at = skipSpace(bytes, 0);
-  // `[[` opens a list of rows, `["` and `[n` the first row.
-  if (bytes[at] === OPEN && bytes[skipSpace(bytes, at + 1)] === OPEN) at++;
+  // `[[` and `[]` open a list of rows, `["` and `[n` the first row.
+  const second = bytes[skipSpace(bytes, at + 1)];
+  if (bytes[at] === OPEN && (second === OPEN || second === CLOSE)) at++;
   for (let done = 0; done < expected; ) {
     const rows = Math.min(BATCH_ROWS, expected - done);
     const builders = columns.map((column) => columnBuilder(column, rows));

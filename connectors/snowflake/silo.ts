@@ -107,7 +107,8 @@ export class SnowflakeSilo implements Silo {
   }
 
   async describe(text: string, signal: AbortSignal): Promise<readonly ColumnInfo[]> {
-    const statement = await this.#place.session.describe(text, signal);
+    // As a subquery: nothing but a query can stand there.
+    const statement = await this.#place.session.describe(`SELECT * FROM (${text}\n) AS t`, signal);
     return (statement.getColumns() ?? []).map((column) => ({
       name: foldedName(column.getName()),
       type: typeOf(column.getType(), column.getPrecision(), column.getScale()),

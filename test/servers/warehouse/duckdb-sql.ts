@@ -67,8 +67,7 @@ export class WarehouseSql implements AsyncDisposable {
 
   async *#stream(select: string, signal: AbortSignal): AsyncGenerator<readonly string[]> {
     const connection = await this.#instance.connect();
-    const stop = () => connection.interrupt();
-    signal.addEventListener('abort', stop);
+    const release = interruptOn(signal, connection);
     try {
       const result = await connection.stream(select);
       for (;;) {
@@ -77,19 +76,18 @@ export class WarehouseSql implements AsyncDisposable {
         yield chunk.getColumnValues(0).map(String);
       }
     } finally {
-      signal.removeEventListener('abort', stop);
+      release();
       connection.closeSync();
     }
   }
 
   async #with<T>(signal: AbortSignal | undefined, use: (connection: DuckDBConnection) => Promise<T>): Promise<T> {
     const connection = await this.#instance.connect();
-    const stop = () => connection.interrupt();
-    signal?.addEventListener('abort', stop);
+    const release = signal === undefined ? () => undefined : interruptOn(signal, connection);
     try {
       return await use(connection);
     } finally {
-      signal?.removeEventListener('abort', stop);
+      release();
       connection.closeSync();
     }
   }
@@ -97,4 +95,19 @@ export class WarehouseSql implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     this.#instance.closeSync();
   }
+}
+
+/** Interrupts what the connection runs once the signal is aborted, and again: an interrupt before a query begins is lost. */
+function interruptOn(signal: AbortSignal, connection: DuckDBConnection): () => void {
+  let again: NodeJS.Timeout | undefined;
+  const stop = () => {
+    connection.interrupt();
+    again = setInterval(() => connection.interrupt(), 20);
+  };
+  if (signal.aborted) stop();
+  else signal.addEventListener('abort', stop);
+  return () => {
+    signal.removeEventListener('abort', stop);
+    clearInterval(again);
+  };
 }

@@ -1,7 +1,15 @@
 /** Training inside one silo: rows in, updates and sums out. Nothing here sends anything anywhere. */
 import type { RecordBatch } from 'apache-arrow';
 import { CausewayError, SQLSTATE, throwIfAborted } from '../../src/plan/errors.ts';
-import type { FeatureSpec, ModelSpec, SequenceSpec, SplitSpec } from '../../src/plan/training.ts';
+import type {
+  FeatureSpec,
+  LocalPrivacy,
+  LocalTrainingSpec,
+  ModelSpec,
+  SequenceSpec,
+  SplitSpec,
+} from '../../src/plan/training.ts';
+import type { Mechanism } from '../aggregate/privacy/rdp.ts';
 import { firstRow, type SequenceData } from './backend.ts';
 import { leastShare } from './change-share.ts';
 import type { BackendChoice } from './choose-backend.ts';
@@ -11,6 +19,7 @@ import type { ExplainRequest, Explanation } from './explain.ts';
 import type { DropoutSamples, EntityForecast, ForecastRequest } from './forecast.ts';
 import { isRegression, probabilities } from './losses.ts';
 import { initialWeights, targetOfOutput } from './model.ts';
+import { noiseSeed, runMechanism } from './private-training.ts';
 import { RowStore } from './row-store.ts';
 import { localScales, type Scales, scaleAt } from './scales.ts';
 import { categoryCodes, scaleRows, toldStatistics } from './standardise.ts';
@@ -38,6 +47,8 @@ export interface LocalTrainerSpec {
   readonly season?: number;
   /** Lags of which the changes of the targets are described too, after the features, in {@link LocalTrainer.statistics}. */
   readonly lags?: readonly number[];
+  /** 32 secret bytes of the silo, for private training: its noise is drawn from them. */
+  readonly noiseKey?: Uint8Array;
   /** Default `auto`. */
   readonly backend?: BackendChoice;
   /** Training threads; default: two where the model is large enough. Results depend on it in their last bits. */
@@ -89,6 +100,7 @@ export class LocalTrainer implements AsyncDisposable {
   readonly #control = new Int32Array(new SharedArrayBuffer(8));
   #told: FeatureStatistics | undefined;
   #ready: Ready | undefined;
+  readonly #mechanisms = new Map<string, Mechanism>();
 
   private constructor(spec: LocalTrainerSpec, store: RowStore) {
     this.#spec = spec;
@@ -209,6 +221,7 @@ export class LocalTrainer implements AsyncDisposable {
         scales,
         windows: this.#windows,
         segments: this.#segments,
+        entityStarts: this.#store.entities.map(({ start }) => start),
         ...(season === undefined ? {} : { season }),
         control: this.#control,
       },
@@ -240,7 +253,29 @@ export class LocalTrainer implements AsyncDisposable {
 
   /** One round of local training. The request's weights are not touched; on failure they are the last good ones. */
   trainRound(request: TrainRequest, signal: AbortSignal): Promise<TrainResult> {
-    return this.#use().thread.train(request, signal);
+    const { privacy } = request;
+    return this.#use().thread.train(privacy === undefined ? request : this.#noised({ ...request, privacy }), signal);
+  }
+
+  /** @throws CausewayError 55000 in a silo without a key of its own */
+  #noised(request: TrainRequest & { readonly privacy: LocalPrivacy }): TrainRequest {
+    const { noiseKey } = this.#spec;
+    if (noiseKey === undefined) {
+      throw new CausewayError(SQLSTATE.objectNotInPrerequisiteState, 'this silo has no key to draw noise from');
+    }
+    const { weights, ...what } = request;
+    const mechanism = this.mechanism(request.privacy, request, request.rounds ?? request.round);
+    return { ...request, noise: { mechanism, seed: noiseSeed(noiseKey, what, weights) } };
+  }
+
+  /** What a run of so many rounds with noise costs this silo's rows. */
+  mechanism(privacy: LocalPrivacy, local: Pick<LocalTrainingSpec, 'batch' | 'epochs'>, rounds: number): Mechanism {
+    const { batch, epochs } = local;
+    const windows = this.#windows.train.length;
+    const key = JSON.stringify([privacy, batch, epochs, rounds]);
+    const known = this.#mechanisms.get(key) ?? runMechanism(privacy, { batch, epochs, rounds, windows });
+    this.#mechanisms.set(key, known);
+    return known;
   }
 
   /**

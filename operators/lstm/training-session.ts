@@ -1,11 +1,12 @@
 /** What a training thread does: rounds of local training, evaluation and prediction on one silo's rows. */
 import { isDeepStrictEqual } from 'node:util';
 import { CausewayError, canceled, SQLSTATE } from '../../src/plan/errors.ts';
-import type { DifferenceSpec, LocalTrainingSpec, ModelSpec } from '../../src/plan/training.ts';
+import type { DifferenceSpec, LocalPrivacy, LocalTrainingSpec, ModelSpec } from '../../src/plan/training.ts';
 import { firstRow, missingSteps, outputsPerWindow, type SequenceData, type TrainingBackend } from './backend.ts';
 import { evaluateOutputs } from './evaluate-outputs.ts';
 import type { Evaluation } from './evaluation.ts';
 import { scheduledRate } from './optimizers.ts';
+import { type RoundNoise, trainPrivately } from './private-training.ts';
 import { deriveSeed, MersenneTwister, shuffle } from './random.ts';
 import { type Scales, scaleAt } from './scales.ts';
 import type { Part, Segment } from './windows.ts';
@@ -20,6 +21,8 @@ export interface SessionSetup {
   readonly scales: Scales;
   readonly windows: Readonly<Record<Part, Uint32Array>>;
   readonly segments: readonly Segment[];
+  /** First rows of the entities, ascending. */
+  readonly entityStarts: readonly number[];
   /** Rows per season for the seasonal naive rule. */
   readonly season?: number;
   /** [0]: 1 asks to stop; [1]: steps done in this round. */
@@ -42,6 +45,8 @@ export interface TrainRequest extends LocalTrainingSpec {
   readonly round: number;
   /** Rounds of the whole run, for learning-rate schedules. */
   readonly rounds?: number;
+  /** With `privacy`: what the silo adds to the request itself. */
+  readonly noise?: RoundNoise;
   /** SCAFFOLD: c − c_i, added to every gradient. */
   readonly correction?: Float32Array;
 }
@@ -104,9 +109,22 @@ export class TrainingSession {
     const began = performance.now();
     const learningRate = scheduledRate(optimizer, round, rounds ?? round);
     const backend = this.#backend(batch, difference);
+    Atomics.store(control, STEPS, 0);
+    const { noise, privacy } = request;
+    if (privacy !== undefined && noise !== undefined) {
+      const units = this.#unitsOf(privacy.unit);
+      const local = { ...request, privacy };
+      const onStep = (step: number): void => {
+        if (Atomics.load(control, STOP)) throw canceled();
+        Atomics.store(control, STEPS, step);
+      };
+      const found = trainPrivately(backend, { local, noise, weights, learningRate, units, onStep });
+      const seconds = (performance.now() - began) / 1000;
+      const counts = { windows: windows.train.length, losses: [found.loss], seconds };
+      return { ...found, ...counts, rowsPerSecond: (windows.train.length * data.window * epochs) / seconds };
+    }
     backend.setWeights(weights);
     backend.startOptimizer(optimizer, request.correction);
-    Atomics.store(control, STEPS, 0);
     const losses: number[] = [];
     let steps = 0;
     let last = windows.train;
@@ -143,6 +161,20 @@ export class TrainingSession {
       seconds,
       rowsPerSecond: (windows.train.length * data.window * epochs) / seconds,
     };
+  }
+
+  /** Training windows by unit of protection. */
+  #unitsOf(unit: LocalPrivacy['unit']): Uint32Array[] {
+    const { data, entityStarts, windows } = this.#setup;
+    if (unit === 'record') return Array.from(windows.train, (start) => Uint32Array.of(start));
+    const units = entityStarts.map((): number[] => []);
+    let entity = 0;
+    for (const start of windows.train) {
+      while ((entityStarts[entity + 1] ?? Number.POSITIVE_INFINITY) <= firstRow(data, start) + data.window - 1)
+        entity++;
+      units[entity]!.push(start);
+    }
+    return units.filter((each) => each.length > 0).map((each) => Uint32Array.from(each));
   }
 
   /** Network outputs of these windows, standardised: windows × outputs (× steps). */

@@ -8,6 +8,7 @@ import { LocalParty } from '../../operators/aggregate/rounds/secure-party.ts';
 import type { CohortLedger } from '../../operators/aggregate/secure/cohort-ledger.ts';
 import { LocalTrainer } from '../../operators/lstm/local-trainer.ts';
 import type { FeatureStatistics } from '../../operators/lstm/statistics.ts';
+import type { TrainRequest } from '../../operators/lstm/training-session.ts';
 import type { Engine } from '../engine/engine.ts';
 import { runPlan } from '../engine/run-plan.ts';
 import { Settings } from '../engine/settings.ts';
@@ -21,6 +22,7 @@ import type { EgressKind } from './egress-ledger.ts';
 import { type Job, type JobBook, lineageOf, type SignedJob, verifyJob } from './job.ts';
 import { fromJson, toJson } from './json.ts';
 import { type OwnerPolicy, requireOwnPlan } from './owner-policy.ts';
+import { sha256 } from './payload-store.ts';
 import {
   type AloneBody,
   bytesOfWeights,
@@ -62,6 +64,8 @@ export interface AgentServices {
   readonly identity: KeyObject;
   readonly cohorts: CohortLedger;
   readonly privacyLedger: PrivacyLedger;
+  /** What noise inside this silo is drawn from. */
+  readonly noiseKey: Uint8Array;
   readonly log: (event: string, details?: Record<string, unknown>) => void;
 }
 
@@ -73,6 +77,10 @@ interface OpenJob {
   readonly job: Job;
   readonly trainer: Promise<LocalTrainer>;
   standardised: boolean;
+  /** Budgets of its tables, charged once the number of windows is known; empty when they are. */
+  budgets: readonly { readonly table: string; readonly epsilon: number }[];
+  /** Digests of the weights that noised rounds began with: a round is released once. */
+  readonly released: Map<number, string>;
   seconds: number;
   /** Secure rounds: how to train, as the coordinator said with the task. */
   schedule?: TrainingSchedule;
@@ -132,7 +140,10 @@ export class AgentMethods implements AsyncDisposable {
       this.#requireTime(open);
       const weights = weightsOfBytes(payloads[0]);
       const correction = payloads[1] === undefined ? {} : { correction: weightsOfBytes(payloads[1]) };
-      const { weights: trained, ...rest } = await trainer.trainRound({ ...request, ...correction, weights }, signal);
+      const { weights: trained, ...rest } = await trainer.trainRound(
+        this.#noised(open, { ...request, ...correction, weights }),
+        signal,
+      );
       open.seconds += rest.seconds;
       this.#services.log('round trained', { job: open.job.id, round: request.round, seconds: rest.seconds });
       const answer: RoundAnswer = rest;
@@ -219,10 +230,19 @@ export class AgentMethods implements AsyncDisposable {
     requireOwnPlan(job.query, silo);
     const budgets = policy.requireUpdates(job.query, job.run.privacy);
     jobs.admit(job, needsApproval);
-    for (const budget of budgets) this.#charge(job, budget);
+    // Noise inside the silo depends on its windows; the noise on a mean of silos does not.
+    const later = job.run.local.privacy === undefined ? [] : budgets;
+    if (later.length === 0) for (const budget of budgets) this.#charge(job, budget);
     gate.allow(job.id, job.manifest);
     log('job accepted', { job: job.id, statement: job.run.statement });
-    const open: OpenJob = { job, trainer: this.#read(job), standardised: false, seconds: 0 };
+    const open: OpenJob = {
+      job,
+      trainer: this.#read(job),
+      standardised: false,
+      budgets: later,
+      released: new Map(),
+      seconds: 0,
+    };
     this.#open.set(job.id, open);
     open.trainer.catch(() => this.#open.delete(job.id));
     return open;
@@ -238,6 +258,44 @@ export class AgentMethods implements AsyncDisposable {
     privacyLedger.charge({ run: lineageOf(job), table, unit, q: 1, z, steps: run.rounds });
   }
 
+  /** The noise of a whole run inside this silo, taken off before its first round. */
+  #chargeWindows(open: OpenJob, trainer: LocalTrainer): void {
+    const { privacyLedger } = this.#services;
+    const { local, rounds } = open.job.run;
+    for (const { epsilon, table } of local.privacy === undefined ? [] : open.budgets) {
+      const { unit } = local.privacy!;
+      privacyLedger.allow({ table, unit, epsilon, delta: LEDGER_DELTA });
+      privacyLedger.charge({
+        run: lineageOf(open.job),
+        table,
+        unit,
+        ...trainer.mechanism(local.privacy!, local, rounds),
+      });
+    }
+    open.budgets = [];
+  }
+
+  /**
+   * A round as the job says it, whatever the coordinator asks: with its noise, and not twice from different weights.
+   * @throws CausewayError CW001 for a release that the budget does not cover
+   */
+  #noised({ job, released }: OpenJob, request: TrainRequest): TrainRequest {
+    const { local, rounds } = job.run;
+    if (local.privacy === undefined) return request;
+    const digest = sha256(bytesOfWeights(request.weights));
+    const before = released.get(request.round) ?? digest;
+    if (request.round > rounds || before !== digest) {
+      throw new CausewayError(SQLSTATE.policyViolation, `silo ${job.silo} releases each of ${rounds} rounds once`, {
+        silo: job.silo,
+        hint: 'Its noise was counted for just these.',
+      });
+    }
+    released.set(request.round, digest);
+    const { proximal } = request.optimizer;
+    const optimizer = { ...local.optimizer, ...(proximal === undefined ? {} : { proximal }) };
+    return { ...request, ...local, optimizer, rounds };
+  }
+
   async #read({ query, spec }: Job): Promise<LocalTrainer> {
     const { engine, policy, quotas, silo } = this.#services;
     const { signal } = this.#closing;
@@ -245,7 +303,11 @@ export class AgentMethods implements AsyncDisposable {
     // The coordinator may ask for larger groups than the owner does, not for smaller ones.
     const least = tellsNames(spec.features) ? policy.smallestNamedGroup(query) : 1;
     const minRows = Math.max(least, spec.minRows ?? 1);
-    return LocalTrainer.open({ ...spec, silo, minRows }, within(batches, quotas.rows, silo), signal);
+    return LocalTrainer.open(
+      { ...spec, silo, minRows, noiseKey: this.#services.noiseKey },
+      within(batches, quotas.rows, silo),
+      signal,
+    );
   }
 
   async #scaled(open: OpenJob, merged: FeatureStatistics, signal: AbortSignal): Promise<LocalTrainer> {
@@ -254,6 +316,7 @@ export class AgentMethods implements AsyncDisposable {
       open.standardised = true;
       trainer.standardise(merged);
     }
+    this.#chargeWindows(open, trainer);
     return trainer;
   }
 
@@ -264,7 +327,12 @@ export class AgentMethods implements AsyncDisposable {
       silo,
       identity,
       ledger: { claim: (_, round, name, survivors) => cohorts.claim(lineageOf(open.job), round, name, survivors) },
-      train: async (task, signal) => trainTask(await open.trainer, open.schedule!, task, signal),
+      train: async (task, signal) => {
+        const trainer = await open.trainer;
+        const trainRound = (request: TrainRequest, stop: AbortSignal) =>
+          trainer.trainRound(this.#noised(open, request), stop);
+        return trainTask({ summary: trainer.summary, trainRound }, open.schedule!, task, signal);
+      },
     });
     return open.party;
   }

@@ -1,6 +1,7 @@
 /** An agent from its configuration: identity, engine with one silo, owner's policy, ledger, link. */
 import { join } from 'node:path';
 import { privacyLedger } from '../../operators/aggregate/privacy/ledger.ts';
+import { noiseKey } from '../../operators/aggregate/privacy/noise-key.ts';
 import { cohortLedger } from '../../operators/aggregate/secure/cohort-ledger.ts';
 import { Engine } from '../engine/engine.ts';
 import { CausewayError, SQLSTATE } from '../plan/errors.ts';
@@ -66,6 +67,7 @@ export async function runAgent(config: AgentConfig, options: RunAgentOptions, si
       identity: identity.key,
       cohorts: cohortLedger(secrets),
       privacyLedger: privacyLedger(secrets),
+      noiseKey: noiseKey(secrets),
       log,
     });
     const payloads = new PayloadStore(join(directory, 'payloads'));

@@ -5,6 +5,8 @@ import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import type { Connector } from '../../connectors/connector.ts';
 import { connectorOf } from '../../connectors/registry.ts';
+import { type PrivacyLedger, privacyLedger } from '../../operators/aggregate/privacy/ledger.ts';
+import { noiseKey } from '../../operators/aggregate/privacy/noise-key.ts';
 import { openJournal, RoundJournal } from '../../operators/aggregate/rounds/journal.ts';
 import { type CohortLedger, cohortLedger } from '../../operators/aggregate/secure/cohort-ledger.ts';
 import { Mediator } from '../../operators/mediator/mediator.ts';
@@ -77,6 +79,10 @@ export class Engine implements AsyncDisposable {
   readonly journal: RoundJournal;
   /** Under which cohort each update of a silo in this process was masked. */
   readonly cohorts: CohortLedger;
+  /** What silos in this process draw their noise from (differential privacy). */
+  readonly noiseKey: Uint8Array;
+  /** What trainings have cost the tables of silos in this process. */
+  readonly privacyLedger: PrivacyLedger;
   /** Statistics, speeds and policies that plans are made with. */
   readonly planner: Planner;
   /** Statements that come again, parsed. */
@@ -106,6 +112,8 @@ export class Engine implements AsyncDisposable {
     this.#cohortFile = new DatabaseSync(join(catalog.directory, 'rounds.db'));
     this.#cohortFile.exec('PRAGMA synchronous = FULL; PRAGMA busy_timeout = 5000');
     this.cohorts = cohortLedger(this.#cohortFile);
+    this.noiseKey = noiseKey(this.#cohortFile);
+    this.privacyLedger = privacyLedger(this.#cohortFile);
     const { connectors = {} } = options;
     this.loadConnector = async (kind) => (Object.hasOwn(connectors, kind) ? connectors[kind]! : connectorOf(kind));
     this.silos = new SiloPool(catalog.silos, this.loadConnector);

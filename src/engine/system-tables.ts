@@ -202,6 +202,21 @@ export const SYSTEM_TABLES: Readonly<Record<string, SystemTable>> = {
         .rounds()
         .map(({ job, round, loss, validation_loss, seconds }) => [BigInt(job), round, loss, validation_loss, seconds]),
   },
+  privacy_ledger: {
+    columns: columnsOf({
+      table: 'text',
+      unit: 'text',
+      epsilon: 'double',
+      delta: 'double',
+      spent: 'double',
+      remaining: 'double',
+    }),
+    rows: ({ privacyLedger }) =>
+      privacyLedger.list().map(({ table, unit, epsilon, delta, spent }) => {
+        const limited = Number.isFinite(epsilon);
+        return [table, unit, limited ? epsilon : null, delta, spent, limited ? Math.max(0, epsilon - spent) : null];
+      }),
+  },
   egress: {
     columns: columnsOf({ silo: 'text', kind: 'text', bytes: 'bigint', at: 'text', statement: 'text' }),
     rows: ({ catalog }) =>

@@ -89,12 +89,23 @@ export type SplitSpec =
   | { readonly kind: 'fractions'; readonly validate: number; readonly test: number }
   | { readonly kind: 'calendar'; readonly validateFrom: bigint; readonly testFrom: bigint };
 
+/** Noise inside the silo, so that single windows (`record`) or all windows of an entity are protected. */
+export interface LocalPrivacy {
+  readonly unit: 'record' | 'entity';
+  /** Of the whole run, in each silo. */
+  readonly epsilon: number;
+  readonly delta: number;
+  /** L2 norm to which the gradient of one unit is clipped. */
+  readonly clip: number;
+}
+
 /** Local training in one round. */
 export interface LocalTrainingSpec {
   readonly epochs: number;
   readonly batch: number;
   readonly seed: number;
   readonly optimizer: OptimizerSpec;
+  readonly privacy?: LocalPrivacy;
 }
 
 export type WeightBy = 'windows' | 'rows' | 'entities' | 'equal';

@@ -44,8 +44,49 @@ test('noise on the mean is as large as its budget says, with and without secure 
   }
 });
 
+test.each(['record', 'entity'])(
+  'noise in the silo protects each %s, is repeatable, and grows as ε falls',
+  async (unit) => {
+    await sql(TRAIN(`PRIVACY (epsilon => 1e5, unit => '${unit}')`));
+    const almost = weights();
+    await sql(TRAIN(`PRIVACY (epsilon => 50, unit => '${unit}')`));
+    const little = distance(weights(), almost);
+    await sql(TRAIN(`PRIVACY (epsilon => 1, unit => '${unit}')`));
+    const much = distance(weights(), almost);
+    expect(little).toBeGreaterThan(0);
+    expect(much).toBeGreaterThan(little);
+    // Nothing of a model without noise leaves beside it.
+    expect(await sql("SELECT local_rmse FROM ml.evaluate('load') WHERE silo IS NULL")).toEqual([[null]]);
+  },
+);
+
+test('the ledger counts what trainings cost a table, and refuses when its budget is spent', async () => {
+  await sql('CREATE POLICY budget ON oslo.readings ALLOW UPDATES (max_epsilon => 3) TO mediator');
+  try {
+    const train = TRAIN("PRIVACY (epsilon => 2, unit => 'record')");
+    await sql(train);
+    const line =
+      "SELECT epsilon, spent, remaining FROM causeway.privacy_ledger WHERE \"table\" = 'oslo.readings' AND unit = 'record'";
+    const [first] = await sql(line);
+    expect(Number(first![0])).toBe(3);
+    expect(Number(first![1])).toBeGreaterThan(0);
+    expect(Number(first![1]) + Number(first![2])).toBeCloseTo(3, 9);
+    await expect(
+      (async () => {
+        for (let i = 0; i < 8; i++) await sql(train);
+      })(),
+    ).rejects.toMatchObject({
+      sqlstate: 'CW001',
+      message: expect.stringMatching(/budget of oslo.readings per record is ε = 3/),
+    });
+    expect(Number((await sql(line))[0]![1])).toBeLessThanOrEqual(3);
+  } finally {
+    await sql('DROP POLICY budget');
+  }
+});
+
 test.each([
-  ["PRIVACY (epsilon => 4, unit => 'entity')", undefined, undefined, /unit => 'entity'\) is not there yet/],
+  ["PRIVACY (epsilon => 4, unit => 'record')", 'scaffold (rounds => 2)', undefined, /scaffold corrects plain steps/],
   ['PRIVACY (clip => 1)', undefined, undefined, /means nothing without epsilon/],
   ['PRIVACY (secure => true)', 'krum (rounds => 2, byzantine => 0)', undefined, /krum must see each silo’s update/],
   ['PRIVACY (secure => true)', undefined, 'berlin.readings', /at least 3 silos, this statement has 1/],

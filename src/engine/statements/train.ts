@@ -119,6 +119,7 @@ export function startTrain(
     ...sites,
     streams: (onSent) => ({ home: streamRows(context), leaving: leavingRows(context, onSent) }),
     backend: settings.own('causeway.training_backend') as BackendChoice,
+    policies: (stop) => engine.planner.policies(stop, context.access.roles),
     baseline: settings.own('causeway.local_baseline') === 'on',
     query: statement.query.text,
     priority: Number(settings.own('causeway.job_priority')),

@@ -94,7 +94,11 @@ function openAt(
     if (site !== 'mediator') return stay(signal);
     try {
       // As many threads as an agent would take: the weights are the same, bit for bit, wherever a silo's rows are.
-      const trainer = await LocalTrainer.open({ ...spec, backend }, streams.leaving(silo, query, signal), signal);
+      const trainer = await LocalTrainer.open(
+        { ...spec, backend, noiseKey: engine.noiseKey },
+        streams.leaving(silo, query, signal),
+        signal,
+      );
       return { site, trainer };
     } catch (thrown) {
       // The silo's agent has policies of its own.
@@ -110,7 +114,7 @@ function openAt(
 }
 
 /** Rows of several silos that are put together at the mediator have no other home. */
-export const isBehindAgent = async (engine: Engine, silo: string): Promise<boolean> =>
+export const isBehindAgent = async (engine: Pick<Engine, 'silos'>, silo: string): Promise<boolean> =>
   silo !== MEDIATOR && trainsInside((await engine.silos.open(silo)).silo);
 
 /** Behind an agent training runs there; other silos' rows are trained on in this process. */
@@ -123,7 +127,9 @@ function atHome(plan: Train, { backend, engine, run: id, streams }: OpeningConte
     local,
     ...(privacy === undefined ? {} : { privacy }),
   };
-  const [here, together] = [streams.home, streams.leaving].map((stream) => openLocally(stream, backend));
+  const [here, together] = [streams.home, streams.leaving].map((stream) =>
+    openLocally(stream, backend, engine.noiseKey),
+  );
   return async (name, query, spec, signal) => {
     // Rows of several silos leave them to be put together.
     if (name === MEDIATOR) return together!(name, query, spec, signal);

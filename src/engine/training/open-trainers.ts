@@ -58,9 +58,13 @@ export const openTrainers = (
 
 /** One thread each: silos that train side by side in this process keep its cores busy without helpers. */
 export const openLocally =
-  (stream: StreamRows, backend: BackendChoice): OpenTrainer<LocalTrainer> =>
+  (stream: StreamRows, backend: BackendChoice, noiseKey?: Uint8Array): OpenTrainer<LocalTrainer> =>
   (silo, query, spec, signal) =>
-    LocalTrainer.open({ ...spec, backend, threads: 1 }, stream(silo, query, signal), signal);
+    LocalTrainer.open(
+      { ...spec, backend, threads: 1, ...(noiseKey && { noiseKey }) },
+      stream(silo, query, signal),
+      signal,
+    );
 
 /**
  * @throws CausewayError 0A000 when the feature query mixes rows of different silos; whatever a silo answers, with its

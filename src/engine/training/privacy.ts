@@ -29,11 +29,11 @@ export interface PrivateRun {
 export function privateRun(train: Train, trainers: Trainers<SiloTrainer>, ledger: CohortLedger): PrivateRun {
   const { federation, privacy } = train;
   if (privacy === undefined) return { plan: {} };
-  requireKept(privacy);
+  requireKept(privacy, federation.strategy);
   const conflict = incompatibility({
     strategy: strategyNamed(federation.strategy),
     secure: privacy.secure,
-    centralNoise: privacy.epsilon !== undefined,
+    centralNoise: privacy.epsilon !== undefined && privacy.unit === 'silo',
     compression: 'none',
     silos: trainers.silos.length,
   });
@@ -41,22 +41,24 @@ export function privateRun(train: Train, trainers: Trainers<SiloTrainer>, ledger
   const counts = trainers.all.map((trainer) => countBy(federation.weightBy, trainer));
   const total = counts.reduce((sum, count) => sum + count, 0);
   const shares = new Map(trainers.silos.map((silo, i) => [silo, counts[i]! / total]));
-  const noise = privacy.epsilon === undefined ? {} : { privacy: centralNoise(privacy, federation.rounds, shares) };
+  const central = privacy.epsilon !== undefined && privacy.unit === 'silo';
+  const noise = central ? { privacy: centralNoise(privacy, federation.rounds, shares) } : {};
   if (!privacy.secure) return { plan: noise };
   const { identities, parties } = securely(train, trainers, ledger);
   return { plan: { ...noise, secure: { shares, identities } }, parties };
 }
 
 /** What is asked for is done, or refused: never ignored. */
-function requireKept({ clip, epsilon, unit }: PrivacySpec): void {
+function requireKept({ clip, epsilon, unit }: PrivacySpec, strategy: string): void {
   if (epsilon === undefined && clip !== undefined) {
     throw new CausewayError(SQLSTATE.invalidParameterValue, 'PRIVACY (clip => …) means nothing without epsilon', {
       hint: 'Add epsilon => … , or limit gradients with USING lstm (clip => …).',
     });
   }
   if (epsilon === undefined || unit === 'silo') return;
-  throw new CausewayError(SQLSTATE.featureNotSupported, `PRIVACY (unit => '${unit}') is not there yet`, {
-    hint: "unit => 'silo' protects whole silos, with noise on the mean of their updates.",
+  if (strategyNamed(strategy).name !== 'scaffold') return;
+  throw new CausewayError(SQLSTATE.featureNotSupported, 'strategy scaffold corrects plain steps, not noised ones', {
+    hint: "Use fedavg or fedprox with PRIVACY (unit => 'record').",
   });
 }
 

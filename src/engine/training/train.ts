@@ -14,12 +14,14 @@ import type { Aim } from '../../../operators/lstm/training-session.ts';
 import type { SiloActual } from '../../../optimizer/explain/training.ts';
 import type { PlacedTraining } from '../../../optimizer/placement/placed-training.ts';
 import { expectedRounds } from '../../../optimizer/placement/replan-training.ts';
+import type { PolicyBook } from '../../../optimizer/policy/book.ts';
 import { CausewayError, canceled, messageOf, SQLSTATE } from '../../plan/errors.ts';
 import type { Train } from '../../plan/training.ts';
 import type { Engine, StoredModel } from '../engine.ts';
 import type { Notice } from '../result.ts';
 import { partsOfSpan } from '../telemetry.ts';
 import { candidateLags, type Decided, decide, follow } from './auto.ts';
+import { chargePrivacy } from './charge-privacy.ts';
 import { evaluatePresent } from './evaluate-present.ts';
 import { inTurn } from './in-turn.ts';
 import { EgressMeter } from './metered-trainer.ts';
@@ -47,6 +49,8 @@ export interface TrainOptions {
   readonly backend: BackendChoice;
   /** The feature query's text, stored with the model. */
   readonly query: string;
+  /** Those that hold for whoever trains: they give tables budgets of privacy. */
+  readonly policies: (signal: AbortSignal) => Promise<PolicyBook>;
   /** Also trains each silo alone, to compare the model with. */
   readonly baseline: boolean;
   /** Among jobs that share a silo, higher goes first. */
@@ -144,6 +148,7 @@ async function runJob(
   // What a trial has done already.
   for (const report of engine.journal.reports<RoundReport>(run)) if (report.round > rounds.length) done(report);
   const { parties, plan: privacy } = privateRun(plan, trainers, engine.cohorts);
+  await chargePrivacy(engine, runName(job), plan, trainers, await options.policies(signal));
   const driver = runRounds(
     {
       ...runPlan(run, plan, trainers),
@@ -177,7 +182,9 @@ async function runJob(
   });
   const minSilos = plan.federation.minSilos ?? trainers.all.length;
   const { evaluations, trainers: present } = await evaluatePresent(trainers, weights, minSilos, signal, onNotice);
-  const alone = options.baseline ? await trainedAlone(plan, present, aim, rounds.length, signal) : undefined;
+  // What a model without noise knows of the test part would leave with its errors.
+  const compared = options.baseline && plan.privacy?.epsilon === undefined;
+  const alone = compared ? await trainedAlone(plan, present, aim, rounds.length, signal) : undefined;
   const { model } = trainers.all[0]!;
   const metrics: ModelMetrics = {
     parameters: weights.length,

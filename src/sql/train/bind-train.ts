@@ -107,6 +107,15 @@ export function bindTrain(statement: TrainModel, query: BoundQuery, locate: (off
     throw refuse(SQLSTATE.invalidParameterValue, message, named.offset, 'Select it a second time under another name.');
   }
   const outputs = outputWidth(targets.length, using);
+  const privacy = statement.privacy === undefined ? undefined : bindPrivacy(statement.privacy, locate);
+  if (privacy?.unit === 'entity' && privacy.epsilon !== undefined && entity === undefined) {
+    throw refuse(
+      SQLSTATE.invalidParameterValue,
+      "PRIVACY (unit => 'entity') needs to know the entities",
+      statement.name.offset,
+      "Add PER entity_column after FORECAST BY, or protect windows with unit => 'record'.",
+    );
+  }
   return Object.freeze({
     kind: 'train',
     model: statement.name.value,
@@ -127,9 +136,9 @@ export function bindTrain(statement: TrainModel, query: BoundQuery, locate: (off
     },
     split: bindSplit(statement, locate),
     spec: largestNetwork(modelSpec(cell, features.length, outputs, using), features),
-    local: localTraining(using),
+    local: { ...localTraining(using), ...localPrivacy(privacy) },
     federation: isAuto(statement) ? bindAuto(statement, locate) : bindFederation(statement, locate),
-    ...(statement.privacy === undefined ? {} : { privacy: bindPrivacy(statement.privacy, locate) }),
+    ...(privacy === undefined ? {} : { privacy }),
     text: statement.text,
   });
 }
@@ -222,6 +231,16 @@ function bindAuto(statement: TrainModel, locate: (offset: number) => Position): 
     learningRate: !given.has('learning_rate'),
   };
   return { strategy: 'auto', options: {}, ...commonTerms(common), validateBy: 'naive', open };
+}
+
+/** The norm to which a unit's gradient is clipped where the statement does not say. */
+const DEFAULT_CLIP = 1;
+
+/** Silos are protected by noise on their mean (at the coordinator), all else by noise inside the silo. */
+function localPrivacy(privacy: PrivacySpec | undefined): Pick<LocalTrainingSpec, 'privacy'> {
+  if (privacy?.epsilon === undefined || privacy.unit === 'silo') return {};
+  const { clip = DEFAULT_CLIP, delta = 1e-6, epsilon, unit } = privacy;
+  return { privacy: { unit, epsilon, delta, clip } };
 }
 
 function bindPrivacy(given: readonly Option[], locate: (offset: number) => Position): PrivacySpec {

@@ -9,6 +9,8 @@ import type {
   SequenceSpec,
   SplitSpec,
 } from '../../src/plan/training.ts';
+import { decodeUpdate, encodeUpdate } from '../aggregate/compression/codec.ts';
+import type { Residuals } from '../aggregate/compression/residuals.ts';
 import type { Mechanism } from '../aggregate/privacy/rdp.ts';
 import { firstRow, type SequenceData } from './backend.ts';
 import { leastShare } from './change-share.ts';
@@ -47,6 +49,8 @@ export interface LocalTrainerSpec {
   readonly season?: number;
   /** Lags of which the changes of the targets are described too, after the features, in {@link LocalTrainer.statistics}. */
   readonly lags?: readonly number[];
+  /** What compression has not sent yet, for rounds that compress. */
+  readonly residuals?: Residuals;
   /** 32 secret bytes of the silo, for private training: its noise is drawn from them. */
   readonly noiseKey?: Uint8Array;
   /** Default `auto`. */
@@ -100,7 +104,6 @@ export class LocalTrainer implements AsyncDisposable {
   readonly #control = new Int32Array(new SharedArrayBuffer(8));
   #told: FeatureStatistics | undefined;
   #ready: Ready | undefined;
-  readonly #mechanisms = new Map<string, Mechanism>();
 
   private constructor(spec: LocalTrainerSpec, store: RowStore) {
     this.#spec = spec;
@@ -252,9 +255,22 @@ export class LocalTrainer implements AsyncDisposable {
   }
 
   /** One round of local training. The request's weights are not touched; on failure they are the last good ones. */
-  trainRound(request: TrainRequest, signal: AbortSignal): Promise<TrainResult> {
+  async trainRound(request: TrainRequest, signal: AbortSignal): Promise<TrainResult> {
     const { privacy } = request;
-    return this.#use().thread.train(privacy === undefined ? request : this.#noised({ ...request, privacy }), signal);
+    const asked = privacy === undefined ? request : this.#noised({ ...request, privacy });
+    return this.#compressed(request, await this.#use().thread.train(asked, signal));
+  }
+
+  /** @throws CausewayError 55000 for top-k in a silo that remembers nothing */
+  #compressed({ compression, round, run = '', weights }: TrainRequest, result: TrainResult): TrainResult {
+    if (compression === undefined) return result;
+    const { residuals, silo } = this.#spec;
+    if (residuals === undefined) {
+      throw new CausewayError(SQLSTATE.objectNotInPrerequisiteState, 'this silo cannot remember what it has not sent');
+    }
+    const delta = result.weights.map((weight, k) => weight - weights[k]!);
+    const update = encodeUpdate(delta, compression, { run, silo, round }, residuals);
+    return { ...result, update, delta: decodeUpdate(update, compression, delta.length) };
   }
 
   /** @throws CausewayError 55000 in a silo without a key of its own */
@@ -271,11 +287,7 @@ export class LocalTrainer implements AsyncDisposable {
   /** What a run of so many rounds with noise costs this silo's rows. */
   mechanism(privacy: LocalPrivacy, local: Pick<LocalTrainingSpec, 'batch' | 'epochs'>, rounds: number): Mechanism {
     const { batch, epochs } = local;
-    const windows = this.#windows.train.length;
-    const key = JSON.stringify([privacy, batch, epochs, rounds]);
-    const known = this.#mechanisms.get(key) ?? runMechanism(privacy, { batch, epochs, rounds, windows });
-    this.#mechanisms.set(key, known);
-    return known;
+    return runMechanism(privacy, { batch, epochs, rounds, windows: this.#windows.train.length });
   }
 
   /**

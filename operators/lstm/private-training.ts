@@ -19,6 +19,9 @@ export interface RoundNoise {
 
 const stepsPerEpoch = (windows: number, batch: number): number => Math.ceil(windows / batch);
 
+/** The search takes a second or so, and every round of every silo asks. */
+const KNOWN = new Map<string, Mechanism>();
+
 /**
  * A whole run's mechanism in a silo with so many windows: noise that keeps the run within (ε, δ) by Rényi accounting,
  * which errs on the safe side. Every step takes each unit with chance q = batch ÷ windows.
@@ -29,6 +32,9 @@ export function runMechanism(
 ): Mechanism {
   const q = Math.min(1, batch / windows);
   const steps = rounds * epochs * stepsPerEpoch(windows, batch);
+  const name = JSON.stringify([epsilon, delta, q, steps]);
+  const known = KNOWN.get(name);
+  if (known !== undefined) return known;
   const within = (z: number): boolean => rdpEpsilon([{ q, z, steps }], delta) <= epsilon;
   let high = 0.5;
   while (!within(high)) high *= 2;
@@ -38,7 +44,9 @@ export function runMechanism(
     if (within(middle)) high = middle;
     else low = middle;
   }
-  return { q, z: high, steps };
+  const found = { q, z: high, steps };
+  KNOWN.set(name, found);
+  return found;
 }
 
 /**

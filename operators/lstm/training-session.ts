@@ -1,7 +1,13 @@
 /** What a training thread does: rounds of local training, evaluation and prediction on one silo's rows. */
 import { isDeepStrictEqual } from 'node:util';
 import { CausewayError, canceled, SQLSTATE } from '../../src/plan/errors.ts';
-import type { DifferenceSpec, LocalPrivacy, LocalTrainingSpec, ModelSpec } from '../../src/plan/training.ts';
+import type {
+  CompressionSpec,
+  DifferenceSpec,
+  LocalPrivacy,
+  LocalTrainingSpec,
+  ModelSpec,
+} from '../../src/plan/training.ts';
 import { firstRow, missingSteps, outputsPerWindow, type SequenceData, type TrainingBackend } from './backend.ts';
 import { evaluateOutputs } from './evaluate-outputs.ts';
 import type { Evaluation } from './evaluation.ts';
@@ -45,6 +51,8 @@ export interface TrainRequest extends LocalTrainingSpec {
   readonly round: number;
   /** Rounds of the whole run, for learning-rate schedules. */
   readonly rounds?: number;
+  /** How the update is to leave the silo; it is trained as without. */
+  readonly compression?: CompressionSpec;
   /** With `privacy`: what the silo adds to the request itself. */
   readonly noise?: RoundNoise;
   /** SCAFFOLD: c − c_i, added to every gradient. */
@@ -60,6 +68,9 @@ export interface AloneRequest extends LocalTrainingSpec {
 
 export interface TrainResult {
   readonly weights: Float32Array;
+  /** Where it is to be compressed: the update as it leaves the silo, and what a receiver makes of it. */
+  readonly update?: Uint8Array;
+  readonly delta?: Float32Array;
   /** Training windows of this silo. */
   readonly windows: number;
   /** Mean training loss of the last epoch, each batch taken before its step. */

@@ -49,6 +49,8 @@ export interface TrainingShape {
   /** Passes over a silo's windows in one round. */
   readonly epochs: number;
   readonly compression: Compression;
+  /** Bytes of an update where the statement says how it is compressed. */
+  readonly updateBytes?: number;
 }
 
 export interface TrainingPrice {
@@ -76,7 +78,7 @@ export function trainingPrices(
   const { home, homeFlops, hereFlops, moneyPerByte, readSeconds, roundTrip, secondsPerByte } = silo;
   const flops = silo.windows * shape.flopsPerWindow * shape.epochs;
   const rowBytes = silo.rows * silo.rowBytes;
-  const update = updateBytes(shape.weights, shape.compression);
+  const update = shape.updateBytes ?? updateBytes(shape.weights, shape.compression);
   const brought = readSeconds + rowBytes * secondsPerByte + roundTrip;
   const price = (
     where: Pick<TrainingPrice, 'site' | 'prepare' | 'exchange' | 'bytes' | 'bytesKind'>,

@@ -2,6 +2,7 @@
 import { type KeyObject, randomUUID } from 'node:crypto';
 import { type RecordBatch, RecordBatchStreamWriter } from 'apache-arrow';
 import type { TableName } from '../../connectors/connector.ts';
+import type { Residuals } from '../../operators/aggregate/compression/residuals.ts';
 import { noiseFor } from '../../operators/aggregate/privacy/accountant.ts';
 import type { PrivacyLedger } from '../../operators/aggregate/privacy/ledger.ts';
 import { LocalParty } from '../../operators/aggregate/rounds/secure-party.ts';
@@ -66,6 +67,8 @@ export interface AgentServices {
   readonly privacyLedger: PrivacyLedger;
   /** What noise inside this silo is drawn from. */
   readonly noiseKey: Uint8Array;
+  /** What compressed updates have not sent yet. */
+  readonly residuals: Residuals;
   readonly log: (event: string, details?: Record<string, unknown>) => void;
 }
 
@@ -140,14 +143,16 @@ export class AgentMethods implements AsyncDisposable {
       this.#requireTime(open);
       const weights = weightsOfBytes(payloads[0]);
       const correction = payloads[1] === undefined ? {} : { correction: weightsOfBytes(payloads[1]) };
-      const { weights: trained, ...rest } = await trainer.trainRound(
-        this.#noised(open, { ...request, ...correction, weights }),
-        signal,
-      );
+      const {
+        delta: _,
+        update,
+        weights: trained,
+        ...rest
+      } = await trainer.trainRound(this.#noised(open, { ...request, ...correction, weights }), signal);
       open.seconds += rest.seconds;
       this.#services.log('round trained', { job: open.job.id, round: request.round, seconds: rest.seconds });
       const answer: RoundAnswer = rest;
-      return { ...answerOf(open.job, answer, 'updates'), payloads: [bytesOfWeights(trained)] };
+      return { ...answerOf(open.job, answer, 'updates'), payloads: [update ?? bytesOfWeights(trained)] };
     },
     'train.evaluate': async (body, { payloads, signal }) => {
       const { aim, job: signed, part, statistics } = body as EvaluateBody;
@@ -304,7 +309,7 @@ export class AgentMethods implements AsyncDisposable {
     const least = tellsNames(spec.features) ? policy.smallestNamedGroup(query) : 1;
     const minRows = Math.max(least, spec.minRows ?? 1);
     return LocalTrainer.open(
-      { ...spec, silo, minRows, noiseKey: this.#services.noiseKey },
+      { ...spec, silo, minRows, noiseKey: this.#services.noiseKey, residuals: this.#services.residuals },
       within(batches, quotas.rows, silo),
       signal,
     );

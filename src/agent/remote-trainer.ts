@@ -1,4 +1,5 @@
 /** The coordinator's view of a silo that trains behind its agent: every call is one call of the agent. */
+import { decodeUpdate } from '../../operators/aggregate/compression/codec.ts';
 import type { MaskOptions, SecureParty } from '../../operators/aggregate/rounds/secure-round.ts';
 import type {
   Advertisement,
@@ -71,7 +72,7 @@ export interface OpenAnswer {
   readonly summary: TrainerSummary;
   readonly statistics: FeatureStatistics;
 }
-export type RoundAnswer = Omit<TrainResult, 'weights'>;
+export type RoundAnswer = Omit<TrainResult, 'delta' | 'update' | 'weights'>;
 
 /** The same object for the same weights, so that what goes to many silos is digested once. */
 export function bytesOfWeights(weights: Float32Array): Uint8Array {
@@ -148,7 +149,11 @@ export class RemoteTrainer implements SiloTrainer {
     const id = `${this.#job.id}/round/${request.run ?? ''}/${request.round}`;
     const payloads = [weights, ...(correction === undefined ? [] : [correction])].map(bytesOfWeights);
     const answer = await this.#hub.call(this.#job.silo, { id, method: 'train.round', body, payloads }, signal);
-    return { ...(answer.body as RoundAnswer), weights: weightsOfBytes(answer.payloads[0]) };
+    const rest = answer.body as RoundAnswer;
+    const { compression } = request;
+    const update = answer.payloads[0];
+    if (compression === undefined || update === undefined) return { ...rest, weights: weightsOfBytes(update) };
+    return { ...rest, weights, update, delta: decodeUpdate(update, compression, weights.length) };
   }
 
   async evaluate(weights: Float32Array, part: Part, signal: AbortSignal): Promise<Evaluation> {

@@ -1,5 +1,6 @@
 /** An agent from its configuration: identity, engine with one silo, owner's policy, ledger, link. */
 import { join } from 'node:path';
+import { residualStore } from '../../operators/aggregate/compression/residuals.ts';
 import { privacyLedger } from '../../operators/aggregate/privacy/ledger.ts';
 import { noiseKey } from '../../operators/aggregate/privacy/noise-key.ts';
 import { cohortLedger } from '../../operators/aggregate/secure/cohort-ledger.ts';
@@ -68,6 +69,7 @@ export async function runAgent(config: AgentConfig, options: RunAgentOptions, si
       cohorts: cohortLedger(secrets),
       privacyLedger: privacyLedger(secrets),
       noiseKey: noiseKey(secrets),
+      residuals: residualStore(secrets),
       log,
     });
     const payloads = new PayloadStore(join(directory, 'payloads'));

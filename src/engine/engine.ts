@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import type { Connector } from '../../connectors/connector.ts';
 import { connectorOf } from '../../connectors/registry.ts';
+import { residualStore } from '../../operators/aggregate/compression/residuals.ts';
 import { type PrivacyLedger, privacyLedger } from '../../operators/aggregate/privacy/ledger.ts';
 import { noiseKey } from '../../operators/aggregate/privacy/noise-key.ts';
 import { openJournal, RoundJournal } from '../../operators/aggregate/rounds/journal.ts';
@@ -20,6 +21,7 @@ import { Session } from './session.ts';
 import { type LoadConnector, SiloPool } from './silo-pool.ts';
 import { engineEvents } from './telemetry.ts';
 import type { ModelMetrics } from './training/metrics.ts';
+import type { Kept } from './training/open-trainers.ts';
 import { RunningJobs } from './training/running-jobs.ts';
 import type { ModelSignature } from './training/signature.ts';
 import { SiloTurns } from './training/silo-turns.ts';
@@ -79,8 +81,8 @@ export class Engine implements AsyncDisposable {
   readonly journal: RoundJournal;
   /** Under which cohort each update of a silo in this process was masked. */
   readonly cohorts: CohortLedger;
-  /** What silos in this process draw their noise from (differential privacy). */
-  readonly noiseKey: Uint8Array;
+  /** What silos in this process keep from round to round: the key of their noise, and what compression has not sent. */
+  readonly kept: Required<Kept>;
   /** What trainings have cost the tables of silos in this process. */
   readonly privacyLedger: PrivacyLedger;
   /** Statistics, speeds and policies that plans are made with. */
@@ -112,7 +114,7 @@ export class Engine implements AsyncDisposable {
     this.#cohortFile = new DatabaseSync(join(catalog.directory, 'rounds.db'));
     this.#cohortFile.exec('PRAGMA synchronous = FULL; PRAGMA busy_timeout = 5000');
     this.cohorts = cohortLedger(this.#cohortFile);
-    this.noiseKey = noiseKey(this.#cohortFile);
+    this.kept = { noiseKey: noiseKey(this.#cohortFile), residuals: residualStore(this.#cohortFile) };
     this.privacyLedger = privacyLedger(this.#cohortFile);
     const { connectors = {} } = options;
     this.loadConnector = async (kind) => (Object.hasOwn(connectors, kind) ? connectors[kind]! : connectorOf(kind));

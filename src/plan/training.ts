@@ -120,11 +120,18 @@ export interface FederationSpec {
   readonly weightBy: WeightBy;
   /** Stop once the validation loss has not improved for so many rounds, and keep the best weights; absent: all rounds, the last weights. */
   readonly patience?: number;
+  readonly compression?: CompressionSpec;
   /** `naive`: a silo's validation loss is its squared error ÷ that of its better naive rule; absent: the training loss. */
   readonly validateBy?: 'naive';
   /** `auto` only: what it may decide. */
   readonly open?: OpenChoices;
 }
+
+/** How an update is made smaller before it leaves its silo. */
+export type CompressionSpec =
+  | { readonly kind: 'int8' }
+  /** Only this share of the weights, the largest; what is left out is added to the next update. */
+  | { readonly kind: 'top_k'; readonly share: number };
 
 /** What a statement leaves to `auto`, which tries it out in short runs. */
 export interface OpenChoices {
@@ -140,6 +147,8 @@ export interface PrivacySpec {
   readonly delta?: number;
   readonly clip?: number;
   readonly unit: 'record' | 'entity' | 'silo';
+  /** The clipping norm follows the median of the updates' norms (unit `silo` only). */
+  readonly adaptive?: boolean;
 }
 
 /** What a column of the feature query is to the model. */

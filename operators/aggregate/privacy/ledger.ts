@@ -64,7 +64,8 @@ export function privacyLedger(db: DatabaseSync): PrivacyLedger {
       .all(table, unit) as unknown as Row[];
   const balance = (budget: PrivacyBudget, rows: readonly Row[]): PrivacyBalance => ({
     ...budget,
-    spent: privacyCost(rows, budget.delta).epsilon,
+    // A charge is made before every training, and noise is measured by the same accountant.
+    spent: privacyCost(rows, budget.delta, true).epsilon,
   });
   return {
     allow({ table, unit, epsilon, delta }) {

@@ -71,7 +71,7 @@ function meter(trainer: SiloTrainer, crossed: Crossed): SiloTrainer {
     standardise: (merged) => trainer.standardise(merged),
     async trainRound(request, signal) {
       const result = await trainer.trainRound(request, signal);
-      crossed.updates += result.weights.byteLength;
+      crossed.updates += (result.update ?? result.weights).byteLength;
       return result;
     },
     async evaluate(weights, part, signal) {

@@ -95,7 +95,7 @@ function openAt(
     try {
       // As many threads as an agent would take: the weights are the same, bit for bit, wherever a silo's rows are.
       const trainer = await LocalTrainer.open(
-        { ...spec, backend, noiseKey: engine.noiseKey },
+        { ...spec, backend, ...engine.kept },
         streams.leaving(silo, query, signal),
         signal,
       );
@@ -127,9 +127,7 @@ function atHome(plan: Train, { backend, engine, run: id, streams }: OpeningConte
     local,
     ...(privacy === undefined ? {} : { privacy }),
   };
-  const [here, together] = [streams.home, streams.leaving].map((stream) =>
-    openLocally(stream, backend, engine.noiseKey),
-  );
+  const [here, together] = [streams.home, streams.leaving].map((stream) => openLocally(stream, backend, engine.kept));
   return async (name, query, spec, signal) => {
     // Rows of several silos leave them to be put together.
     if (name === MEDIATOR) return together!(name, query, spec, signal);

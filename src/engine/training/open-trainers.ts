@@ -56,15 +56,14 @@ export const openTrainers = (
   backend: BackendChoice,
 ): Promise<Trainers<LocalTrainer>> => openAll(source, openLocally(stream, backend), signal);
 
+/** What a silo in this process keeps between rounds. */
+export type Kept = Pick<LocalTrainerSpec, 'noiseKey' | 'residuals'>;
+
 /** One thread each: silos that train side by side in this process keep its cores busy without helpers. */
 export const openLocally =
-  (stream: StreamRows, backend: BackendChoice, noiseKey?: Uint8Array): OpenTrainer<LocalTrainer> =>
+  (stream: StreamRows, backend: BackendChoice, kept: Kept = {}): OpenTrainer<LocalTrainer> =>
   (silo, query, spec, signal) =>
-    LocalTrainer.open(
-      { ...spec, backend, threads: 1, ...(noiseKey && { noiseKey }) },
-      stream(silo, query, signal),
-      signal,
-    );
+    LocalTrainer.open({ ...spec, backend, threads: 1, ...kept }, stream(silo, query, signal), signal);
 
 /**
  * @throws CausewayError 0A000 when the feature query mixes rows of different silos; whatever a silo answers, with its

@@ -1,5 +1,6 @@
 /** Where each silo's share of a TRAIN will be done: the facts of every silo, put before the optimizer's search. */
 import { availableParallelism } from 'node:os';
+import { compressedBytes } from '../../../operators/aggregate/compression/codec.ts';
 import { resolveOptions } from '../../../operators/aggregate/options.ts';
 import { strategyNamed } from '../../../operators/aggregate/strategies.ts';
 import type { TrainingRate } from '../../../operators/lstm/calibrate.ts';
@@ -70,6 +71,7 @@ export async function placeTrain(
   const { settings } = context;
   const began = performance.now();
   const strategy = pricedStrategy(plan.federation);
+  const { compression } = plan.federation;
   const shape: TrainingShape = {
     weights: weightCount(plan.spec),
     flopsPerWindow: flopsPerWindow(plan.spec, plan.sequence),
@@ -77,6 +79,7 @@ export async function placeTrain(
     rounds: plan.federation.rounds + (plan.federation.open?.trialRounds ?? 0),
     epochs: plan.local.epochs,
     compression: 'none',
+    ...(compression && { updateBytes: compressedBytes(compression, weightCount(plan.spec)) }),
   };
   const here = await measureLocalRate(plan, settings.own('causeway.training_backend') as BackendChoice);
   const measured = performance.now();

@@ -34,7 +34,7 @@ export function privateRun(train: Train, trainers: Trainers<SiloTrainer>, ledger
     strategy: strategyNamed(federation.strategy),
     secure: privacy.secure,
     centralNoise: privacy.epsilon !== undefined && privacy.unit === 'silo',
-    compression: 'none',
+    compression: federation.compression?.kind ?? 'none',
     silos: trainers.silos.length,
   });
   if (conflict !== undefined) throw conflict;
@@ -49,7 +49,16 @@ export function privateRun(train: Train, trainers: Trainers<SiloTrainer>, ledger
 }
 
 /** What is asked for is done, or refused: never ignored. */
-function requireKept({ clip, epsilon, unit }: PrivacySpec, strategy: string): void {
+function requireKept({ adaptive, clip, epsilon, secure, unit }: PrivacySpec, strategy: string): void {
+  if (adaptive === true && (epsilon === undefined || unit !== 'silo' || secure)) {
+    throw new CausewayError(
+      SQLSTATE.featureNotSupported,
+      'PRIVACY (adaptive => true) counts clipped silos by their updates',
+      {
+        hint: "It goes with epsilon and unit => 'silo', and without secure.",
+      },
+    );
+  }
   if (epsilon === undefined && clip !== undefined) {
     throw new CausewayError(SQLSTATE.invalidParameterValue, 'PRIVACY (clip => …) means nothing without epsilon', {
       hint: 'Add epsilon => … , or limit gradients with USING lstm (clip => …).',
@@ -64,11 +73,15 @@ function requireKept({ clip, epsilon, unit }: PrivacySpec, strategy: string): vo
 
 /** Every silo takes part in every round, so the exact Gaussian accountant holds (q = 1). */
 function centralNoise(
-  { clip = DEFAULT_CLIP, delta = 1e-6, epsilon }: PrivacySpec,
+  { adaptive, clip = DEFAULT_CLIP, delta = 1e-6, epsilon }: PrivacySpec,
   rounds: number,
   shares: ReadonlyMap<string, number>,
 ): NonNullable<RunPlan['privacy']> {
-  return { clip, shares, noiseMultiplier: noiseFor(epsilon!, delta, 1, rounds) };
+  const noiseMultiplier = noiseFor(epsilon!, delta, 1, rounds);
+  if (adaptive !== true) return { clip, shares, noiseMultiplier };
+  // The count of unclipped silos is noised by as much as leaves the updates an affordable rest.
+  const countNoise = Math.max(shares.size / 20, noiseMultiplier);
+  return { clip, shares, noiseMultiplier, adaptive: { quantile: 0.5, rate: 0.2, countNoise } };
 }
 
 /** Silos behind agents bring their own keys; for the others this process makes them. */

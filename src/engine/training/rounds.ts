@@ -16,7 +16,7 @@ import type { ErrorSums, Evaluation } from '../../../operators/lstm/evaluation.t
 import { initialWeights } from '../../../operators/lstm/model.ts';
 import { scheduledRate } from '../../../operators/lstm/optimizers.ts';
 import { CausewayError, SQLSTATE } from '../../plan/errors.ts';
-import type { LocalTrainingSpec, Train, WeightBy } from '../../plan/training.ts';
+import type { CompressionSpec, LocalTrainingSpec, Train, WeightBy } from '../../plan/training.ts';
 import type { Trainers } from './open-trainers.ts';
 import type { SiloTrainer } from './silo-trainer.ts';
 
@@ -60,7 +60,8 @@ export function participants(
   onSpeed: (silo: string, rowsPerSecond: number) => void,
   parties?: ReadonlyMap<string, SecureParty>,
 ): RoundParticipant[] {
-  const schedule = { local, rounds: federation.rounds, weightBy: federation.weightBy };
+  const { compression, rounds, weightBy } = federation;
+  const schedule = { local, rounds, weightBy, ...(compression && { compression }) };
   return trainers.all.map((trainer, i): RoundParticipant => {
     const silo = trainers.silos[i]!;
     return {
@@ -100,21 +101,25 @@ export interface TrainingSchedule {
   readonly local: LocalTrainingSpec;
   readonly rounds: number;
   readonly weightBy: WeightBy;
+  readonly compression?: CompressionSpec;
 }
 
 /** One round's task, as an update. */
 export async function trainTask(
   trainer: Pick<SiloTrainer, 'summary' | 'trainRound'>,
-  { local, rounds, weightBy }: TrainingSchedule,
+  { compression, local, rounds, weightBy }: TrainingSchedule,
   { run, round, weights, terms, control }: RoundTask,
   signal: AbortSignal,
   onSpeed: (rowsPerSecond: number) => void = () => {},
 ): Promise<LocalResult> {
   const correction = control && { correction: Float32Array.from(control.server, (c, k) => c - control.own[k]!) };
-  const request = { ...withTerms(local, terms), ...correction, weights, run, round, rounds };
+  const request = {
+    ...{ ...withTerms(local, terms), ...correction, weights, run, round, rounds },
+    ...(compression && { compression }),
+  };
   const result = await trainer.trainRound(request, signal);
   onSpeed(result.rowsPerSecond);
-  const delta = subtractFrom(result.weights, weights);
+  const delta = result.delta ?? subtractFrom(result.weights, weights);
   const rate = scheduledRate(local.optimizer, round, rounds);
   return {
     delta,

@@ -92,6 +92,19 @@ export const FEDERATE = {
     min: 1,
     description: 'stop after so many rounds without a better validation loss, and keep the best weights',
   },
+  compress: {
+    kind: 'word',
+    default: 'none',
+    words: ['none', 'int8', 'top_k'],
+    description: 'how updates are made smaller before they leave a silo',
+  },
+  top_share: {
+    kind: 'number',
+    default: 0.05,
+    min: 1e-6,
+    max: 0.5,
+    description: 'the share of weights that top_k sends',
+  },
 } as const satisfies OptionSchemas;
 
 /** `FEDERATE auto (…)`, and TRAIN without the clause. */
@@ -114,6 +127,7 @@ export const PRIVACY = {
     description: 'differential privacy: the failure probability',
   },
   clip: { kind: 'number', min: 0, description: 'the largest L2 norm of an update' },
+  adaptive: { kind: 'boolean', default: false, description: 'the clip follows the median norm of the updates' },
   unit: { kind: 'word', default: 'silo', words: ['record', 'entity', 'silo'], description: 'what is protected' },
 } as const satisfies OptionSchemas;
 

@@ -72,7 +72,15 @@ describe.skipIf(python === undefined)('the Snowpark procedure', () => {
     const none = new Uint32Array();
     const session = new TrainingSession(
       {
-        ...{ silo: 'snöw', model: spec, data, names: ['load', 'heat'], segments: [], control: new Int32Array(2) },
+        ...{
+          silo: 'snöw',
+          model: spec,
+          data,
+          names: ['load', 'heat'],
+          segments: [],
+          entityStarts: [0],
+          control: new Int32Array(2),
+        },
         scales: { features: SCALES.map(() => ({ mean: 0, deviation: 1 })) },
         windows: { train: expectedStarts(), validation: none, test: none },
       },

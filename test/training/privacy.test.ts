@@ -44,22 +44,6 @@ test('noise on the mean is as large as its budget says, with and without secure 
   }
 });
 
-test.each(['record', 'entity'])(
-  'noise in the silo protects each %s, is repeatable, and grows as ε falls',
-  async (unit) => {
-    await sql(TRAIN(`PRIVACY (epsilon => 1e5, unit => '${unit}')`));
-    const almost = weights();
-    await sql(TRAIN(`PRIVACY (epsilon => 50, unit => '${unit}')`));
-    const little = distance(weights(), almost);
-    await sql(TRAIN(`PRIVACY (epsilon => 1, unit => '${unit}')`));
-    const much = distance(weights(), almost);
-    expect(little).toBeGreaterThan(0);
-    expect(much).toBeGreaterThan(little);
-    // Nothing of a model without noise leaves beside it.
-    expect(await sql("SELECT local_rmse FROM ml.evaluate('load') WHERE silo IS NULL")).toEqual([[null]]);
-  },
-);
-
 test('the ledger counts what trainings cost a table, and refuses when its budget is spent', async () => {
   await sql('CREATE POLICY budget ON oslo.readings ALLOW UPDATES (max_epsilon => 3) TO mediator');
   try {
@@ -78,6 +62,22 @@ test('the ledger counts what trainings cost a table, and refuses when its budget
   } finally {
     await sql('DROP POLICY budget');
   }
+});
+
+test.each(['record', 'entity'])('noise in the silo protects each %s, and grows as ε falls', async (unit) => {
+  // Plain steps are as long as the noise in them; Adam's are not.
+  const train = (epsilon: number): Promise<unknown> =>
+    sql(TRAIN(`PRIVACY (epsilon => ${epsilon}, unit => '${unit}')`).replace('lstm (', "lstm (optimizer => 'sgd', "));
+  await train(1e5);
+  const almost = weights();
+  await train(50);
+  const little = distance(weights(), almost);
+  await train(1);
+  const much = distance(weights(), almost);
+  expect(little).toBeGreaterThan(0);
+  expect(much).toBeGreaterThan(little);
+  // Nothing of a model without noise leaves beside it.
+  expect(await sql("SELECT local_rmse FROM ml.evaluate('load') WHERE silo IS NULL")).toEqual([[null]]);
 });
 
 test.each([

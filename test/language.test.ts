@@ -134,3 +134,25 @@ describe('two silos that are one database', () => {
     expect(plan).toMatch(/^Result at berlin/);
   });
 });
+
+describe('views', () => {
+  it('name themselves, and the place where they are read, in errors of their texts', async () => {
+    await federation.client.query('CREATE TABLE fleeting AS SELECT 1 AS a, 2 AS b');
+    federation.engine.silos.forgetTables('berlin');
+    await rows('CREATE VIEW over_fleeting AS SELECT a, b FROM berlin.fleeting');
+    await federation.client.query('ALTER TABLE fleeting DROP COLUMN b');
+    federation.engine.silos.forgetTables('berlin');
+    await expect(rows('SELECT a\n  FROM over_fleeting')).rejects.toMatchObject({
+      sqlstate: '42703',
+      message: expect.stringMatching(/^view "over_fleeting": column "b" does not exist/),
+      position: { line: 2, column: 8 },
+    });
+    await federation.client.query('DROP TABLE fleeting');
+    federation.engine.silos.forgetTables('berlin');
+    await expect(rows('SELECT a FROM over_fleeting')).rejects.toMatchObject({
+      sqlstate: '42P01',
+      message: expect.stringMatching(/^view "over_fleeting": relation "berlin.fleeting" does not exist/),
+      position: { line: 1, column: 15 },
+    });
+  });
+});

@@ -160,6 +160,12 @@ export interface StatementText {
 /** Cuts a script at its semicolons; empty statements are left out. */
 export function splitStatements(text: string): readonly StatementText[] {
   const statements: StatementText[] = [];
+  // Each place is counted from the one before: from the beginning it would take the square of a long script's lines.
+  let position: Position = { offset: 0, line: 1, column: 1 };
+  const positionOf = (offset: number): Position => {
+    position = positionAt(text.slice(position.offset, offset), offset - position.offset, position);
+    return position;
+  };
   let first: Token | undefined;
   let last: Token | undefined;
   for (const token of tokenize(text)) {
@@ -168,7 +174,7 @@ export function splitStatements(text: string): readonly StatementText[] {
       first ??= token;
       last = token;
     } else if (first !== undefined && last !== undefined) {
-      statements.push({ text: text.slice(first.start, last.end), position: positionAt(text, first.start) });
+      statements.push({ text: text.slice(first.start, last.end), position: positionOf(first.start) });
       first = undefined;
     }
   }

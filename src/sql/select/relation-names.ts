@@ -1,6 +1,6 @@
 /** Before binding: the relations a statement names are found in its syntax and looked up, views with what they read. */
 import type { FuncCall, Node, RangeVar, SelectStmt } from '@pgsql/types';
-import { CausewayError, SQLSTATE } from '../../plan/errors.ts';
+import { CausewayError, type Position, SQLSTATE } from '../../plan/errors.ts';
 import { didYouMean } from '../../plan/nearest.ts';
 import { type LoadedRelation, nameParts } from './context.ts';
 import { type Locate, parseSelect } from './parse.ts';
@@ -65,7 +65,23 @@ async function load(
   const nowhere: Locate = () => undefined;
   const columns = relation.columns === undefined ? {} : { columns: relation.columns };
   into.set(key, { kind: 'view', select: parsed.select, locate: nowhere, ...columns });
-  await loadRelations(parsed.select, nowhere, scope, into, [...within, key]);
+  try {
+    await loadRelations(parsed.select, nowhere, scope, into, [...within, key]);
+  } catch (thrown) {
+    throw thrown instanceof CausewayError ? inView(relname, thrown, locate(location)) : thrown;
+  }
+}
+
+/** An error inside of a view's text: it names the view, and stands where the statement does. */
+export function inView(view: string, cause: CausewayError, position: Position | undefined): CausewayError {
+  const hint =
+    cause.hint ?? `The view's query no longer fits its tables. Create it again with CREATE OR REPLACE VIEW ${view}.`;
+  return new CausewayError(cause.sqlstate, `view "${view}": ${cause.message}`, {
+    hint,
+    cause,
+    ...(cause.silo === undefined ? {} : { silo: cause.silo }),
+    ...(position === undefined ? {} : { position }),
+  });
 }
 
 /** `silo.query('native SQL')`: the silo says which columns it gives. */

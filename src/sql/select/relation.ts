@@ -17,7 +17,7 @@ import {
   within,
 } from './context.ts';
 import { literal } from './literals.ts';
-import { relationKey } from './relation-names.ts';
+import { inView, relationKey } from './relation-names.ts';
 import type { SiloTable } from './scope.ts';
 
 interface RelationPlan {
@@ -38,7 +38,7 @@ export function relationPlan(written: RangeVar, level: Level): RelationPlan {
     case 'federated':
       return { plan: federated(relation.members, level) };
     case 'view':
-      return { plan: view(relation, name, level) };
+      return { plan: view(relation, written, level) };
     case 'memory': {
       const columns = relation.columns.map((column) => newColumn(level, column.name, column.type));
       return { plan: node({ kind: 'memory-table', name: relation.name, columns }) };
@@ -171,7 +171,11 @@ function member(
 }
 
 /** A view's query sees nothing of the query around it. */
-function view(relation: Extract<LoadedRelation, { kind: 'view' }>, name: string, level: Level): RelationalNode {
+function view(
+  relation: Extract<LoadedRelation, { kind: 'view' }>,
+  { relname: name = '', location }: RangeVar,
+  level: Level,
+): RelationalNode {
   const { select, locate, columns: names } = relation;
   const inside = within(level, { locate, namespace: EMPTY, ctes: new Map(), parent: undefined });
   try {
@@ -186,12 +190,7 @@ function view(relation: Extract<LoadedRelation, { kind: 'view' }>, name: string,
   } catch (thrown) {
     const cause = thrown instanceof NotModelled ? thrown.error : thrown;
     if (!(cause instanceof CausewayError)) throw thrown;
-    const failed = new CausewayError(cause.sqlstate, `view "${name}": ${cause.message}`, {
-      hint:
-        cause.hint ??
-        `The view's query no longer fits its tables. Create it again with CREATE OR REPLACE VIEW ${name}.`,
-      cause,
-    });
+    const failed = inView(name, cause, level.locate(location));
     throw thrown instanceof NotModelled ? new NotModelled(failed) : failed;
   }
 }

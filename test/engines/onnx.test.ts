@@ -70,6 +70,8 @@ it.runIf(present).each(UNUSUAL.filter(({ data }) => data.sequences === undefined
 );
 
 const scaleOf = (feature: number) => ({ mean: feature + 1, deviation: feature + 2 });
+/** Categories have their own test above; a graph takes whole windows only. */
+const CASES = fixture.cases.filter(({ missing, spec }) => missing === undefined && spec.categories === undefined);
 const starts = Uint32Array.from({ length: fixture.windows }, (_, k) => k);
 
 /** What the graph should say: outputs in the targets' units, or probabilities. */
@@ -93,7 +95,7 @@ function expected(one: Case, weights: Float32Array): number[] {
 it.runIf(present)('every exported model predicts what it predicts here', () => {
   const folder = mkdtempSync(join(tmpdir(), 'onnx-'));
   try {
-    const described = fixture.cases.map((one, i) => {
+    const described = CASES.map((one, i) => {
       const { inputs } = one.spec;
       const weights = one.first.length > 0 ? Float32Array.from(one.first) : initialWeights(one.spec, one.seed);
       const features = Array.from({ length: inputs }, (_, f) => ({ name: `f${f}`, scale: scaleOf(f) }));
@@ -107,7 +109,7 @@ it.runIf(present)('every exported model predicts what it predicts here', () => {
     });
     writeFileSync(join(folder, 'cases.json'), JSON.stringify(described));
     const answers = runtime(folder);
-    fixture.cases.forEach((one, i) => {
+    CASES.forEach((one, i) => {
       const wanted = expected(one, described[i]!.weights);
       expect(answers[i]!.length, one.name).toBe(wanted.length);
       answers[i]!.forEach((value, k) => {

@@ -60,6 +60,8 @@ interface Task {
 }
 
 interface Link extends Dialled {
+  /** The agent is to stop: no call may outlive it. */
+  readonly stopping: AbortSignal;
   readonly outbox: Outbox<AgentMessage>;
 }
 
@@ -104,10 +106,12 @@ export class Agent {
     const { authority, certificate } = this.#identity;
     const key = keyPem(this.#identity);
     using dialled = await dial({ coordinator, authority, certificate, key, ...(proxy === undefined ? {} : { proxy }) });
-    const link: Link = { ...dialled, [Symbol.dispose]: () => {}, outbox: new Outbox<AgentMessage>() };
+    const outbox = new Outbox<AgentMessage>();
+    const link: Link = { ...dialled, [Symbol.dispose]: () => {}, outbox, stopping: signal };
     const { silo } = this.#identity;
-    await link.client.greet({ protocol: PROTOCOL_VERSION, silo, version, time: BigInt(Date.now()) });
-    this.#identity = await renewed(directory, this.#identity, (request) => link.client.renew(request));
+    const hello = { protocol: PROTOCOL_VERSION, silo, version, time: BigInt(Date.now()) };
+    await link.client.greet(hello, { signal });
+    this.#identity = await renewed(directory, this.#identity, (request) => link.client.renew(request, { signal }));
     this.#options.log('connected', { coordinator });
     // Something must be said for the stream to open.
     void link.outbox.push(create(AgentMessageSchema, { content: { case: 'alive', value: {} } }));
@@ -240,7 +244,7 @@ export class Agent {
       }
       yield create(RowChunkSchema, { call, last: true });
     };
-    const { hash, signature } = await link.client.rows(send()).catch((thrown: unknown) => {
+    const { hash, signature } = await link.client.rows(send(), { signal: link.stopping }).catch((thrown: unknown) => {
       // The coordinator may ask again over the next link when nothing has come: then from the start.
       if (link.socket.destroyed) this.#tasks.delete(call);
       throw thrown;
@@ -252,14 +256,15 @@ export class Agent {
     const { payloads } = this.#options;
     const have = payloads.have(ref);
     if (have === ref.size) return;
-    for await (const { offset, data } of link.client.download({ digest: ref.digest, offset: BigInt(have) })) {
+    const request = { digest: ref.digest, offset: BigInt(have) };
+    for await (const { offset, data } of link.client.download(request, { signal: link.stopping })) {
       payloads.append(ref, Number(offset), data);
     }
   }
 
   /** Sends what the coordinator does not have yet. */
   async #upload(link: Link, ref: PayloadRef): Promise<void> {
-    const have = Number((await link.client.begin(refToWire(ref))).have);
+    const have = Number((await link.client.begin(refToWire(ref), { signal: link.stopping })).have);
     if (have === ref.size) return;
     const bytes = this.#options.payloads.read(ref);
     const chunks = async function* () {
@@ -272,7 +277,7 @@ export class Agent {
         });
       }
     };
-    await link.client.upload(chunks());
+    await link.client.upload(chunks(), { signal: link.stopping });
   }
 }
 

@@ -93,6 +93,11 @@ export class AgentServer implements AsyncDisposable {
     );
     const sockets = new Set<Socket>();
     server.on('connection', (socket: Socket) => {
+      // One that was accepted while the server closes would keep it open for ever.
+      if (!server.listening) {
+        socket.destroy();
+        return;
+      }
       sockets.add(socket);
       socket.on('close', () => sockets.delete(socket));
     });

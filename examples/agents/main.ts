@@ -26,8 +26,8 @@ const SILOS = {
 const TRAIN = `TRAIN OR REPLACE MODEL births
   PREDICT births
   FORECAST BY day WINDOW 28 HORIZON 1
-  USING lstm (hidden => 32, season => 7, seed => 7)
-  FEDERATE fedavg (rounds => 5)
+  USING lstm (hidden => 32, season => 7, learning_rate => 5e-3, seed => 7)
+  FEDERATE fedavg (rounds => 15)
   PRIVACY (secure => true)
   AS SELECT day, births FROM births`;
 
@@ -50,7 +50,11 @@ async function freePort(): Promise<number> {
 
 /** Starts `causeway …` and resolves when it has said `ready`. */
 function start(name: string, ready: string, args: readonly string[]): Promise<void> {
-  const child = spawn(process.execPath, [CAUSEWAY, ...args], { stdio: ['ignore', 'pipe', 'inherit'] });
+  const child = spawn(process.execPath, [CAUSEWAY, ...args], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+    // The statements' log would stand between the lines of this example.
+    env: { ...process.env, CAUSEWAY_LOG: 'warn' },
+  });
   children.push(child);
   return new Promise((done, fail) => {
     let said = '';

@@ -24,16 +24,32 @@ export function egressStore(db: DatabaseSync): EgressStore {
   const insert = db.prepare('INSERT INTO egress (silo, statement, kind, bytes, at) VALUES (?, ?, ?, ?, ?)');
   let waiting: (EgressEntry & { readonly at: string })[] = [];
   let turn: NodeJS.Immediate | undefined;
+  /** What could not be written is kept; the next statement is told. */
+  let failed = false;
   const flush = (): void => {
     clearImmediate(turn);
     turn = undefined;
     if (waiting.length === 0) return;
     const entries = waiting;
     waiting = [];
-    const together = entries.length > 1;
-    if (together) db.exec('BEGIN');
-    for (const { silo, statement, kind, bytes, at } of entries) insert.run(silo, statement, kind, bytes, at);
-    if (together) db.exec('COMMIT');
+    try {
+      if (entries.length > 1) db.exec('BEGIN');
+      for (const { silo, statement, kind, bytes, at } of entries) insert.run(silo, statement, kind, bytes, at);
+      if (entries.length > 1) db.exec('COMMIT');
+      failed = false;
+    } catch (thrown) {
+      waiting = entries;
+      failed = true;
+      if (db.isOpen && db.isTransaction) db.exec('ROLLBACK');
+      throw thrown;
+    }
+  };
+  const flushLater = (): void => {
+    try {
+      flush();
+    } catch {
+      // Thrown at the next statement, which tries again.
+    }
   };
   return {
     list() {
@@ -49,7 +65,8 @@ export function egressStore(db: DatabaseSync): EgressStore {
     record(entries) {
       const at = new Date().toISOString();
       for (const entry of entries) waiting.push({ ...entry, at });
-      turn ??= setImmediate(flush);
+      if (failed) flush();
+      turn ??= setImmediate(flushLater);
     },
     flush,
   };

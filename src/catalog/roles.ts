@@ -54,8 +54,12 @@ export function roleStore(db: DatabaseSync): RoleStore {
     superuser: superuser === 1,
     ...(verifier === null ? {} : { verifier }),
   });
+  // Asked by every statement.
+  const allRoles = db.prepare('SELECT * FROM roles ORDER BY name');
+  const allGrants = db.prepare('SELECT role, privilege, kind, object FROM grants ORDER BY role, object, privilege');
+  const allMemberships = db.prepare('SELECT role, member FROM memberships ORDER BY role, member');
   return {
-    list: () => (db.prepare('SELECT * FROM roles ORDER BY name').all() as unknown as RoleRow[]).map(role),
+    list: () => (allRoles.all() as unknown as RoleRow[]).map(role),
     get(name) {
       const row = db.prepare('SELECT * FROM roles WHERE name = ?').get(name) as RoleRow | undefined;
       return row === undefined ? undefined : role(row);
@@ -69,7 +73,7 @@ export function roleStore(db: DatabaseSync): RoleStore {
     remove: (name) => db.prepare('DELETE FROM roles WHERE name = ?').run(name).changes > 0,
     grants: () =>
       (
-        db.prepare('SELECT role, privilege, kind, object FROM grants ORDER BY role, object, privilege').all() as {
+        allGrants.all() as {
           role: string;
           privilege: Privilege;
           kind: GrantedObject['kind'];
@@ -84,7 +88,7 @@ export function roleStore(db: DatabaseSync): RoleStore {
         .prepare('DELETE FROM grants WHERE role = ? AND privilege = ? AND kind = ? AND object = ?')
         .run(name, privilege, object.kind, object.name).changes > 0,
     memberships: () =>
-      db.prepare('SELECT role, member FROM memberships ORDER BY role, member').all() as {
+      allMemberships.all() as {
         role: string;
         member: string;
       }[],

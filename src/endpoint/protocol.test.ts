@@ -118,6 +118,21 @@ test('after an error everything up to Sync is passed over', async () => {
   expect(typesOf(await client.until('Z'))).toBe('12DCZ');
 });
 
+test.each([
+  ['SELECT n FROM s.t WHERE n < 3', ['PGCOPY1', '1', 'end']],
+  ['SELECT n FROM s.t WHERE n < 0', ['PGCOPYend']],
+])('a binary COPY of %s has its signature in one message with what follows', async (text, expected) => {
+  await using client = await RawClient.session(endpoint.port);
+  client.send(query(`COPY (${text}) TO STDOUT (FORMAT binary)`));
+  const pieces = (await client.until('Z')).filter(({ type }) => type === 'd').map(({ body }) => body);
+  const told = pieces.map((body) => {
+    const signed = body.subarray(0, 6).toString('latin1') === 'PGCOPY';
+    const rest = signed ? body.subarray(19) : body;
+    return `${signed ? 'PGCOPY' : ''}${rest.readInt16BE(0) === -1 ? 'end' : rest.readInt16BE(0)}`;
+  });
+  expect(told).toEqual(expected);
+});
+
 test('a CancelRequest needs the secret', async () => {
   await using client = await RawClient.connect(endpoint.port);
   client.startup(2, { user: 'eva' });

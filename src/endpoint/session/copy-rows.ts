@@ -39,16 +39,24 @@ export class CopyRows implements RowSource {
     copyOutResponse(sink.writer, binary ? 'binary' : 'text', columns.length);
     const fields = new MessageWriter();
     const line = binary ? undefined : lineWriter(this.#options, columns);
-    if (line === undefined) copyData(sink.writer, SIGNATURE);
-    else if (header) {
+    if (header && line !== undefined) {
       for (const { name } of columns) fields.int32(Buffer.byteLength(name)).bytes(Buffer.from(name));
       line(fields.take(), 1, sink.writer, true);
     }
     for (let rows = await this.#rows.nextRows(); rows !== undefined; rows = await this.#rows.nextRows()) {
       const to = Math.min(rows.length, this.#rows.next + ROWS_PER_STEP);
       // One message per row: clients count on it.
-      if (line === undefined) rows.write(sink.writer, this.#rows.next, to, 'd');
-      else {
+      if (line === undefined) {
+        let from = this.#rows.next;
+        // The signature stands before the first row, in one message with it: clients cut it off there.
+        if (this.#count === 0 && from < to) {
+          fields.bytes(SIGNATURE).int16(columns.length);
+          rows.write(fields, from, from + 1, 'none');
+          copyData(sink.writer, fields.take());
+          from++;
+        }
+        rows.write(sink.writer, from, to, 'd');
+      } else {
         fields.offset = 0;
         rows.write(fields, this.#rows.next, to, 'none');
         line(fields.buffer.subarray(0, fields.offset), to - this.#rows.next, sink.writer, false);
@@ -57,7 +65,7 @@ export class CopyRows implements RowSource {
       this.#rows.advance(to);
       await sink.drain();
     }
-    if (binary) copyData(sink.writer, END);
+    if (binary) copyData(sink.writer, this.#count === 0 ? Buffer.concat([SIGNATURE, END]) : END);
     copyDone(sink.writer);
     return true;
   }

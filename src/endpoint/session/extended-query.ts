@@ -146,6 +146,7 @@ export async function execute(session: Session, { portal: name, maxRows }: Messa
       session.running(controller, async () => {
         const source = await portal.source(() => openStatement(session, prepared, binding, controller.signal));
         const ended = await source.send(session.sink, maxRows);
+        if (ended) portal.finished();
         if (!ended) portalSuspended(writer);
         else if (source.tag === '') emptyQueryResponse(writer);
         else commandComplete(writer, source.tag);

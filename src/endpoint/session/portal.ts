@@ -23,6 +23,7 @@ export class Portal {
   #source: RowSource | undefined;
   #scroll: ScrollRows | undefined;
   #ended = false;
+  #started = false;
 
   constructor(prepared: Prepared, binding: Binding, options: PortalOptions = {}) {
     this.prepared = prepared;
@@ -32,8 +33,14 @@ export class Portal {
 
   /** The running statement; `open` starts it at the first call. */
   async source(open: () => Promise<RowSource>): Promise<RowSource> {
+    this.#started = true;
     this.#source ??= await open();
     return this.#source;
+  }
+
+  /** Its statement has sent its last row. */
+  finished(): void {
+    this.#ended = true;
   }
 
   /**
@@ -58,7 +65,9 @@ export class Portal {
   }
 
   async close(): Promise<void> {
-    if (!this.controller.signal.aborted) this.controller.abort(canceled('the portal was closed'));
+    // Nothing is left to stop when nothing began, or everything has come: the usual case, on every Sync.
+    const running = this.#started && !this.#ended;
+    if (running && !this.controller.signal.aborted) this.controller.abort(canceled('the portal was closed'));
     await this.#source?.[Symbol.asyncDispose]();
   }
 }

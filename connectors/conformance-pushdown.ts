@@ -12,6 +12,7 @@ import { columnsOf } from '../src/plan/traverse.ts';
 import { isNumeric, type SqlType, scalar, type TypeKind, typeName } from '../src/plan/types.ts';
 import { type Capabilities, callSupport, supportOf } from './capabilities.ts';
 import type { ConformancePlace } from './conformance.ts';
+import { isDeclared, operationCases } from './conformance-operations.ts';
 import { SAMPLE_TEXTS, sampleTable, TEXT_ARGUMENTS } from './conformance-samples.ts';
 import type { Connector, Silo } from './connector.ts';
 
@@ -84,6 +85,9 @@ export function pushdownConformance({ connector, open, runner, known = {} }: Pus
         supportOf(capabilities.aggregates, name, args[0]?.type.kind) === 'exact' &&
         orderFor(name, scan).every(() => supportOf(capabilities.functions, '<', 'integer') === 'exact');
       await compare(aggregatePlan(scan, call), exact);
+    });
+    test.each(operationCases(integerScans(capabilities.types)))('operation $title', async (operation) => {
+      await compare(operation.plan, isDeclared(operation, capabilities));
     });
     for (const [title, reason] of Object.entries(known)) test.skip(`${title}: ${reason}`, () => undefined);
   });
@@ -213,6 +217,21 @@ function scanSamples(types: readonly TypeKind[]): Scan {
     sourceColumns: columns.map((column) => column.name),
     columns: columns.map((column, i) => ({ id: i + 1, name: column.name, type: column.type })),
   });
+}
+
+/** Scans of the key and two more integer columns, each with column ids of its own. */
+function integerScans(types: readonly TypeKind[]): () => Scan {
+  const { name, columns } = sampleTable(types);
+  const integers = columns.filter(({ type }) => type.kind === 'integer').slice(0, 3);
+  let ids = 7000;
+  return () =>
+    node({
+      kind: 'scan',
+      silo: 'silo',
+      table: name,
+      sourceColumns: integers.map((column) => column.name),
+      columns: integers.map((column) => ({ id: ids++, name: column.name, type: column.type })),
+    });
 }
 
 const project = (scan: Scan, expressions: readonly Expression[]): RelationalNode =>

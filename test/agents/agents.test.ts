@@ -136,6 +136,22 @@ test('TRAIN through agents gives the same weights bit for bit, and no row leaves
   }
 });
 
+const NAMED = `TRAIN OR REPLACE MODEL named PREDICT load FORECAST BY ts PER meter WINDOW 12
+  USING lstm (hidden => 4, embedding => 'state', scale => 'entity', min_window => 3, layers => 2, dropout => 0.2)
+  FEDERATE fedavg (rounds => 2)
+  AS SELECT ts, meter, load, CASE WHEN load > 70 THEN 'high' ELSE silo END AS state FROM readings`;
+
+test('categories, scales per entity and short windows through agents: the same model as without them', async () => {
+  await sql(NAMED);
+  await run(federation.session, NAMED);
+  const [found, expected] = [engine, federation.engine].map(({ catalog: { models } }) => models.get('named')!);
+  expect(found!.signature.statistics).toEqual(expected!.signature.statistics);
+  expect(found!.signature.statistics[1]!.vocabulary).toHaveLength(4);
+  expect(found!.signature.siloStatistics).toEqual(expected!.signature.siloStatistics);
+  const weights = ({ catalog: { models } }: Engine) => Buffer.from(models.weights(models.get('named')!));
+  expect(weights(engine).equals(weights(federation.engine))).toBe(true);
+});
+
 test('a classifier of many classes is evaluated through agents as without them', async () => {
   const train = `TRAIN OR REPLACE MODEL class PREDICT class FORECAST BY ts PER meter WINDOW 12
     USING lstm (hidden => 4, loss => 'softmax-cross-entropy', classes => 90) FEDERATE fedavg (rounds => 6)
@@ -283,6 +299,19 @@ describe('the owner', () => {
     await restart('paris', { policy: secret });
     expect(await refusal(TRAIN)).toMatchObject({ sqlstate: 'CW001' });
     await sql(TRAIN.replace(' AS SELECT', ' PRIVACY (secure => true) AS SELECT'));
+    await restart('paris');
+  });
+
+  test('names no category where it allows updates only, and none of fewer rows than it says', async () => {
+    const updates = 'CREATE POLICY p ON paris.readings ALLOW UPDATES (secure => false) TO mediator';
+    await restart('paris', { policy: policy(updates) });
+    expect(await refusal(NAMED)).toMatchObject({ sqlstate: 'CW001', message: expect.stringContaining('names') });
+    const groups = 'CREATE POLICY g ON paris.readings ALLOW AGGREGATES (min_group => 300) TO mediator';
+    await restart('paris', { policy: policy(`${updates};\n${groups}`) });
+    await sql(NAMED);
+    const { siloStatistics, statistics } = engine.catalog.models.get('named')!.signature;
+    expect(statistics[1]!.vocabulary).not.toContain('paris');
+    expect(siloStatistics!.paris![0]!.entities).toEqual([]);
     await restart('paris');
   });
 

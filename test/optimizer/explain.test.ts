@@ -88,6 +88,8 @@ async function explainOf(
   { objective = 'time', policies = [], actuals }: Options = {},
 ): Promise<Explained> {
   const { plan } = await bindSelect(sql, scope);
+  const model = new CostModel((site) => (site === MEDIATOR ? site : KINDS[site as keyof typeof KINDS].kind));
+  if (objective === 'money') for (const silo of Object.keys(KINDS)) model.configure(silo, { moneyPerByte: 9e-11 });
   const planned = planStatement(
     plan,
     {
@@ -98,7 +100,7 @@ async function explainOf(
         pushdown: 'on',
       },
       estimation: { statistics: ({ silo, table }) => statistics(`${silo}.${table}`) },
-      model: new CostModel((site) => (site === MEDIATOR ? site : KINDS[site as keyof typeof KINDS].kind)),
+      model,
       objective,
       policies: new PolicyBook(policies),
     },
@@ -142,6 +144,35 @@ const CASES: Readonly<Record<string, readonly [sql: string, options?: Options]>>
   'only aggregates may leave': [
     'SELECT c.name, s.total FROM (SELECT customer, sum(cents) AS total FROM berlin.orders GROUP BY customer) s JOIN paris.cities c ON c.id = s.customer',
     { policies: [policy('berlin', 'orders', { kind: 'aggregates', minGroup: 5 })] },
+  ],
+  'EXISTS becomes a semi-join': [
+    'SELECT c.name FROM paris.cities c WHERE EXISTS (SELECT 1 FROM berlin.customers p WHERE p.city = c.id AND p.id < 50)',
+  ],
+  'a correlated aggregate becomes a grouped join': [
+    'SELECT c.name FROM berlin.customers c WHERE c.id = (SELECT max(o.customer) FROM berlin.orders o WHERE o.customer = c.id)',
+  ],
+  'what is certainly empty is not asked for': [
+    'SELECT o.note FROM berlin.orders o JOIN paris.cities c ON o.customer = c.id WHERE 1 = 2',
+  ],
+  'what is always true is not asked for': ['SELECT note FROM berlin.orders WHERE cents > 40000 + 9 * 1000 AND true'],
+  'a condition on one side of an equality holds for the other': [
+    'SELECT o.note, c.name FROM berlin.orders o JOIN paris.cities c ON o.customer = c.id WHERE c.id = 42',
+  ],
+  'a common table expression is part of the query': [
+    'WITH few AS (SELECT customer FROM berlin.orders WHERE cents < 10) SELECT c.name FROM few JOIN berlin.customers c ON c.id = few.customer',
+  ],
+  'a limit goes below a union into every silo': ['SELECT id, note FROM all_orders ORDER BY id LIMIT 5'],
+  'only the silo that is asked for is read': ["SELECT id FROM all_orders WHERE silo = 'paris' AND cents > 49990"],
+  'federated tables joined by silo are joined inside': [
+    'SELECT a.silo, count(*) FROM all_orders a JOIN all_orders b ON a.silo = b.silo AND a.id = b.id GROUP BY a.silo',
+  ],
+  'ties are kept': ['SELECT id FROM berlin.orders ORDER BY cents FETCH FIRST 3 ROWS WITH TIES'],
+  'an outer join keeps its order': [
+    'SELECT c.name, o.note FROM paris.cities c LEFT JOIN berlin.orders o ON o.customer = c.id AND o.cents < 100 WHERE c.country = 7',
+  ],
+  'the objective is money': [
+    'SELECT o.note, c.name FROM berlin.orders o JOIN paris.cities c ON o.customer = c.id WHERE c.country = 7',
+    { objective: 'money' },
   ],
   'a policy forbids the keys': [
     'SELECT o.note, c.name FROM berlin.orders o JOIN paris.cities c ON o.customer = c.id WHERE c.country = 7',

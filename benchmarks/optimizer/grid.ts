@@ -8,7 +8,7 @@ import { everyPlan } from './every-plan.ts';
 import type { Link } from './throttled-silo.ts';
 import type { Clock, Placement, World } from './world.ts';
 
-const QUERIES = {
+export const QUERIES = {
   'selective star': `SELECT o.note, c.name, t.name FROM orders o JOIN customers c ON o.customer = c.id
     JOIN cities t ON c.city = t.id WHERE t.id = 7`,
   'wide join': 'SELECT o.note, c.name FROM orders o JOIN customers c ON o.customer = c.id WHERE o.cents < 5000',
@@ -20,7 +20,7 @@ const QUERIES = {
     WHERE t.country = 3 GROUP BY t.country`,
 };
 
-const PLACEMENTS: readonly Placement[] = [
+export const PLACEMENTS: readonly Placement[] = [
   { orders: 'a', customers: 'b', cities: 'c' },
   { orders: 'a', customers: 'a', cities: 'b' },
   { orders: 'a', customers: 'b', cities: 'b' },
@@ -31,7 +31,7 @@ const FAST: Link = { name: 'fast', latency: 0.0005, bytesPerSecond: 100e6 };
 const SLOW: Link = { name: 'slow', latency: 0.01, bytesPerSecond: 5e6 };
 const FAR: Link = { name: 'far', latency: 0.04, bytesPerSecond: 1e6 };
 
-const NETWORKS: Readonly<Record<string, Readonly<Record<string, Link>>>> = {
+export const NETWORKS: Readonly<Record<string, Readonly<Record<string, Link>>>> = {
   'all fast': { a: FAST, b: FAST, c: FAST },
   'all slow': { a: SLOW, b: SLOW, c: SLOW },
   'a far, b slow': { a: FAR, b: SLOW, c: FAST },

@@ -7,6 +7,7 @@
  */
 import { grid, wrongEstimates } from './grid.ts';
 import { joinOrder } from './join-order.ts';
+import { replanOverhead } from './replan-overhead.ts';
 import { trainPlacement, trainReplanning } from './train-placement.ts';
 import { openWorld } from './world.ts';
 
@@ -23,4 +24,5 @@ if (only !== 'train') {
   await using world = await openWorld();
   await grid(world, only === 'clock' ? 'real' : 'simulated', repeats);
   await wrongEstimates(world, repeats);
+  await replanOverhead(world, repeats);
 }

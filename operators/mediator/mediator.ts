@@ -131,6 +131,13 @@ export class MediatorSession implements AsyncDisposable {
     });
   }
 
+  /** Forgets the rows that were taken in under `name`. */
+  async forget(name: string, signal: AbortSignal): Promise<void> {
+    await this.#with(signal, async (connection) => {
+      await connection.run(`DROP TABLE ${placeText({ database: DATABASE, schema: this.#schema, table: name })}`);
+    });
+  }
+
   /** Runs a query once and keeps its rows under `name`, for results that are read more than once. */
   async materialize(name: string, sql: string, columns: readonly ResultColumn[], signal: AbortSignal): Promise<void> {
     await this.#with(signal, async (connection) => {

@@ -204,6 +204,7 @@ describe('execute', () => {
         return {
           ingest: (...args) => session.ingest(...args),
           materialize: (...args) => session.materialize(...args),
+          forget: (...args) => session.forget(...args),
           query: (...args) => session.query(...args),
           [Symbol.asyncDispose]: async () => {
             open--;

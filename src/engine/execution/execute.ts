@@ -109,7 +109,9 @@ async function* mediated(
     await using session = await context.mediator.session();
     const keys = plan.fragments.flatMap(({ inputs }) => inputs.filter((input) => input.kind === 'keys'));
     const keySources = new Set(keys.map(({ from }) => from));
-    await gather(plan, root, { session, held, keySources, context, signal, stop });
+    const expected = (id: FragmentId): number => plan.fragments.find((each) => each.id === id)?.rows ?? 1;
+    const taken = new Map<FragmentId, number>();
+    await gather(plan, root, { session, held, keySources, taken, expected, context, signal, stop });
     const started = performance.now();
     const { batches, total } = measure(session.query(textOf(root), plan.columns, signal));
     for await (const batch of batches) {
@@ -131,6 +133,9 @@ interface Gathering {
   readonly held: (() => Promise<void>)[];
   /** Fragments whose keys others wait for. */
   readonly keySources: ReadonlySet<FragmentId>;
+  /** Rows of the fragments that are done, and those that were expected of each. */
+  readonly taken: Map<FragmentId, number>;
+  readonly expected: (fragment: FragmentId) => number;
   readonly context: ExecutionContext;
   readonly signal: AbortSignal;
   readonly stop: AbortController;
@@ -164,7 +169,7 @@ function throwIfStopped(signal: AbortSignal, settled: readonly PromiseSettledRes
 
 async function bring(
   fragment: Fragment,
-  { session, held, keySources, context, signal }: Gathering,
+  { session, held, keySources, context, signal, taken, expected }: Gathering,
   done: ReadonlyMap<FragmentId, Promise<void>>,
 ): Promise<void> {
   throwIfAborted(signal);
@@ -190,7 +195,9 @@ async function bring(
       if (again.kind === 'relation' && again.release !== undefined) held.push(again.release);
       return again;
     };
-    const report = await bringUnlessKeysPay(fragment, late, result, restricted, { session, done, signal });
+    const fewer = (source: FragmentId): number => expected(source) / Math.max(1, taken.get(source) ?? expected(source));
+    const report = await bringUnlessKeysPay(fragment, late, result, restricted, { session, done, fewer, signal });
+    taken.set(fragment.id, report.rows);
     const milliseconds = performance.now() - started;
     context.onFragment?.({ fragment: fragment.id, site: fragment.site, ...report, milliseconds });
     return;
@@ -204,6 +211,7 @@ async function bring(
     const batches = measured?.batches;
     rows = await session.ingest(name, batches === undefined ? result : { ...result, kind: 'batches', batches }, signal);
   }
+  if (rows !== undefined) taken.set(fragment.id, rows);
   context.onFragment?.({
     fragment: fragment.id,
     site: fragment.site,

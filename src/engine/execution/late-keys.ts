@@ -14,6 +14,8 @@ import { measure } from './report.ts';
 export interface LateContext {
   readonly session: ExecutionSession;
   readonly done: ReadonlyMap<FragmentId, Promise<void>>;
+  /** How many times fewer rows the source of the keys has had than was thought; 1 while nobody knows. */
+  readonly fewer: (source: FragmentId) => number;
   readonly signal: AbortSignal;
 }
 
@@ -27,6 +29,9 @@ interface Brought {
 /** What is saved must be so many times what it costs: the rest of an answer is under way already. */
 const CLEARLY = 1.5;
 
+/** Estimates are off by this much before anybody looks for keys. */
+const FAR = 4;
+
 /** Rows still to come, at least: as expected, or, where more have come, as many again. */
 const remaining = (late: LateKeysExchange, rows: number): number => Math.max(late.rows, 2 * rows) - rows;
 
@@ -39,10 +44,9 @@ export async function bringUnlessKeysPay(
   late: LateKeysExchange,
   answer: Extract<FragmentResult, { kind: 'batches' }>,
   restricted: (keys: readonly Literal[]) => Promise<FragmentResult>,
-  { session, done, signal }: LateContext,
+  { session, done, fewer, signal }: LateContext,
 ): Promise<Brought> {
   const name = exchangeName(fragment.id);
-  const whole = `${name}_whole`;
   const first = measure(answer.batches);
   const type = fragment.plan.columns.find(({ id }) => id === late.column)?.type;
   let source: 'running' | 'done' | 'asked' = 'running';
@@ -59,7 +63,8 @@ export async function bringUnlessKeysPay(
     for await (const batch of first.batches) {
       yield batch;
       const left = remaining(late, first.total.rows);
-      if (source === 'done' && type !== undefined && left > CLEARLY * late.restart) {
+      const far = first.total.rows > FAR * late.rows || fewer(late.from) > FAR;
+      if (source === 'done' && type !== undefined && far && left > CLEARLY * late.restart) {
         source = 'asked';
         // Meanwhile the rows go on coming.
         collectKeys(late, type, session, signal).then(
@@ -73,15 +78,9 @@ export async function bringUnlessKeysPay(
       if (switched) return;
     }
   };
-  await session.ingest(whole, { ...answer, batches: batches() }, signal);
-  if (!switched || keys === undefined) {
-    await session.ingest(
-      name,
-      { kind: 'relation', columns: answer.columns, select: `SELECT * FROM "${whole}"` },
-      signal,
-    );
-    return first.total;
-  }
+  await session.ingest(name, { ...answer, batches: batches() }, signal);
+  if (!switched || keys === undefined) return first.total;
+  await session.forget(name, signal);
   const again = await restricted(keys);
   if (again.kind === 'relation') {
     await session.ingest(name, again, signal);

@@ -186,9 +186,11 @@ async function bring(
     exchange === undefined || type === undefined ? undefined : await collectKeys(exchange, type, session, signal);
   const requests =
     exchange === undefined || keys === undefined ? [fragment] : withKeys(fragment, exchange, keys, context);
-  const result = await answers(silo, fragment, requests, context.optimizer, signal);
-  if (result.kind === 'relation' && result.release !== undefined) held.push(result.release);
   const late = fragment.inputs.find((input) => input.kind === 'late-keys');
+  const enough = new AbortController();
+  const until = late === undefined ? signal : AbortSignal.any([signal, enough.signal]);
+  const result = await answers(silo, fragment, requests, context.optimizer, until);
+  if (result.kind === 'relation' && result.release !== undefined) held.push(result.release);
   if (late !== undefined && result.kind === 'batches') {
     const restricted = async (found: readonly Literal[]): Promise<FragmentResult> => {
       const again = await answers(silo, fragment, withKeys(fragment, late, found, context), context.optimizer, signal);
@@ -196,7 +198,13 @@ async function bring(
       return again;
     };
     const fewer = (source: FragmentId): number => expected(source) / Math.max(1, taken.get(source) ?? expected(source));
-    const report = await bringUnlessKeysPay(fragment, late, result, restricted, { session, done, fewer, signal });
+    const report = await bringUnlessKeysPay(fragment, late, result, restricted, {
+      session,
+      done,
+      fewer,
+      signal,
+      stop: () => enough.abort(canceled()),
+    });
     taken.set(fragment.id, report.rows);
     const milliseconds = performance.now() - started;
     context.onFragment?.({ fragment: fragment.id, site: fragment.site, ...report, milliseconds });

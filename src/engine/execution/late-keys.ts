@@ -17,6 +17,8 @@ export interface LateContext {
   /** How many times fewer rows the source of the keys has had than was thought; 1 while nobody knows. */
   readonly fewer: (source: FragmentId) => number;
   readonly signal: AbortSignal;
+  /** Ends the whole answer. */
+  readonly stop: () => void;
 }
 
 interface Brought {
@@ -44,13 +46,14 @@ export async function bringUnlessKeysPay(
   late: LateKeysExchange,
   answer: Extract<FragmentResult, { kind: 'batches' }>,
   restricted: (keys: readonly Literal[]) => Promise<FragmentResult>,
-  { session, done, fewer, signal }: LateContext,
+  { session, done, fewer, signal, stop }: LateContext,
 ): Promise<Brought> {
   const name = exchangeName(fragment.id);
   const first = measure(answer.batches);
   const type = fragment.plan.columns.find(({ id }) => id === late.column)?.type;
   let source: 'running' | 'done' | 'asked' = 'running';
   let keys: readonly Literal[] | undefined;
+  const found = Promise.withResolvers<undefined>();
   void done.get(late.from)?.then(
     () => {
       source = 'done';
@@ -58,24 +61,37 @@ export async function bringUnlessKeysPay(
     // Its failure stops the whole statement.
     () => {},
   );
+  const left = (): number => remaining(late, first.total.rows);
+  const askForKeys = (): void => {
+    const far = first.total.rows > FAR * late.rows || fewer(late.from) > FAR;
+    if (source !== 'done' || type === undefined || !far || left() <= CLEARLY * late.restart) return;
+    source = 'asked';
+    // Meanwhile the rows go on coming.
+    collectKeys(late, type, session, signal).then(
+      (all) => {
+        keys = all;
+        found.resolve(undefined);
+      },
+      () => {},
+    );
+  };
   let switched = false;
   const batches = async function* (): AsyncGenerator<RecordBatch> {
-    for await (const batch of first.batches) {
-      yield batch;
-      const left = remaining(late, first.total.rows);
-      const far = first.total.rows > FAR * late.rows || fewer(late.from) > FAR;
-      if (source === 'done' && type !== undefined && far && left > CLEARLY * late.restart) {
-        source = 'asked';
-        // Meanwhile the rows go on coming.
-        collectKeys(late, type, session, signal).then(
-          (found) => {
-            keys = found;
-          },
-          () => {},
-        );
+    const iterator = first.batches[Symbol.asyncIterator]();
+    for (;;) {
+      const next = iterator.next();
+      const step = await (keys === undefined ? Promise.race([next, found.promise]) : next);
+      switched = keys !== undefined && CLEARLY * (late.restart + keys.length * late.perKey) < left();
+      if (switched) {
+        // What is under way fails, which is no news.
+        next.catch(() => {});
+        stop();
+        return;
       }
-      switched = keys !== undefined && CLEARLY * (late.restart + keys.length * late.perKey) < left;
-      if (switched) return;
+      const { done: over, value } = step ?? (await next);
+      if (over === true) return;
+      yield value;
+      askForKeys();
     }
   };
   await session.ingest(name, { ...answer, batches: batches() }, signal);

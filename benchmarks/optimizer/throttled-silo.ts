@@ -17,7 +17,13 @@ export function throttled(silo: Silo, link: Link): Silo {
   const carry = async (bytes: number, signal: AbortSignal): Promise<void> => {
     const now = performance.now();
     free = Math.max(now, free) + (bytes / link.bytesPerSecond) * 1000;
-    if (free > now + 1) await sleep(free - now, undefined, { signal });
+    if (free <= now + 1) return;
+    const until = free;
+    await sleep(free - now, undefined, { signal }).catch((thrown: unknown) => {
+      // A cancelled answer is not sent to its end: the link is free again.
+      if (free === until) free = performance.now();
+      throw thrown;
+    });
   };
   return {
     context: silo.context,

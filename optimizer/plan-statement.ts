@@ -162,7 +162,8 @@ function comparison(other: Cost, chosen: Cost, objective: Objective): string {
   const factor = other[part] / Math.max(chosen[part], Number.MIN_VALUE);
   const word = { time: 'time', egress: 'bytes', money: 'price' }[objective];
   // The search sees more than the sum of the estimates: a silo keeps what it can run unless the mediator is clearly better.
-  if (factor < 0.95 && chosen[part] > 0) return `${factor.toFixed(1)} times the ${word}, but silos would not do what they can`;
+  if (factor < 0.95 && chosen[part] > 0)
+    return `${factor.toFixed(1)} times the ${word}, but silos would not do what they can`;
   if (compareCosts(other, chosen, objective) <= 0 || factor < 1.05) return `about the same ${word}`;
   return `${factor >= 100 ? '> 100' : factor.toFixed(1)} times the ${word}`;
 }

@@ -251,7 +251,7 @@ describe.each(SIDES)('%s', (side) => {
         expect(outcome.error, `seed ${SEED}`).toBeUndefined();
         expect(Buffer.from(outcome.weights!.buffer).equals(expected.get(size)!), `seed ${SEED}`).toBe(true);
       },
-      30_000,
+      60_000,
     );
   });
 });

@@ -152,6 +152,20 @@ test('categories, scales per entity and short windows through agents: the same m
   expect(weights(engine).equals(weights(federation.engine))).toBe(true);
 });
 
+test.each([
+  ['auto', 'FEDERATE auto (rounds => 2, trial_rounds => 6)', ''],
+  ['compressed updates', "FEDERATE fedavg (rounds => 3, compress => 'top_k', top_share => 0.1)", ''],
+  ['SCAFFOLD', 'FEDERATE scaffold (rounds => 2)', ", optimizer => 'sgd'"],
+])('%s through agents gives the same weights bit for bit', async (_, federate, using) => {
+  const train = TRAIN.replace(/FEDERATE .*\)/, federate).replace('1e-2', `1e-2${using}`);
+  await sql(train);
+  await run(federation.session, train);
+  const [weights, expected] = [engine, federation.engine].map(({ catalog: { models } }) =>
+    models.weights(models.get('load')!),
+  );
+  expect(Buffer.compare(weights!, expected!)).toBe(0);
+});
+
 test('a classifier of many classes is evaluated through agents as without them', async () => {
   const train = `TRAIN OR REPLACE MODEL class PREDICT class FORECAST BY ts PER meter WINDOW 12
     USING lstm (hidden => 4, loss => 'softmax-cross-entropy', classes => 90) FEDERATE fedavg (rounds => 6)

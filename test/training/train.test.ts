@@ -240,6 +240,12 @@ describe('TRAIN over three silos', () => {
     expect(files()).toBe(count - 2);
   });
 
+  test.each(['rows', 'entities', 'equal'])('weighs silos by %s, and asynchronously', async (by) => {
+    const federate = `FEDERATE fedbuff (rounds => 3, buffer => 2, weight_by => '${by}')`;
+    await sql(TRAIN('buffered').replace('FEDERATE fedavg (rounds => 2)', federate));
+    expect(federation.engine.catalog.models.get('buffered')!.metrics.rounds).toHaveLength(3);
+  });
+
   test('EXPLAIN TRAIN names each silo’s statement and runs nothing', async () => {
     const jobs = federation.engine.catalog.jobs.list().length;
     const text = (await sql(`EXPLAIN ${TRAIN('explained')}`)).map(([line]) => line).join('\n');

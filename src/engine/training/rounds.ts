@@ -42,13 +42,22 @@ export function runPlan(run: string, { federation, local }: Train, trainers: Tra
       { hint: `Ask for at most ${silos}.` },
     );
   }
+  // An asynchronous round is complete with so many updates.
+  const enough = Math.min(strategy.closesAfter?.(options) ?? silos, silos);
+  if (federation.minSilos !== undefined && federation.minSilos > enough) {
+    throw new CausewayError(
+      SQLSTATE.invalidParameterValue,
+      `a round of ${strategy.name} ends with ${enough} updates, fewer than min_silos => ${federation.minSilos}`,
+      { hint: 'Make buffer larger, or leave min_silos out.' },
+    );
+  }
   return {
     run,
     strategy,
     options,
     rounds: federation.rounds,
     ...(federation.patience === undefined ? {} : { patience: federation.patience }),
-    minSilos: federation.minSilos ?? silos,
+    minSilos: federation.minSilos ?? enough,
     initial: initialWeights(trainers.all[0]!.model, local.seed),
   };
 }

@@ -366,3 +366,12 @@ test('12: a new table shows in an open session, and what was there keeps its num
   const after = (await client.query(oids)).rows;
   expect(after.filter(({ relname }) => relname !== 'added')).toEqual(before);
 });
+
+test('now() stands still inside a transaction', async () => {
+  const now = async () => (await client.query('SELECT now()::text AS now FROM berlin.meters LIMIT 1')).rows[0].now;
+  await client.query('BEGIN');
+  const first = await now();
+  expect(await now()).toBe(first);
+  await client.query('COMMIT');
+  expect(await now()).not.toBe(first);
+});

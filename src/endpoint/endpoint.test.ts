@@ -56,7 +56,7 @@ beforeAll(async () => {
   });
   await backend.database.exec('CREATE TABLE berlin.endless (n integer)');
   endpoint = await Endpoint.listen({ backend, port: 0, catalogTimeout: 3000 });
-});
+}, 180_000);
 afterAll(async () => {
   await endpoint?.[Symbol.asyncDispose]();
   await backend?.[Symbol.asyncDispose]();

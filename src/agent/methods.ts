@@ -10,6 +10,7 @@ import type { CohortLedger } from '../../operators/aggregate/secure/cohort-ledge
 import { LocalTrainer } from '../../operators/lstm/local-trainer.ts';
 import type { FeatureStatistics } from '../../operators/lstm/statistics.ts';
 import type { TrainRequest } from '../../operators/lstm/training-session.ts';
+import { requireScoredWindows } from '../../optimizer/policy/scoring.ts';
 import type { Engine } from '../engine/engine.ts';
 import { runPlan } from '../engine/run-plan.ts';
 import { Settings } from '../engine/settings.ts';
@@ -24,6 +25,7 @@ import { type Job, type JobBook, lineageOf, type SignedJob, verifyJob } from './
 import { fromJson, toJson } from './json.ts';
 import { type OwnerPolicy, requireOwnPlan } from './owner-policy.ts';
 import { sha256 } from './payload-store.ts';
+import type { ScoreBody } from './remote-scorer.ts';
 import {
   type AloneBody,
   bytesOfWeights,
@@ -161,6 +163,22 @@ export class AgentMethods implements AsyncDisposable {
       trainer.aimAt(aim);
       return answerOf(open.job, await trainer.evaluate(weightsOfBytes(payloads[0]), part, signal), 'statistics');
     },
+    'score.open': async (body, { signal }) => {
+      const open = this.#admit((body as OpenBody).job, 'score');
+      const { summary } = await abortable(open.trainer, signal);
+      requireScoredWindows(open.job.silo, summary.windows.train, this.#leastWindows(open.job));
+      return { body: null, purpose: open.job.id, kind: 'catalog' };
+    },
+    'score.evaluate': async (body, { payloads, signal }) => {
+      const { aim, job: signed, own, part, statistics } = body as ScoreBody;
+      const open = this.#admit(signed, 'score');
+      const trainer = await this.#scaled(open, statistics, signal, own);
+      trainer.aimAt(aim);
+      const evaluation = await trainer.evaluate(weightsOfBytes(payloads[0]), part, signal);
+      requireScoredWindows(open.job.silo, evaluation.windows, this.#leastWindows(open.job));
+      this.#services.log('rows scored', { job: open.job.id, windows: evaluation.windows });
+      return answerOf(open.job, evaluation, 'statistics');
+    },
     'train.alone': async (body, { signal }) => {
       const { aim, job: signed, request, statistics } = body as AloneBody;
       const open = this.#admit(signed);
@@ -227,13 +245,15 @@ export class AgentMethods implements AsyncDisposable {
   }
 
   /** Verifies the job and reads its rows, once; a job that is open here is only verified. */
-  #admit(signed: SignedJob): OpenJob {
+  #admit(signed: SignedJob, task: 'score' | 'train' = 'train'): OpenJob {
     const { gate, jobs, log, needsApproval, policy, signingKey, silo } = this.#services;
     const job = verifyJob(signed, silo, signingKey);
+    if ((job.run.scoring === undefined) !== (task === 'train')) throw otherTask(job);
     const known = this.#open.get(job.id);
     if (known !== undefined) return known;
     requireOwnPlan(job.query, silo);
-    const budgets = policy.requireUpdates(job.query, job.run.privacy);
+    const budgets = job.run.scoring === undefined ? policy.requireUpdates(job.query, job.run.privacy) : [];
+    if (job.run.scoring !== undefined) policy.leastScoredWindows(job.query);
     jobs.admit(job, needsApproval);
     // Noise inside the silo depends on its windows; the noise on a mean of silos does not.
     const later = job.run.local.privacy === undefined ? [] : budgets;
@@ -301,12 +321,13 @@ export class AgentMethods implements AsyncDisposable {
     return { ...request, ...local, optimizer, rounds };
   }
 
-  async #read({ query, spec }: Job): Promise<LocalTrainer> {
+  async #read(job: Job): Promise<LocalTrainer> {
+    const { query, run, spec } = job;
     const { engine, policy, quotas, silo } = this.#services;
     const { signal } = this.#closing;
     const { batches } = await runPlan(query, { engine, settings: new Settings(), signal, memory: nothingElse });
     // The coordinator may ask for larger groups than the owner does, not for smaller ones.
-    const least = tellsNames(spec.features) ? policy.smallestNamedGroup(query) : 1;
+    const least = run.scoring === undefined && tellsNames(spec.features) ? policy.smallestNamedGroup(query) : 1;
     const minRows = Math.max(least, spec.minRows ?? 1);
     return LocalTrainer.open(
       { ...spec, silo, minRows, noiseKey: this.#services.noiseKey, residuals: this.#services.residuals },
@@ -315,14 +336,24 @@ export class AgentMethods implements AsyncDisposable {
     );
   }
 
-  async #scaled(open: OpenJob, merged: FeatureStatistics, signal: AbortSignal): Promise<LocalTrainer> {
+  async #scaled(
+    open: OpenJob,
+    merged: FeatureStatistics,
+    signal: AbortSignal,
+    own?: FeatureStatistics,
+  ): Promise<LocalTrainer> {
     const trainer = await abortable(open.trainer, signal);
     if (!open.standardised) {
       open.standardised = true;
-      trainer.standardise(merged);
+      trainer.standardise(merged, own);
     }
     this.#chargeWindows(open, trainer);
     return trainer;
+  }
+
+  /** Of a scoring: the windows that its sums must be over. The coordinator may ask for more than the owner does. */
+  #leastWindows({ query, run: { scoring } }: Job): number {
+    return scoring === undefined ? 1 : Math.max(this.#services.policy.leastScoredWindows(query), scoring.leastWindows);
   }
 
   /** This silo's part of the job's secure rounds. What it agreed to is remembered under the job's run, whatever a session says. */
@@ -363,6 +394,13 @@ export class AgentMethods implements AsyncDisposable {
     return { body, purpose: 'catalog', kind: 'catalog' as const };
   }
 }
+
+const otherTask = ({ run, silo }: Job): CausewayError =>
+  new CausewayError(
+    SQLSTATE.insufficientPrivilege,
+    `silo ${silo} refuses the call: its job is to ${run.scoring === undefined ? 'train' : 'score'}`,
+    { silo },
+  );
 
 const answerOf = (job: Job, body: unknown, kind: EgressKind) => ({ body, purpose: job.id, kind });
 

@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs';
 import { type BoundPolicy, PolicyBook, TO_MEDIATOR, validatePolicy } from '../../optimizer/policy/book.ts';
 import { assertLawful } from '../../optimizer/policy/check.ts';
 import { constrain } from '../../optimizer/policy/constrain.ts';
+import { leastScoredWindows } from '../../optimizer/policy/scoring.ts';
 import { smallestNamedGroup } from '../../optimizer/policy/training.ts';
 import { boundPolicies } from '../engine/planning/policies.ts';
 import type { SiloPool } from '../engine/silo-pool.ts';
@@ -120,6 +121,16 @@ export class OwnerPolicy {
    */
   smallestNamedGroup(plan: RelationalNode): number {
     const found = smallestNamedGroup(this.#silo, plan, this.#book);
+    if (typeof found === 'number') return found;
+    throw found;
+  }
+
+  /**
+   * The windows that sums of a model's errors on the plan's rows must be over to leave.
+   * @throws CausewayError CW001 when none may
+   */
+  leastScoredWindows(plan: RelationalNode): number {
+    const found = leastScoredWindows(this.#silo, plan, this.#book);
     if (typeof found === 'number') return found;
     throw found;
   }

@@ -13,6 +13,7 @@ import type {
 import { checkOptions } from '../../connectors/options.ts';
 import { connectorOf } from '../../connectors/registry.ts';
 import type { LocalTrainerSpec } from '../../operators/lstm/local-trainer.ts';
+import type { ScoresInside, ScoringRun, SiloScorer } from '../engine/training/silo-scorer.ts';
 import type { SiloTrainer, TrainingRun, TrainsInside } from '../engine/training/silo-trainer.ts';
 import { CausewayError, SQLSTATE } from '../plan/errors.ts';
 import type { RelationalNode } from '../plan/nodes.ts';
@@ -21,6 +22,7 @@ import type { Hub } from './hub.ts';
 import { newJob, signJob } from './job.ts';
 import { toJson } from './json.ts';
 import type { AgentRegistry } from './registry.ts';
+import { RemoteScorer } from './remote-scorer.ts';
 import { RemoteTrainer } from './remote-trainer.ts';
 
 /** What an agent says of the silo it stands beside. */
@@ -46,7 +48,7 @@ export function agentConnector(hub: Hub, authority: Authority, registry: AgentRe
   return connector;
 }
 
-class RemoteSilo implements Silo, TrainsInside {
+class RemoteSilo implements Silo, ScoresInside, TrainsInside {
   readonly context: string;
   readonly behind: Connector;
   readonly #name: string;
@@ -90,10 +92,19 @@ class RemoteSilo implements Silo, TrainsInside {
     run: TrainingRun,
     signal: AbortSignal,
   ): Promise<SiloTrainer> {
-    const job = newJob(this.#name, spec, query, run);
-    const signed = signJob(job, (message) => this.#authority.sign(message));
+    const { job, signed } = this.#signed(spec, query, run);
     const identity = this.#registry.publicKey(this.#name) ?? new Uint8Array(0);
     return RemoteTrainer.open(this.#hub, job, signed, identity, signal);
+  }
+
+  openScorer(spec: LocalTrainerSpec, query: RelationalNode, run: ScoringRun, signal: AbortSignal): Promise<SiloScorer> {
+    const { job, signed } = this.#signed(spec, query, run);
+    return RemoteScorer.open(this.#hub, job, signed, signal);
+  }
+
+  #signed(spec: LocalTrainerSpec, query: RelationalNode, run: TrainingRun) {
+    const job = newJob(this.#name, spec, query, run);
+    return { job, signed: signJob(job, (message) => this.#authority.sign(message)) };
   }
 
   async [Symbol.asyncDispose](): Promise<void> {}

@@ -47,6 +47,9 @@ export async function bindQuery(
     const computed = functions.compute(name, {
       signal,
       stream: leavingRows(context),
+      home: streamRows(context),
+      policies: (stop) => engine.planner.policies(stop, access.roles),
+      statement: context.text,
       backend: settings.own('causeway.training_backend') as BackendChoice,
       compute: (plan) => computeAlone(plan, context),
       bind: async (query) => (await bindQuery(query, undefined, { ...context, feature: true })).plan,
@@ -74,7 +77,7 @@ export function runContext({ engine, settings, signal, text, onNotice, access }:
   return { engine, settings, signal, memory: noMemory, text, onNotice, roles: access.roles };
 }
 
-/** A silo's rows for training: they stay on the silo's side, so no egress of rows is recorded. */
+/** A silo's rows for training and sums of errors: they stay on the silo's side, so no egress of rows is recorded. */
 export function streamRows({ engine, settings }: StatementContext): StreamRows {
   return async function* (_silo, plan, signal) {
     yield* (await runPlan(plan, { engine, settings, signal, memory: noMemory })).batches;

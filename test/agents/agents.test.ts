@@ -15,6 +15,7 @@ import { openState } from '../../src/agent/state-file.ts';
 import { Engine } from '../../src/engine/engine.ts';
 import type { Notice } from '../../src/engine/result.ts';
 import type { Session } from '../../src/engine/session.ts';
+import { manifestOf } from '../../src/engine/training/manifest.ts';
 import { type Federation, openFederation, run } from '../support/federation.ts';
 
 const SILOS = ['berlin', 'oslo', 'paris'] as const;
@@ -316,6 +317,49 @@ describe('the owner', () => {
     await restart('paris');
   });
 
+  test('allows updates only: ml.evaluate is computed beside the rows, and sums over windows are all that leaves', async () => {
+    await sql(TRAIN);
+    await run(federation.session, TRAIN);
+    const evaluate = `SELECT silo, target, windows, rmse, mae, r2, persistence_rmse, seasonal_rmse
+      FROM ml.evaluate('load', (SELECT ts, meter, load FROM readings)) ORDER BY silo`;
+    const unguarded = await run(federation.session, evaluate);
+    const updates = 'CREATE POLICY p ON paris.readings ALLOW UPDATES (secure => true) TO mediator';
+    await restart('paris', { policy: policy(updates) });
+    const before = coordinator.office.ledger.lines('paris').length;
+    const found = await sql(evaluate);
+    expect(found).toHaveLength(4);
+    found.forEach(([silo, target, windows, ...figures], i) => {
+      expect([silo, target, windows]).toEqual(unguarded[i]!.slice(0, 3));
+      for (const [k, figure] of figures.entries()) {
+        expect(Number(figure)).toBeCloseTo(Number(unguarded[i]![k + 3]), 9);
+      }
+    });
+    const sent = coordinator.office.ledger.lines('paris').slice(before);
+    expect(new Set(sent.map(({ kind }) => kind))).toEqual(new Set(['catalog', 'statistics']));
+    expect(sent.filter(({ kind }) => kind === 'statistics')).toHaveLength(1);
+    const recorded = await sql(
+      `SELECT kind, bytes FROM causeway.egress
+       WHERE silo = 'paris' AND statement LIKE 'SELECT silo, target%' ORDER BY at DESC, kind LIMIT 2`,
+    );
+    expect(recorded).toEqual([
+      ['rows', '0'],
+      ['statistics', expect.stringMatching(/^[1-9]/)],
+    ]);
+    const few = `SELECT rmse FROM ml.evaluate('load', (SELECT ts, meter, load FROM paris.readings WHERE ts < '2024-01-01 14:00'))`;
+    expect(await refusal(few)).toMatchObject({
+      sqlstate: 'CW001',
+      message: 'errors of fewer than 10 windows may not leave silo paris',
+    });
+    const groups = 'CREATE POLICY g ON paris.readings ALLOW AGGREGATES (min_group => 1000) TO mediator';
+    await restart('paris', { policy: policy(`${updates};\n${groups}`) });
+    expect((await refusal(evaluate))?.message).toBe('errors of fewer than 1000 windows may not leave silo paris');
+    await restart('paris', {
+      policy: policy('CREATE POLICY p ON paris.readings ALLOW UPDATES (secure => false, max_epsilon => 4) TO mediator'),
+    });
+    expect(await refusal(evaluate)).toMatchObject({ sqlstate: 'CW001', silo: 'paris' });
+    await restart('paris');
+  });
+
   test('names no category where it allows updates only, and none of fewer rows than it says', async () => {
     const updates = 'CREATE POLICY p ON paris.readings ALLOW UPDATES (secure => false) TO mediator';
     await restart('paris', { policy: policy(updates) });
@@ -417,6 +461,16 @@ describe('jobs that are not what they should be', () => {
     });
   });
 
+  test('a job to score, sent to train', async () => {
+    const { run: asked, ...job } = fromJson((await caught()).text) as Job;
+    const scoring = { ...asked, rounds: 0, scoring: { leastWindows: 1 } };
+    const manifest = manifestOf(job.spec, scoring);
+    expect(manifest.updates).toBe(0);
+    const { authority } = coordinator.office;
+    const signed = signJob({ ...job, id: `train-${randomUUID()}`, run: scoring, manifest }, (b) => authority.sign(b));
+    expect((await send('paris', signed))?.message).toBe('silo paris refuses the call: its job is to score');
+  });
+
   test('a job for another silo', async () => {
     expect((await send('berlin', await caught()))?.message).toBe('silo berlin refuses the job: it is for silo paris');
   });
@@ -454,7 +508,7 @@ test('a silo whose table loses a column in the middle of a run is named; the oth
   const client = new pg.Client({ connectionString: federation.postgresUrl });
   await client.connect();
   onTestFinished(() => client.end());
-  const versions = engine.catalog.models.list().length;
+  const versions = engine.catalog.models.versions('load').length;
   const notices: Notice[] = [];
   let changed: Promise<void> | undefined;
   const change = async (): Promise<void> => {
@@ -472,7 +526,7 @@ test('a silo whose table loses a column in the middle of a run is named; the oth
   const warnings = notices.filter(({ severity }) => severity === 'WARNING').map(({ message }) => message);
   expect(warnings.length).toBeGreaterThan(0);
   for (const warning of warnings) expect(warning).toMatch(/(without|not tested in) silo "berlin": .*load/);
-  expect(engine.catalog.models.list()).toHaveLength(versions + 1);
+  expect(engine.catalog.models.versions('load')).toHaveLength(versions + 1);
   await client.query('ALTER TABLE readings RENAME COLUMN burden TO load');
   await restart('berlin');
 });

@@ -5,6 +5,7 @@ import type { Engine, StoredModel } from '../engine.ts';
 import { type ScoringContext, weightsOf } from './forecast.ts';
 import { type TargetMetrics, targetMetrics } from './metrics.ts';
 import { modelSource } from './model-source.ts';
+import { openScorers } from './open-scorers.ts';
 import { openTrainers } from './open-trainers.ts';
 import { scaleAsTrained } from './scale-as-trained.ts';
 
@@ -18,7 +19,7 @@ export function storedEvaluation({ metrics }: StoredModel): EvaluationRow[] {
   return [...metrics.silos.flatMap(({ silo, test }) => rowsOf(silo, test)), ...rowsOf(null, metrics.pooled)];
 }
 
-/** Of other rows: every window of the query, in each silo. */
+/** Of other rows: every window of the query, in each silo, beside its rows where that is lawful. */
 export async function evaluateOn(
   engine: Engine,
   model: StoredModel,
@@ -27,7 +28,7 @@ export async function evaluateOn(
 ): Promise<EvaluationRow[]> {
   const { signature } = model;
   const source = modelSource(model.model, signature, query);
-  await using trainers = await openTrainers(source, context.stream, context.signal, context.backend);
+  await using trainers = await openScorers(engine, source, signature, context);
   scaleAsTrained(trainers, signature);
   const weights = weightsOf(engine, model, trainers.all[0]!);
   const evaluations = await Promise.all(

@@ -9,6 +9,7 @@ import { decodeSafetensors } from '../../../operators/lstm/safetensors.ts';
 import { categoryCodes } from '../../../operators/lstm/standardise.ts';
 import type { TrainedFeatures } from '../../../operators/lstm/trained-features.ts';
 import { siloPlans } from '../../../optimizer/fragments/silo-plans.ts';
+import type { PolicyBook } from '../../../optimizer/policy/book.ts';
 import type { RelationalNode } from '../../plan/nodes.ts';
 import type { SqlType } from '../../plan/types.ts';
 import type { Engine, StoredModel } from '../engine.ts';
@@ -20,7 +21,13 @@ import { scaleAsTrained } from './scale-as-trained.ts';
 
 export interface ScoringContext {
   readonly signal: AbortSignal;
+  /** How rows leave for the mediator, and how a silo's own worker reads them. */
   readonly stream: StreamRows;
+  readonly home: StreamRows;
+  /** Those that hold for whoever asks. */
+  readonly policies: (signal: AbortSignal) => Promise<PolicyBook>;
+  /** As it was written, for the egress record. */
+  readonly statement: string;
   readonly backend: BackendChoice;
   /** Runs a plan that reads no silo. */
   readonly compute: (plan: RelationalNode) => AsyncIterable<RecordBatch>;

@@ -24,15 +24,17 @@ const KEY_BYTES = 128 << 10;
 
 /**
  * All that may leave a silo: an update per round, statistics of every feature, an evaluation per round and some at the
- * end. The agent computes it too, so that a coordinator cannot ask for more.
+ * end; of a scoring one evaluation. The agent computes it too, so that a coordinator cannot ask for more.
  */
 export function manifestOf(
   spec: LocalTrainerSpec,
-  { privacy, rounds }: Pick<TrainingRun, 'privacy' | 'rounds'>,
+  { privacy, rounds, scoring }: Pick<TrainingRun, 'privacy' | 'rounds' | 'scoring'>,
 ): TrainingManifest {
   const described = spec.features.length + (spec.lags?.length ?? 0) * spec.targets.length;
   const target = BODY_BYTES + COUNT_BYTES * classCounts(spec.model);
-  const evaluations = (rounds + 8) * (BODY_BYTES + spec.targets.length * target);
+  const evaluation = BODY_BYTES + spec.targets.length * target;
+  if (scoring !== undefined) return { updates: 0, statistics: evaluation };
+  const evaluations = (rounds + 8) * evaluation;
   return {
     updates: rounds * (4 * weightCount(spec.model) + BODY_BYTES),
     statistics: BODY_BYTES + described * FEATURE_BYTES + namedBytes(spec) + evaluations,

@@ -76,13 +76,13 @@ function meter(trainer: SiloTrainer, crossed: Crossed): SiloTrainer {
     },
     async evaluate(weights, part, signal) {
       const evaluation = await trainer.evaluate(weights, part, signal);
-      crossed.statistics += numbersIn(evaluation) * NUMBER_BYTES;
+      crossed.statistics += evaluationBytes(evaluation);
       return evaluation;
     },
     aimAt: (aim) => trainer.aimAt(aim),
     async trainAlone(request, signal) {
       const evaluation = await trainer.trainAlone(request, signal);
-      crossed.statistics += numbersIn(evaluation) * NUMBER_BYTES;
+      crossed.statistics += evaluationBytes(evaluation);
       return evaluation;
     },
     ...(secure === undefined ? {} : { secure }),
@@ -98,6 +98,9 @@ const namedBytes = (statistics: FeatureStatistics): number =>
       ...entities.map(([name]) => Buffer.byteLength(name) + MOMENTS_BYTES),
     ])
     .reduce((sum, bytes) => sum + bytes, 0);
+
+/** An evaluation as it crosses a border. */
+export const evaluationBytes = (evaluation: Evaluation): number => numbersIn(evaluation) * NUMBER_BYTES;
 
 /** Numbers anywhere in an evaluation: counts and sums, each of which is one float64 on the wire. */
 function numbersIn(value: Evaluation | unknown): number {

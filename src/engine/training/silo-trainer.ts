@@ -49,6 +49,8 @@ export interface TrainingRun {
   readonly rounds: number;
   readonly local: LocalTrainingSpec;
   readonly privacy?: PrivacySpec;
+  /** Nothing is trained: a model's errors are summed, over so many windows at least. */
+  readonly scoring?: { readonly leastWindows: number };
 }
 
 export const trainsInside = (silo: object): silo is TrainsInside => 'openTrainer' in silo;

@@ -1,0 +1,81 @@
+/** The coordinator's view of rows that their agent scores: a model goes there, sums of its errors come back. */
+import type { Evaluation } from '../../operators/lstm/evaluation.ts';
+import type { FeatureStatistics } from '../../operators/lstm/statistics.ts';
+import { networkOf, type TrainedFeatures, trainedFeatures } from '../../operators/lstm/trained-features.ts';
+import type { Aim } from '../../operators/lstm/training-session.ts';
+import type { Part } from '../../operators/lstm/windows.ts';
+import type { SiloScorer } from '../engine/training/silo-scorer.ts';
+import { CausewayError, SQLSTATE } from '../plan/errors.ts';
+import type { ModelSpec } from '../plan/training.ts';
+import type { Hub } from './hub.ts';
+import type { Job, SignedJob } from './job.ts';
+import { bytesOfWeights, type OpenBody } from './remote-trainer.ts';
+
+/** What the rows are scaled with: as the model's training rows were. */
+interface Scaling {
+  readonly statistics: FeatureStatistics;
+  readonly own: FeatureStatistics;
+}
+
+/** Body of the agent's `score.evaluate`; the weights are its payload. */
+export interface ScoreBody extends OpenBody, Scaling {
+  readonly part: Part;
+  readonly aim?: Aim;
+}
+
+export class RemoteScorer implements SiloScorer {
+  readonly #hub: Hub;
+  readonly #job: Job;
+  readonly #signed: SignedJob;
+  #scaling: Scaling | undefined;
+  #features: TrainedFeatures | undefined;
+  #aim: Aim | undefined;
+  #evaluations = 0;
+
+  private constructor(hub: Hub, job: Job, signed: SignedJob) {
+    this.#hub = hub;
+    this.#job = job;
+    this.#signed = signed;
+  }
+
+  /** Has the agent check the job and read its rows. @throws CausewayError whatever the agent or its owner refuses. */
+  static async open(hub: Hub, job: Job, signed: SignedJob, signal: AbortSignal): Promise<RemoteScorer> {
+    const body: OpenBody = { job: signed };
+    await hub.call(job.silo, { id: `${job.id}/open`, method: 'score.open', body }, signal);
+    return new RemoteScorer(hub, job, signed);
+  }
+
+  get model(): ModelSpec {
+    if (this.#features === undefined) throw notScaled();
+    return networkOf(this.#job.spec.model, this.#job.spec.features, this.#features);
+  }
+
+  standardise(statistics: FeatureStatistics, own: FeatureStatistics): TrainedFeatures {
+    this.#scaling = { statistics, own };
+    this.#features = trainedFeatures(this.#job.spec.features, this.#job.spec.targets, statistics);
+    return this.#features;
+  }
+
+  aimAt(aim: Aim | undefined): void {
+    this.#aim = aim;
+  }
+
+  async evaluate(weights: Float32Array, part: Part, signal: AbortSignal): Promise<Evaluation> {
+    if (this.#scaling === undefined) throw notScaled();
+    const aim = this.#aim === undefined ? {} : { aim: this.#aim };
+    const body: ScoreBody = { job: this.#signed, ...this.#scaling, part, ...aim };
+    const id = `${this.#job.id}/evaluate/${++this.#evaluations}`;
+    const call = { id, method: 'score.evaluate', body, payloads: [bytesOfWeights(weights)] };
+    return (await this.#hub.call(this.#job.silo, call, signal)).body as Evaluation;
+  }
+
+  /** Tells the agent that the job is over; an agent that is away learns it from the job's expiry. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    if (!this.#hub.connected.includes(this.#job.silo)) return;
+    const call = { id: `${this.#job.id}/end`, method: 'train.end', body: { job: this.#signed } };
+    await this.#hub.call(this.#job.silo, call, AbortSignal.timeout(5000)).catch(() => undefined);
+  }
+}
+
+const notScaled = (): CausewayError =>
+  new CausewayError(SQLSTATE.objectNotInPrerequisiteState, 'the rows are not scaled yet');

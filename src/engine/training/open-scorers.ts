@@ -1,0 +1,93 @@
+/**
+ * Opens what scores every silo's rows: beside them where updates may leave, behind the silo's agent where it has one; else
+ * on rows that come to the mediator, where policies let them.
+ */
+import { randomUUID } from 'node:crypto';
+import type { LocalTrainerSpec } from '../../../operators/lstm/local-trainer.ts';
+import { MEDIATOR } from '../../../optimizer/physical.ts';
+import { leastScoredWindows, requireScoredWindows } from '../../../optimizer/policy/scoring.ts';
+import { CausewayError, SQLSTATE } from '../../plan/errors.ts';
+import type { RelationalNode } from '../../plan/nodes.ts';
+import { nodesOf } from '../../plan/traverse.ts';
+import type { Engine } from '../engine.ts';
+import type { ScoringContext } from './forecast.ts';
+import { evaluationBytes } from './metered-trainer.ts';
+import { openAll, openLocally, type TrainerSource, type Trainers } from './open-trainers.ts';
+import type { ModelSignature } from './signature.ts';
+import { type SiloScorer, scoresInside } from './silo-scorer.ts';
+
+/** @throws CausewayError as `openAll` does; CW001 where neither sums of errors nor rows may leave */
+export async function openScorers(
+  engine: Engine,
+  source: TrainerSource,
+  { local }: ModelSignature,
+  context: ScoringContext,
+): Promise<Trainers<SiloScorer>> {
+  const { backend, home, policies, signal, statement, stream } = context;
+  const book = await policies(signal);
+  const leaving = openLocally(stream, backend);
+  const inside = async (
+    name: string,
+    query: RelationalNode,
+    spec: LocalTrainerSpec,
+    leastWindows: number,
+    opening: AbortSignal,
+  ): Promise<SiloScorer> => {
+    const { silo } = await engine.silos.open(name);
+    if (scoresInside(silo)) {
+      const run = { id: randomUUID(), statement, rounds: 0, local, scoring: { leastWindows } };
+      return silo.openScorer(spec, query, run, opening);
+    }
+    const scorer = await openLocally(home, backend)(name, query, spec, opening);
+    try {
+      requireScoredWindows(name, scorer.summary.windows.train, leastWindows);
+      return scorer;
+    } catch (thrown) {
+      await scorer[Symbol.asyncDispose]();
+      throw thrown;
+    }
+  };
+  return openAll<SiloScorer>(
+    source,
+    async (silo, query, spec, opening) => {
+      const least = leastScoredWindows(silo, query, book);
+      if (silo === MEDIATOR || typeof least !== 'number' || !isOwn(query, silo)) {
+        return leaving(silo, query, spec, opening);
+      }
+      try {
+        return counted(await inside(silo, query, spec, least, opening), silo, statement, engine);
+      } catch (refused) {
+        if (!isRefusal(refused)) throw refused;
+        // What keeps the sums in says more than that the rows stay, too.
+        return leaving(silo, query, spec, opening).catch((thrown) => {
+          throw isRefusal(thrown) ? refused : thrown;
+        });
+      }
+    },
+    signal,
+  );
+}
+
+const isOwn = (query: RelationalNode, silo: string): boolean =>
+  [...nodesOf(query)].every((each) => each.kind !== 'scan' || each.silo === silo);
+
+const isRefusal = (thrown: unknown): boolean =>
+  thrown instanceof CausewayError && thrown.sqlstate === SQLSTATE.policyViolation;
+
+/** Sums are all that leaves: that no row does is written down too, as a number. */
+const counted = (scorer: SiloScorer, silo: string, statement: string, { catalog }: Engine): SiloScorer => ({
+  get model() {
+    return scorer.model;
+  },
+  standardise: (merged, own) => scorer.standardise(merged, own),
+  aimAt: (aim) => scorer.aimAt(aim),
+  async evaluate(weights, part, signal) {
+    const evaluation = await scorer.evaluate(weights, part, signal);
+    catalog.egress.record([
+      { silo, statement, kind: 'rows', bytes: 0 },
+      { silo, statement, kind: 'statistics', bytes: evaluationBytes(evaluation) },
+    ]);
+    return evaluation;
+  },
+  [Symbol.asyncDispose]: () => scorer[Symbol.asyncDispose](),
+});

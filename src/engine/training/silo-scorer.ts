@@ -1,0 +1,29 @@
+/** One silo's rows under a model that is trained already: only sums of errors cross this interface. */
+import type { Evaluation } from '../../../operators/lstm/evaluation.ts';
+import type { LocalTrainerSpec } from '../../../operators/lstm/local-trainer.ts';
+import type { FeatureStatistics } from '../../../operators/lstm/statistics.ts';
+import type { TrainedFeatures } from '../../../operators/lstm/trained-features.ts';
+import type { Aim } from '../../../operators/lstm/training-session.ts';
+import type { Part } from '../../../operators/lstm/windows.ts';
+import type { RelationalNode } from '../../plan/nodes.ts';
+import type { ModelSpec } from '../../plan/training.ts';
+import type { TrainingRun } from './silo-trainer.ts';
+
+export interface SiloScorer extends AsyncDisposable {
+  /** The network as it was trained, known after `standardise`. */
+  readonly model: ModelSpec;
+  /** @param own what this silo told when the model was trained */
+  standardise(merged: FeatureStatistics, own: FeatureStatistics): TrainedFeatures;
+  aimAt(aim: Aim | undefined): void;
+  evaluate(weights: Float32Array, part: Part, signal: AbortSignal): Promise<Evaluation>;
+}
+
+/** A scoring as an owner sees it: a run of no rounds. */
+export type ScoringRun = TrainingRun & Required<Pick<TrainingRun, 'scoring'>>;
+
+/** A silo behind an agent, which reads and scores its rows itself. */
+export interface ScoresInside {
+  openScorer(spec: LocalTrainerSpec, query: RelationalNode, run: ScoringRun, signal: AbortSignal): Promise<SiloScorer>;
+}
+
+export const scoresInside = (silo: object): silo is ScoresInside => 'openScorer' in silo;

@@ -46,6 +46,8 @@ let client: pg.Client;
 beforeAll(async () => {
   database = await testDatabase(inject('postgres'));
   await database.client.query(TABLES);
+  // A backend counts rows in by itself only seconds later: until then n_live_tup is 0.
+  await database.client.query('SELECT pg_stat_force_next_flush()');
   directory = mkdtempSync(join(tmpdir(), 'causeway-acceptance-'));
   engine = await Engine.open({ directory });
   endpoint = await Endpoint.listen({ backend: new EngineBackend(engine), port: 0 });

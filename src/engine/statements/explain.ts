@@ -93,7 +93,8 @@ async function explainTrain(
   const looked = performance.now();
   const { settings, signal } = context;
   const speculation = await speculate(plan, training, {
-    budget: settings.own('causeway.speculation') === 'off' ? 0 : Number.parseInt(settings.own('causeway.speculation')),
+    budget:
+      settings.own('causeway.speculation') === 'off' ? 0 : Number.parseInt(settings.own('causeway.speculation'), 10),
     stream: streamRows(context),
     backend: settings.own('causeway.training_backend') as BackendChoice,
     signal,

@@ -14,7 +14,9 @@ import { requireScoredWindows } from '../../optimizer/policy/scoring.ts';
 import type { Engine } from '../engine/engine.ts';
 import { runPlan } from '../engine/run-plan.ts';
 import { Settings } from '../engine/settings.ts';
+import { tablesOf } from '../engine/training/protection.ts';
 import { type TrainingSchedule, trainTask } from '../engine/training/rounds.ts';
+import type { OwnerTerms } from '../engine/training/silo-trainer.ts';
 import { CausewayError, SQLSTATE } from '../plan/errors.ts';
 import type { RelationalNode } from '../plan/nodes.ts';
 import { tellsNames } from '../plan/training.ts';
@@ -38,6 +40,7 @@ import {
   type RoundBody,
   type SecureBody,
   type ShareBody,
+  type TermsBody,
   type UnmaskBody,
   weightsOfBytes,
 } from './remote-trainer.ts';
@@ -189,6 +192,13 @@ export class AgentMethods implements AsyncDisposable {
       const evaluation = await trainer.trainAlone(request, signal);
       open.seconds += (performance.now() - began) / 1000;
       return answerOf(open.job, evaluation, 'statistics');
+    },
+    'train.terms': async (body, { signal }) => {
+      const { job: signed, statistics } = body as TermsBody;
+      const open = this.#admit(signed);
+      // Budgets are charged once the rows are scaled.
+      await this.#scaled(open, statistics, signal);
+      return { ...this.#catalog(this.#terms(open.job)), purpose: open.job.id };
     },
     'secure.advertise': async (body) => {
       const { job, session } = fromJson(body as string) as SecureBody;
@@ -349,6 +359,17 @@ export class AgentMethods implements AsyncDisposable {
     }
     this.#chargeWindows(open, trainer);
     return trainer;
+  }
+
+  /** What the owner has laid down for the job's tables. */
+  #terms({ query, run }: Job): OwnerTerms {
+    const { policy, privacyLedger } = this.#services;
+    const tables = tablesOf(query);
+    const unit = run.privacy?.unit;
+    return {
+      policies: policy.about(query),
+      ledger: privacyLedger.list().filter((line) => tables.has(line.table) && line.unit === unit),
+    };
   }
 
   /** Of a scoring: the windows that its sums must be over. The coordinator may ask for more than the owner does. */

@@ -7,6 +7,7 @@ import { leastScoredWindows } from '../../optimizer/policy/scoring.ts';
 import { smallestNamedGroup } from '../../optimizer/policy/training.ts';
 import { boundPolicies } from '../engine/planning/policies.ts';
 import type { SiloPool } from '../engine/silo-pool.ts';
+import { policiesAbout } from '../engine/training/protection.ts';
 import { CausewayError, messageOf, SQLSTATE } from '../plan/errors.ts';
 import type { RelationalNode, Scan } from '../plan/nodes.ts';
 import type { Policy } from '../plan/policy.ts';
@@ -123,6 +124,11 @@ export class OwnerPolicy {
     const found = smallestNamedGroup(this.#silo, plan, this.#book);
     if (typeof found === 'number') return found;
     throw found;
+  }
+
+  /** The policies on the plan's tables, as the statements that make them. */
+  about(plan: RelationalNode): string[] {
+    return policiesAbout(plan, this.#book);
   }
 
   /**

@@ -16,7 +16,7 @@ import { networkOf, type TrainedFeatures, trainedFeatures } from '../../operator
 import type { Aim, AloneRequest, TrainRequest, TrainResult } from '../../operators/lstm/training-session.ts';
 import type { Part } from '../../operators/lstm/windows.ts';
 import type { TrainingSchedule } from '../engine/training/rounds.ts';
-import type { SiloTrainer } from '../engine/training/silo-trainer.ts';
+import type { OwnerTerms, SiloTrainer } from '../engine/training/silo-trainer.ts';
 import { CausewayError, SQLSTATE } from '../plan/errors.ts';
 import type { ModelSpec } from '../plan/training.ts';
 import type { CallAnswer } from './calls.ts';
@@ -37,6 +37,9 @@ export interface EvaluateBody extends OpenBody {
   readonly statistics: FeatureStatistics;
   readonly part: Part;
   readonly aim?: Aim;
+}
+export interface TermsBody extends OpenBody {
+  readonly statistics: FeatureStatistics;
 }
 export interface AloneBody extends OpenBody {
   readonly statistics: FeatureStatistics;
@@ -172,6 +175,16 @@ export class RemoteTrainer implements SiloTrainer {
     const body: AloneBody = { ...this.#scaled(), request };
     const call = { id: `${this.#job.id}/alone/${++this.#evaluations}`, method: 'train.alone', body };
     return (await this.#hub.call(this.#job.silo, call, signal)).body as Evaluation;
+  }
+
+  async terms(signal: AbortSignal): Promise<OwnerTerms> {
+    const body: TermsBody = this.#scaled();
+    const answer = await this.#hub.call(
+      this.#job.silo,
+      { id: `${this.#job.id}/terms`, method: 'train.terms', body },
+      signal,
+    );
+    return answer.body as OwnerTerms;
   }
 
   get secure(): NonNullable<SiloTrainer['secure']> {

@@ -39,6 +39,13 @@ export function recipientText(to: Recipient): string {
   return to.kind === 'any' ? 'ANY' : 'mediator';
 }
 
+/** The policy as the statement that makes it, names as they are. */
+export function policyText({ name, silo, schema, table, allow, to, where, role }: Policy): string {
+  const on = [silo, schema, table].filter((part) => part !== undefined).join('.');
+  const rest = [where === undefined ? '' : ` WHERE ${where}`, role === undefined ? '' : ` FOR ROLE ${role}`].join('');
+  return `CREATE POLICY ${name} ON ${on} ALLOW ${allowanceText(allow)} TO ${recipientText(to)}${rest}`;
+}
+
 /** `ROWS (id, city)`, `AGGREGATES (min_group => 5)` …: as the statement says it. */
 export function allowanceText(allow: Allowance): string {
   switch (allow.kind) {

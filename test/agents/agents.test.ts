@@ -384,6 +384,15 @@ describe('the owner', () => {
     expect((await refusal(noisy))?.message).toMatch(
       /privacy budget of paris.readings per silo is ε = 4: 3\.0000 is spent, this would make it 4\.\d+/,
     );
+    // The model's card tells what only the agent knows.
+    const { protection } = engine.catalog.models.get('load')!.metrics;
+    const [berlin, , paris] = protection!.silos;
+    expect(paris!.policies).toEqual([
+      'CREATE POLICY p ON paris.readings ALLOW UPDATES (secure => false, max_epsilon => 4) TO mediator',
+    ]);
+    expect(paris!.ledger).toMatchObject([{ table: 'paris.readings', unit: 'silo', budget: 4 }]);
+    expect(paris!.ledger[0]!.spent).toBeCloseTo(paris!.spent!.epsilon, 9);
+    expect(berlin).toMatchObject({ policies: [], ledger: [], spent: { epsilon: paris!.spent!.epsilon } });
     await restart('paris');
   });
 

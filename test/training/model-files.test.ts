@@ -2,6 +2,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest';
+import type { Protection } from '../../src/engine/training/protection.ts';
 import { type Federation, openFederation, run } from '../support/federation.ts';
 
 let federation: Federation;
@@ -40,6 +41,40 @@ describe('EXPORT MODEL and IMPORT MODEL', () => {
     const markdown = readFileSync(file('load.md'), 'utf8');
     expect(markdown).toContain('# load, version 1');
     expect(markdown).toContain(card.sql);
+  });
+
+  test('the card tells the policies in force and the privacy spent, and so does an imported model’s', async () => {
+    await sql('CREATE POLICY budget ON oslo.readings ALLOW UPDATES (secure => false, max_epsilon => 5) TO mediator');
+    try {
+      await sql(`TRAIN MODEL noisy PREDICT load FORECAST BY ts PER meter WINDOW 6 USING lstm (hidden => 4)
+        FEDERATE fedavg (rounds => 2) PRIVACY (epsilon => 3, delta => 1e-6, unit => 'record') AS SELECT ts, meter, load FROM readings`);
+    } finally {
+      await sql('DROP POLICY budget');
+    }
+    await sql(
+      `EXPORT MODEL noisy TO '${file('noisy.safetensors')}'; IMPORT MODEL noisy_twin FROM '${file('noisy.safetensors')}'`,
+    );
+    await sql(`EXPORT MODEL noisy TO '${file('noisy.json')}'; EXPORT MODEL noisy_twin TO '${file('noisy.md')}'`);
+    const { protection } = JSON.parse(readFileSync(file('noisy.json'), 'utf8')) as { protection: Protection };
+    expect(protection.privacy).toMatchObject({ epsilon: 3, unit: 'record' });
+    const policy =
+      'CREATE POLICY budget ON oslo.readings ALLOW UPDATES (secure => false, max_epsilon => 5) TO mediator';
+    expect(protection.silos.map(({ silo, policies }) => [silo, policies])).toEqual([
+      ['berlin', []],
+      ['oslo', [policy]],
+      ['paris', []],
+    ]);
+    const [[total] = []] = await sql(
+      `SELECT spent FROM causeway.privacy_ledger WHERE "table" = 'oslo.readings' AND unit = 'record'`,
+    );
+    const { ledger, spent } = protection.silos[1]!;
+    expect(ledger).toEqual([{ table: 'oslo.readings', unit: 'record', delta: 1e-6, spent: Number(total), budget: 5 }]);
+    expect(spent!.epsilon).toBeCloseTo(Number(total), 9);
+    expect(spent!.epsilon).toBeLessThanOrEqual(3);
+    const markdown = readFileSync(file('noisy.md'), 'utf8');
+    expect(markdown).toContain(`- **oslo**: \`${policy}\`; this training cost ε = `);
+    expect(markdown).toMatch(/`oslo\.readings` has spent ε = [\d.]+ \(δ = 0\.000001\) per record of a budget of 5/);
+    expect(markdown).toMatch(/- \*\*paris\*\*: no policy; this training cost ε = [\d.]+ .* per record of no budget/);
   });
 
   test('a classifier’s card and file tell its accuracy', async () => {

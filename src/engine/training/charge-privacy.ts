@@ -12,7 +12,20 @@ import type { Trainers } from './open-trainers.ts';
 import type { SiloTrainer } from './silo-trainer.ts';
 
 /** The δ at which budgets are kept, whatever a statement's own δ is: PRIVACY's default. */
-const LEDGER_DELTA = 1e-6;
+export const LEDGER_DELTA = 1e-6;
+
+/** How a private TRAIN noises one silo's updates; undefined for one without noise. */
+export function mechanismOf(
+  { federation, local, privacy }: Pick<Train, 'federation' | 'local' | 'privacy'>,
+  { summary }: Pick<SiloTrainer, 'summary'>,
+): Mechanism | undefined {
+  if (privacy?.epsilon === undefined) return undefined;
+  const { delta = LEDGER_DELTA, epsilon } = privacy;
+  const { rounds } = federation;
+  return local.privacy === undefined
+    ? { q: 1, z: noiseFor(epsilon, delta, 1, rounds), steps: rounds }
+    : runMechanism(local.privacy, { ...local, rounds, windows: summary.windows.train });
+}
 
 /**
  * Takes the whole run off every table's budget before its first round; a run that goes on is charged once.
@@ -21,20 +34,17 @@ const LEDGER_DELTA = 1e-6;
 export async function chargePrivacy(
   { privacyLedger, ...engine }: Pick<Engine, 'privacyLedger' | 'silos'>,
   run: string,
-  { federation, local, privacy, source }: Train,
+  train: Train,
   trainers: Trainers<SiloTrainer>,
   book: PolicyBook,
 ): Promise<void> {
-  if (privacy?.epsilon === undefined) return;
-  const { delta = LEDGER_DELTA, epsilon, unit } = privacy;
-  const { rounds } = federation;
+  const { privacy, source } = train;
   for (const [silo, plan] of siloPlans(source)) {
     const trainer = trainers.all[trainers.silos.indexOf(silo)];
     if (trainer === undefined || (await isBehindAgent(engine, silo))) continue;
-    const mechanism: Mechanism =
-      local.privacy === undefined
-        ? { q: 1, z: noiseFor(epsilon, delta, 1, rounds), steps: rounds }
-        : runMechanism(local.privacy, { ...local, rounds, windows: trainer.summary.windows.train });
+    const mechanism = mechanismOf(train, trainer);
+    if (mechanism === undefined || privacy === undefined) continue;
+    const { unit } = privacy;
     for (const each of nodesOf(plan)) {
       if (each.kind !== 'scan') continue;
       const allow = book.updates(each, privacy)?.allow;

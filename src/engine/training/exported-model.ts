@@ -125,6 +125,21 @@ const statistics = z.array(
   }),
 );
 
+const protection = z.looseObject({
+  silos: z.array(
+    z.looseObject({
+      ...{ silo: z.string(), policies: z.array(z.string()) },
+      spent: z
+        .looseObject({
+          ...{ epsilon: z.number(), delta: z.number() },
+          mechanism: z.object({ q: z.number(), z: z.number(), steps: z.number() }),
+        })
+        .optional(),
+      ledger: z.array(z.looseObject({ table: z.string(), unit: z.string(), budget: figure, spent: z.number() })),
+    }),
+  ),
+});
+
 /** Bounds keep a hostile file from asking for more memory than any model has. */
 const PORTABLE = z.looseObject({
   query: z.string(),
@@ -188,5 +203,6 @@ const PORTABLE = z.looseObject({
     rounds: z.array(z.looseObject({ round: index })),
     silos: z.array(z.looseObject({ silo: z.string(), test: metrics })),
     pooled: metrics,
+    protection: protection.optional(),
   }),
 });

@@ -86,6 +86,7 @@ function meter(trainer: SiloTrainer, crossed: Crossed): SiloTrainer {
       return evaluation;
     },
     ...(secure === undefined ? {} : { secure }),
+    terms: async (signal) => trainer.terms?.(signal),
     [Symbol.asyncDispose]: () => trainer[Symbol.asyncDispose](),
   };
 }

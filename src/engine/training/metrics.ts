@@ -2,6 +2,7 @@
 import { type ClassificationSums, classificationMetrics } from '../../../operators/lstm/classification.ts';
 import { type Evaluation, metricsOf, type TargetEvaluation } from '../../../operators/lstm/evaluation.ts';
 import type { ModelSpec } from '../../plan/training.ts';
+import type { Protection } from './protection.ts';
 
 /** One quantile level. */
 interface QuantileMetrics {
@@ -77,6 +78,8 @@ export interface ModelMetrics {
   /** All silos' test windows put together, not the mean of the silos; one entry per target. */
   readonly pooled: readonly TargetMetrics[];
   readonly seconds: number;
+  /** Absent in versions that were made before it was recorded. */
+  readonly protection?: Protection;
 }
 
 function localErrors(alone: TargetEvaluation | undefined) {

@@ -1,6 +1,7 @@
 /** A model's card: what it is, what it was trained on, how good it is beside rules of thumb, and the SQL that made it. */
 import type { StoredModel } from '../engine.ts';
 import { figureNames, figuresOf, type TargetMetrics } from './metrics.ts';
+import type { Protection, SiloProtection } from './protection.ts';
 
 /** The card as data: the catalog's facts under names a reader knows. */
 export function modelCard({ model, version, createdAt, signature, metrics, query }: StoredModel) {
@@ -20,6 +21,7 @@ export function modelCard({ model, version, createdAt, signature, metrics, query
     federation: { ...federation, rounds_done: metrics.rounds.length },
     silos: metrics.silos.map(({ silo, rows, windows, test }) => ({ silo, rows, windows, test })),
     test_pooled: metrics.pooled,
+    ...(metrics.protection === undefined ? {} : { protection: metrics.protection }),
     seconds: metrics.seconds,
     sql: query,
   };
@@ -57,12 +59,42 @@ ${card.features.map(({ name }) => `\`${name}\``).join(', ')}, ordered by \`${car
 |${'---|'.repeat(header.length)}
 ${rows.map((row) => `| ${row.join(' | ')} |`).join('\n')}
 
+## Policies and privacy
+
+${protectionLines(card.protection)}
+
 ## SQL
 
 \`\`\`sql
 ${card.sql}
 \`\`\`
 `;
+}
+
+/** A line per silo: its policies, what this training cost it, and what is left. */
+function protectionLines(protection: Protection | undefined): string {
+  if (protection === undefined) return 'Not recorded when this version was made.';
+  const { privacy, silos } = protection;
+  const secure = privacy?.secure === true ? ['Updates were summed securely: no single one was seen.', ''] : [];
+  return [...secure, ...silos.map((silo) => siloProtection(silo, privacy?.unit ?? 'silo'))].join('\n');
+}
+
+function siloProtection({ ledger, policies, silo, spent }: SiloProtection, unit: string): string {
+  const parts = [
+    policies.length === 0 ? 'no policy' : policies.map((policy) => `\`${policy}\``).join(', '),
+    ...(spent === undefined ? ['no noise'] : [costText(spent, unit)]),
+    ...ledger.map(({ budget, delta, spent: total, table, unit: per }) => {
+      const of = budget === null ? 'no budget' : `a budget of ${shown(budget)}`;
+      return `\`${table}\` has spent ε = ${shown(total)} (δ = ${delta}) per ${per} of ${of}`;
+    }),
+  ];
+  return `- **${silo}**: ${parts.join('; ')}`;
+}
+
+function costText({ delta, epsilon, mechanism }: NonNullable<SiloProtection['spent']>, unit: string): string {
+  const { q, steps, z } = mechanism;
+  const sampled = q === 1 ? '' : `, each on ${shown(100 * q)} % of the rows`;
+  return `this training cost ε = ${shown(epsilon)} (δ = ${delta}) per ${unit}: Gaussian noise of ${shown(z)} × the clip in ${steps} steps${sampled}`;
 }
 
 const shown = (value: number | null | undefined): string | number =>

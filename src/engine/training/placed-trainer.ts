@@ -7,7 +7,7 @@ import type { Aim, AloneRequest, TrainRequest, TrainResult } from '../../../oper
 import type { Part } from '../../../operators/lstm/windows.ts';
 import type { TrainingSite } from '../../../optimizer/cost/training.ts';
 import type { ModelSpec } from '../../plan/training.ts';
-import type { SiloTrainer } from './silo-trainer.ts';
+import type { OwnerTerms, SiloTrainer } from './silo-trainer.ts';
 
 /** Opens the silo's trainer, on the same rows wherever it is. */
 export type OpenAt = (site: TrainingSite, signal: AbortSignal) => Promise<OpenedAt>;
@@ -102,6 +102,10 @@ export class PlacedTrainer implements SiloTrainer {
 
   trainAlone(request: AloneRequest, signal: AbortSignal): Promise<Evaluation> {
     return this.#work((trainer) => trainer.trainAlone(request, signal));
+  }
+
+  async terms(signal: AbortSignal): Promise<OwnerTerms | undefined> {
+    return this.#opened.trainer.terms?.(signal);
   }
 
   /**

@@ -3,6 +3,7 @@
  * this interface is all that leaves a silo: counts, statistics, updates, sums of errors.
  */
 
+import type { PrivacyBalance } from '../../../operators/aggregate/privacy/ledger.ts';
 import type { SecureParty } from '../../../operators/aggregate/rounds/secure-round.ts';
 import type { Evaluation } from '../../../operators/lstm/evaluation.ts';
 import type { LocalTrainerSpec, TrainerSummary } from '../../../operators/lstm/local-trainer.ts';
@@ -26,8 +27,18 @@ export interface SiloTrainer extends AsyncDisposable {
   aimAt(aim: Aim | undefined): void;
   /** Trains on this silo's rows alone, from the first weights of the seed; only the errors on its test part leave. */
   trainAlone(request: AloneRequest, signal: AbortSignal): Promise<Evaluation>;
+  /** Behind an agent: its owner's policies, and accounts of privacy. */
+  terms?(signal: AbortSignal): Promise<OwnerTerms | undefined>;
   /** Behind an agent: its own key (Ed25519, raw), and its part of secure rounds. */
   readonly secure?: { readonly identity: Uint8Array; party(schedule: TrainingSchedule): SecureParty };
+}
+
+/** What an owner has laid down for the tables that a run trains on. */
+export interface OwnerTerms {
+  /** As the statements that make them; none where everything may leave. */
+  readonly policies: readonly string[];
+  /** Budgets of privacy, and what is spent of each after this run. */
+  readonly ledger: readonly PrivacyBalance[];
 }
 
 /** A silo that trains by itself: behind an agent, its rows never come here. */

@@ -30,6 +30,7 @@ import { type ChosenSite, openHome, openPlaced, type RowStreams } from './open-p
 import type { Trainers } from './open-trainers.ts';
 import { PlacedTrainer } from './placed-trainer.ts';
 import { privateRun } from './privacy.ts';
+import { protectionOf } from './protection.ts';
 import { participants, runPlan } from './rounds.ts';
 import { STOPPED } from './running-jobs.ts';
 import type { ModelSignature } from './signature.ts';
@@ -148,7 +149,8 @@ async function runJob(
   // What a trial has done already.
   for (const report of engine.journal.reports<RoundReport>(run)) if (report.round > rounds.length) done(report);
   const { parties, plan: privacy } = privateRun(plan, trainers, engine.cohorts);
-  await chargePrivacy(engine, runName(job), plan, trainers, await options.policies(signal));
+  const policies = await options.policies(signal);
+  await chargePrivacy(engine, runName(job), plan, trainers, policies);
   const driver = runRounds(
     {
       ...runPlan(run, plan, trainers),
@@ -185,6 +187,7 @@ async function runJob(
   // What a model without noise knows of the test part would leave with its errors.
   const compared = options.baseline && plan.privacy?.epsilon === undefined;
   const alone = compared ? await trainedAlone(plan, present, aim, rounds.length, signal) : undefined;
+  const protection = await protectionOf(engine, plan, present, policies, signal, onNotice);
   const { model } = trainers.all[0]!;
   const metrics: ModelMetrics = {
     parameters: weights.length,
@@ -192,6 +195,7 @@ async function runJob(
     silos: present.silos.map((silo, i) => siloMetrics(silo, present.all[i]!, evaluations[i]!, alone?.[i])),
     pooled: targetMetrics(mergeEvaluations(evaluations), alone && mergeEvaluations(alone)),
     seconds: (performance.now() - began) / 1000,
+    protection,
   };
   const stored = engine.catalog.models.add({
     job,

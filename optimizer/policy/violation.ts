@@ -48,6 +48,7 @@ function describe({ table, columns, reason, aggregate }: Refusal, book: PolicyBo
     }))
     .toSorted((a, b) => a.missing.length - b.missing.length)[0];
   const grouped = book.aggregates(table, TO_MEDIATOR)[0];
+  const updates = policies.find(({ allow }) => allow.kind === 'updates');
   const hints: string[] = [];
   if (nearest !== undefined) {
     const kept = columns.filter((column) => !nearest.missing.includes(column));
@@ -63,9 +64,8 @@ function describe({ table, columns, reason, aggregate }: Refusal, book: PolicyBo
     );
   }
   if (hints.length === 0) {
-    const updates = policies.some(({ allow }) => allow.kind === 'updates');
     hints.push(
-      updates
+      updates !== undefined
         ? `Only model updates may leave ${name}: TRAIN over it, or ask its owner for a policy.`
         : `Ask the owner of ${table.silo} for: CREATE POLICY … ON ${name} ALLOW ROWS (${columns.join(', ')}) TO mediator.`,
     );
@@ -75,7 +75,9 @@ function describe({ table, columns, reason, aggregate }: Refusal, book: PolicyBo
       ? `policy "${nearest.policy.name}" does not let ${list(nearest.missing.map((column) => `${name}.${column}`))} leave`
       : grouped !== undefined
         ? `policy "${grouped.name}" lets only aggregates of ${name} leave, not its rows (${columns.join(', ')})`
-        : `silo ${table.silo} has policies, and none lets rows of ${name} (${columns.join(', ')}) leave`;
+        : updates !== undefined
+          ? `policy "${updates.name}" lets only model updates from ${name} leave, not its rows (${columns.join(', ')})`
+          : `silo ${table.silo} has policies, and none lets rows of ${name} (${columns.join(', ')}) leave`;
   return { message: `${said} for the mediator`, hint: hints.join(' Or: ') };
 }
 

@@ -1,10 +1,11 @@
 /** What the silo's owner lets leave, judged at the agent from the plan itself, whatever the coordinator has decided. */
 import { readFileSync } from 'node:fs';
 import { type BoundPolicy, PolicyBook, TO_MEDIATOR, validatePolicy } from '../../optimizer/policy/book.ts';
-import { assertLawful } from '../../optimizer/policy/check.ts';
+import { leaksOf } from '../../optimizer/policy/check.ts';
 import { constrain } from '../../optimizer/policy/constrain.ts';
 import { leastScoredWindows } from '../../optimizer/policy/scoring.ts';
 import { smallestNamedGroup } from '../../optimizer/policy/training.ts';
+import { policyViolation, type Refusal } from '../../optimizer/policy/violation.ts';
 import { boundPolicies } from '../engine/planning/policies.ts';
 import type { SiloPool } from '../engine/silo-pool.ts';
 import { policiesAbout } from '../engine/training/protection.ts';
@@ -80,12 +81,16 @@ export class OwnerPolicy {
 
   /**
    * The plan whose rows may leave: where a policy has a WHERE, with it, whether or not the coordinator knows of it.
-   * @throws CausewayError CW001 naming the columns when the plan's rows may not leave.
+   * @throws CausewayError CW001 naming the policy and the columns when the plan's rows may not leave.
    */
   lawful(plan: RelationalNode): RelationalNode {
     const conditional = this.#policies.some(({ condition }) => condition !== undefined);
     const kept = conditional ? constrain(plan, this.#book, idsBeyond(plan)).plan : plan;
-    assertLawful(kept, TO_MEDIATOR, this.#book);
+    const refusals = leaksOf(kept, TO_MEDIATOR, this.#book).map(({ columns, table }): Refusal => {
+      const scan = [...this.#scans(kept)].find((each) => each.table === table);
+      return { table: scan ?? { silo: this.#silo, table }, columns, reason: 'rows' };
+    });
+    if (refusals.length > 0) throw policyViolation(refusals, this.#book);
     return kept;
   }
 

@@ -345,6 +345,17 @@ describe('the owner', () => {
       ['rows', '0'],
       ['statistics', expect.stringMatching(/^[1-9]/)],
     ]);
+    const rows = `ml.predict('load', (SELECT ts, meter, load FROM paris.readings))`;
+    for (const call of [rows, `ml.forecast('load', horizon => 2)`]) {
+      expect(await refusal(`SELECT * FROM ${call}`)).toMatchObject({
+        sqlstate: 'CW001',
+        silo: 'paris',
+        message: expect.stringMatching(
+          /^ml\.\w+ tells of single rows: policy "p" lets only model updates from paris.readings leave, not its rows/,
+        ),
+        hint: expect.stringContaining('ml.evaluate'),
+      });
+    }
     const few = `SELECT rmse FROM ml.evaluate('load', (SELECT ts, meter, load FROM paris.readings WHERE ts < '2024-01-01 14:00'))`;
     expect(await refusal(few)).toMatchObject({
       sqlstate: 'CW001',

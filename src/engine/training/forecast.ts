@@ -16,7 +16,8 @@ import type { Engine, StoredModel } from '../engine.ts';
 import type { Cell } from '../rows.ts';
 import { futureFeatures } from './future-features.ts';
 import { modelSource } from './model-source.ts';
-import { openTrainers, type StreamRows, type TrainerSource } from './open-trainers.ts';
+import { openOnRows } from './open-on-rows.ts';
+import type { StreamRows, TrainerSource } from './open-trainers.ts';
 import { scaleAsTrained } from './scale-as-trained.ts';
 
 export interface ScoringContext {
@@ -58,7 +59,7 @@ export async function forecast(
   const { signature } = model;
   const source = modelSource(model.model, signature, query);
   const plans = siloPlans(query);
-  await using trainers = await openTrainers(source, context.stream, context.signal, context.backend);
+  await using trainers = await openOnRows('ml.forecast', source, context);
   const trained = scaleAsTrained(trainers, signature);
   const perSilo = await Promise.all(
     trainers.all.map(async (trainer, i): Promise<ForecastRow[]> => {

@@ -3,7 +3,6 @@ import type { RecordBatch } from 'apache-arrow';
 import type { BackendChoice } from '../../../operators/lstm/choose-backend.ts';
 import { LocalTrainer, type LocalTrainerSpec } from '../../../operators/lstm/local-trainer.ts';
 import { siloPlans } from '../../../optimizer/fragments/silo-plans.ts';
-import { CausewayError, SQLSTATE } from '../../plan/errors.ts';
 import type { Column, ColumnId, Expression } from '../../plan/expressions.ts';
 import { node, type RelationalNode } from '../../plan/nodes.ts';
 import type { Train } from '../../plan/training.ts';
@@ -83,17 +82,17 @@ export async function openAll<T extends AsyncDisposable>(
         const { query, spec } = siloQuery(silo, plan, source);
         return [silo, await open(silo, query, spec, either)];
       } catch (thrown) {
-        failing.abort();
-        throw inSilo(silo, thrown);
+        const failure = inSilo(silo, thrown);
+        // Its reason is the first cause; what the others say when they are stopped is not.
+        failing.abort(failure);
+        throw failure;
       }
     }),
   );
   const trainers = new Trainers(opened.flatMap((result) => (result.status === 'fulfilled' ? [result.value] : [])));
-  const failures = opened.flatMap((result) => (result.status === 'rejected' ? [result.reason as unknown] : []));
-  if (failures.length === 0) return trainers;
+  if (!failing.signal.aborted) return trainers;
   await trainers[Symbol.asyncDispose]();
-  // The first cause is not the cancellation of the others that it brought about.
-  throw failures.find((e) => !(e instanceof CausewayError && e.sqlstate === SQLSTATE.queryCanceled)) ?? failures[0];
+  throw failing.signal.reason;
 }
 
 /** What a silo's trainer reads, and what it makes of it. */

@@ -4,7 +4,7 @@ import type { Engine, StoredModel } from '../engine.ts';
 import type { Cell } from '../rows.ts';
 import { type ScoringContext, timeCell, weightsOf } from './forecast.ts';
 import { modelSource } from './model-source.ts';
-import { openTrainers } from './open-trainers.ts';
+import { openOnRows } from './open-on-rows.ts';
 import { scaleAsTrained } from './scale-as-trained.ts';
 
 export interface PredictionRow {
@@ -23,7 +23,7 @@ export async function predict(
 ): Promise<PredictionRow[]> {
   const { signature } = model;
   const source = modelSource(model.model, signature, query);
-  await using trainers = await openTrainers(source, context.stream, context.signal, context.backend);
+  await using trainers = await openOnRows('ml.predict', source, context);
   scaleAsTrained(trainers, signature);
   const perSilo = await Promise.all(
     trainers.all.map(async (trainer, i): Promise<PredictionRow[]> => {

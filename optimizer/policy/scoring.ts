@@ -31,7 +31,7 @@ export function requireScoredWindows(silo: string, windows: number, least: numbe
   // How many they are is told no more than their errors.
   throw new CausewayError(
     SQLSTATE.policyViolation,
-    `errors of fewer than ${least} windows may not leave silo ${silo}`,
-    { silo, hint: 'Evaluate the model on more rows.' },
+    `sums over fewer than ${least} windows may not leave silo ${silo}`,
+    { silo, hint: 'Ask for more rows.' },
   );
 }

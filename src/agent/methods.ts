@@ -1,6 +1,8 @@
-/** What the coordinator may ask an agent: descriptions, rows of a plan, and training. Everything is judged here again. */
+/**
+ * What the coordinator may ask an agent: descriptions, rows of a plan, training, and scoring. Everything is judged here again.
+ * Long, since it is one table of methods over one set of open jobs.
+ */
 import { type KeyObject, randomUUID } from 'node:crypto';
-import { type RecordBatch, RecordBatchStreamWriter } from 'apache-arrow';
 import type { TableName } from '../../connectors/connector.ts';
 import type { Residuals } from '../../operators/aggregate/compression/residuals.ts';
 import { noiseFor } from '../../operators/aggregate/privacy/accountant.ts';
@@ -24,10 +26,11 @@ import type { Method } from './calls.ts';
 import type { EgressGate } from './egress-gate.ts';
 import type { EgressKind } from './egress-ledger.ts';
 import { type Job, type JobBook, lineageOf, type SignedJob, verifyJob } from './job.ts';
+import { encoded, within } from './job-rows.ts';
 import { fromJson, toJson } from './json.ts';
 import { type OwnerPolicy, requireOwnPlan } from './owner-policy.ts';
 import { sha256 } from './payload-store.ts';
-import type { ScoreBody } from './remote-scorer.ts';
+import type { ExplainBody, ScoreBody } from './remote-scorer.ts';
 import {
   type AloneBody,
   bytesOfWeights,
@@ -181,6 +184,15 @@ export class AgentMethods implements AsyncDisposable {
       requireScoredWindows(open.job.silo, evaluation.windows, this.#leastWindows(open.job));
       this.#services.log('rows scored', { job: open.job.id, windows: evaluation.windows });
       return answerOf(open.job, evaluation, 'statistics');
+    },
+    'score.explain': async (body, { payloads, signal }) => {
+      const { aim, job: signed, own, request, statistics } = body as ExplainBody;
+      const open = this.#admit(signed, 'score');
+      const trainer = await this.#scaled(open, statistics, signal, own);
+      trainer.aimAt(aim);
+      const explanation = await trainer.explain({ ...request, weights: weightsOfBytes(payloads[0]) }, signal);
+      requireScoredWindows(open.job.silo, explanation.attributed, this.#leastWindows(open.job));
+      return answerOf(open.job, explanation, 'statistics');
     },
     'train.alone': async (body, { signal }) => {
       const { aim, job: signed, request, statistics } = body as AloneBody;
@@ -431,29 +443,6 @@ const inTheClear = ({ silo }: Job): CausewayError =>
   new CausewayError(SQLSTATE.policyViolation, `silo ${silo} sends no update in the clear: the job says secure`, {
     silo,
   });
-
-/** Every batch as an Arrow IPC stream of its own. */
-async function* encoded(batches: AsyncIterable<RecordBatch>): AsyncGenerator<Uint8Array> {
-  for await (const batch of batches) yield RecordBatchStreamWriter.writeAll([batch]).toUint8Array(true);
-}
-
-async function* within(
-  batches: AsyncIterable<RecordBatch>,
-  most: number | undefined,
-  silo: string,
-): AsyncGenerator<RecordBatch> {
-  let rows = 0;
-  for await (const batch of batches) {
-    rows += batch.numRows;
-    if (most !== undefined && rows > most) {
-      throw new CausewayError(SQLSTATE.policyViolation, `silo ${silo} lets a job read ${most} rows at most`, {
-        silo,
-        hint: 'Add a WHERE to the training query, or ask the owner for a larger quota.',
-      });
-    }
-    yield batch;
-  }
-}
 
 /** Waits for what goes on whoever waits for it. */
 function abortable<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {

@@ -1,5 +1,6 @@
-/** The coordinator's view of rows that their agent scores: a model goes there, sums of its errors come back. */
+/** The coordinator's view of rows that their agent scores: a model goes there, sums over windows come back. */
 import type { Evaluation } from '../../operators/lstm/evaluation.ts';
+import type { ExplainRequest, Explanation } from '../../operators/lstm/explain.ts';
 import type { FeatureStatistics } from '../../operators/lstm/statistics.ts';
 import { networkOf, type TrainedFeatures, trainedFeatures } from '../../operators/lstm/trained-features.ts';
 import type { Aim } from '../../operators/lstm/training-session.ts';
@@ -17,10 +18,16 @@ interface Scaling {
   readonly own: FeatureStatistics;
 }
 
-/** Body of the agent's `score.evaluate`; the weights are its payload. */
-export interface ScoreBody extends OpenBody, Scaling {
-  readonly part: Part;
+interface ScaledBody extends OpenBody, Scaling {
   readonly aim?: Aim;
+}
+
+/** Bodies of the agent's `score.evaluate` and `score.explain`; the weights are their payload. Each is asked once of a job. */
+export interface ScoreBody extends ScaledBody {
+  readonly part: Part;
+}
+export interface ExplainBody extends ScaledBody {
+  readonly request: Omit<ExplainRequest, 'weights'>;
 }
 
 export class RemoteScorer implements SiloScorer {
@@ -30,7 +37,6 @@ export class RemoteScorer implements SiloScorer {
   #scaling: Scaling | undefined;
   #features: TrainedFeatures | undefined;
   #aim: Aim | undefined;
-  #evaluations = 0;
 
   private constructor(hub: Hub, job: Job, signed: SignedJob) {
     this.#hub = hub;
@@ -61,12 +67,23 @@ export class RemoteScorer implements SiloScorer {
   }
 
   async evaluate(weights: Float32Array, part: Part, signal: AbortSignal): Promise<Evaluation> {
+    const body: ScoreBody = { ...this.#scaled(), part };
+    return (await this.#ask('score.evaluate', body, weights, signal)) as Evaluation;
+  }
+
+  async explain({ weights, ...request }: ExplainRequest, signal: AbortSignal): Promise<Explanation> {
+    const body: ExplainBody = { ...this.#scaled(), request };
+    return (await this.#ask('score.explain', body, weights, signal)) as Explanation;
+  }
+
+  async #ask(method: string, body: OpenBody, weights: Float32Array, signal: AbortSignal): Promise<unknown> {
+    const call = { id: `${this.#job.id}/${method}`, method, body, payloads: [bytesOfWeights(weights)] };
+    return (await this.#hub.call(this.#job.silo, call, signal)).body;
+  }
+
+  #scaled(): ScaledBody {
     if (this.#scaling === undefined) throw notScaled();
-    const aim = this.#aim === undefined ? {} : { aim: this.#aim };
-    const body: ScoreBody = { job: this.#signed, ...this.#scaling, part, ...aim };
-    const id = `${this.#job.id}/evaluate/${++this.#evaluations}`;
-    const call = { id, method: 'score.evaluate', body, payloads: [bytesOfWeights(weights)] };
-    return (await this.#hub.call(this.#job.silo, call, signal)).body as Evaluation;
+    return { job: this.#signed, ...this.#scaling, ...(this.#aim === undefined ? {} : { aim: this.#aim }) };
   }
 
   /** Tells the agent that the job is over; an agent that is away learns it from the job's expiry. */

@@ -345,6 +345,18 @@ describe('the owner', () => {
       ['rows', '0'],
       ['statistics', expect.stringMatching(/^[1-9]/)],
     ]);
+    const explain = `SELECT * FROM ml.explain('load') ORDER BY silo, feature, lag NULLS FIRST`;
+    const expected = await run(federation.session, explain);
+    const explained = await sql(explain);
+    explained.forEach(([silo, feature, lag, ...figures], i) => {
+      expect([silo, feature, lag]).toEqual(expected[i]!.slice(0, 3));
+      for (const [k, figure] of figures.entries()) {
+        expect(Number(figure)).toBeCloseTo(Number(expected[i]![k + 3]), 6);
+      }
+    });
+    expect(explained).toHaveLength(expected.length);
+    const kinds = coordinator.office.ledger.lines('paris').slice(before);
+    expect(kinds.some(({ kind }) => kind === 'rows')).toBe(false);
     const rows = `ml.predict('load', (SELECT ts, meter, load FROM paris.readings))`;
     for (const call of [rows, `ml.forecast('load', horizon => 2)`]) {
       expect(await refusal(`SELECT * FROM ${call}`)).toMatchObject({
@@ -359,11 +371,11 @@ describe('the owner', () => {
     const few = `SELECT rmse FROM ml.evaluate('load', (SELECT ts, meter, load FROM paris.readings WHERE ts < '2024-01-01 14:00'))`;
     expect(await refusal(few)).toMatchObject({
       sqlstate: 'CW001',
-      message: 'errors of fewer than 10 windows may not leave silo paris',
+      message: 'sums over fewer than 10 windows may not leave silo paris',
     });
     const groups = 'CREATE POLICY g ON paris.readings ALLOW AGGREGATES (min_group => 1000) TO mediator';
     await restart('paris', { policy: policy(`${updates};\n${groups}`) });
-    expect((await refusal(evaluate))?.message).toBe('errors of fewer than 1000 windows may not leave silo paris');
+    expect((await refusal(evaluate))?.message).toBe('sums over fewer than 1000 windows may not leave silo paris');
     await restart('paris', {
       policy: policy('CREATE POLICY p ON paris.readings ALLOW UPDATES (secure => false, max_epsilon => 4) TO mediator'),
     });

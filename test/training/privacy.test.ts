@@ -64,6 +64,37 @@ test('the ledger counts what trainings cost a table, and refuses when its budget
   }
 });
 
+test('where only updates may leave, ml.evaluate and ml.explain give the same figures, and their sums are all that leaves', async () => {
+  await sql(TRAIN(''));
+  const evaluate = `SELECT silo, windows, rmse, mae FROM ml.evaluate('load', (SELECT ts, meter, load FROM readings)) ORDER BY silo`;
+  const explain = `SELECT * FROM ml.explain('load') ORDER BY silo, feature, lag`;
+  const open = [await sql(evaluate), await sql(explain)];
+  await sql('CREATE POLICY keep ON oslo.readings ALLOW UPDATES TO mediator');
+  try {
+    expect([await sql(evaluate), await sql(explain)]).toEqual(open);
+    const egress = await sql(
+      `SELECT statement LIKE '%evaluate%', kind, bytes > 0 FROM causeway.egress WHERE silo = 'oslo' ORDER BY at DESC, 1 DESC, kind LIMIT 4`,
+    );
+    expect(egress.map(([, kind, some]) => [kind, some])).toEqual([
+      ['rows', 'f'],
+      ['statistics', 't'],
+      ['rows', 'f'],
+      ['statistics', 't'],
+    ]);
+    await expect(
+      sql(
+        `SELECT * FROM ml.evaluate('load', (SELECT ts, meter, load FROM oslo.readings WHERE ts < '2024-01-01 14:00'))`,
+      ),
+    ).rejects.toMatchObject({ sqlstate: 'CW001', message: 'sums over fewer than 10 windows may not leave silo oslo' });
+    await expect(sql("SELECT * FROM ml.forecast('load')")).rejects.toMatchObject({
+      sqlstate: 'CW001',
+      message: expect.stringContaining('policy "keep" lets only model updates from oslo.readings leave'),
+    });
+  } finally {
+    await sql('DROP POLICY keep');
+  }
+});
+
 test.each(['record', 'entity'])('noise in the silo protects each %s, and grows as ε falls', async (unit) => {
   // Plain steps are as long as the noise in them; Adam's are not.
   const train = (epsilon: number): Promise<unknown> =>

@@ -4,7 +4,7 @@ import type { RelationalNode } from '../../plan/nodes.ts';
 import type { Engine, StoredModel } from '../engine.ts';
 import { type ScoringContext, weightsOf } from './forecast.ts';
 import { modelSource } from './model-source.ts';
-import { openTrainers } from './open-trainers.ts';
+import { openScorers } from './open-scorers.ts';
 import { scaleAsTrained } from './scale-as-trained.ts';
 
 export interface ExplainedSilo {
@@ -20,7 +20,7 @@ export async function explainModel(
   context: ScoringContext,
 ): Promise<ExplainedSilo[]> {
   const source = modelSource(model.model, model.signature, query);
-  await using trainers = await openTrainers(source, context.stream, context.signal, context.backend);
+  await using trainers = await openScorers(engine, source, model.signature, context);
   scaleAsTrained(trainers, model.signature);
   const weights = weightsOf(engine, model, trainers.all[0]!);
   const request = { weights, part: 'train', seed: 1 } as const;

@@ -19,12 +19,14 @@ const BODY_BYTES = 4096;
 const COUNT_BYTES = 8;
 /** (n, mean, M2) of one feature as JSON. */
 const FEATURE_BYTES = 96;
+/** One sum as JSON: up to 24 characters and a comma. */
+const SUM_BYTES = 25;
 /** Keys and shares of one secure round. */
 const KEY_BYTES = 128 << 10;
 
 /**
  * All that may leave a silo: an update per round, statistics of every feature, an evaluation per round and some at the
- * end; of a scoring one evaluation. The agent computes it too, so that a coordinator cannot ask for more.
+ * end; of a scoring one evaluation and one explanation. The agent computes it too, so that a coordinator cannot ask for more.
  */
 export function manifestOf(
   spec: LocalTrainerSpec,
@@ -33,7 +35,7 @@ export function manifestOf(
   const described = spec.features.length + (spec.lags?.length ?? 0) * spec.targets.length;
   const target = BODY_BYTES + COUNT_BYTES * classCounts(spec.model);
   const evaluation = BODY_BYTES + spec.targets.length * target;
-  if (scoring !== undefined) return { updates: 0, statistics: evaluation };
+  if (scoring !== undefined) return { updates: 0, statistics: evaluation + explanationBytes(spec) };
   const evaluations = (rounds + 8) * evaluation;
   return {
     updates: rounds * (4 * weightCount(spec.model) + BODY_BYTES),
@@ -41,6 +43,10 @@ export function manifestOf(
     ...(privacy?.secure === true ? { keys: rounds * KEY_BYTES } : {}),
   };
 }
+
+/** An explanation as JSON: a sum per feature, and one per feature and lag. */
+const explanationBytes = ({ features, sequence }: LocalTrainerSpec): number =>
+  BODY_BYTES + features.length * (LONGEST_NAME + (sequence.window + 1) * SUM_BYTES);
 
 /** Names of categories, and of entities where features are scaled by entity. */
 const namedBytes = ({ features }: LocalTrainerSpec): number =>

@@ -1,5 +1,6 @@
 /** Counts what crosses a silo's border in training, at the border itself: a run that fails or is cancelled has sent too. */
 import type { Evaluation } from '../../../operators/lstm/evaluation.ts';
+import type { Explanation } from '../../../operators/lstm/explain.ts';
 import type { FeatureStatistics } from '../../../operators/lstm/statistics.ts';
 import type { EgressEntry } from '../../catalog/egress.ts';
 import type { OpenTrainer } from './open-trainers.ts';
@@ -76,13 +77,13 @@ function meter(trainer: SiloTrainer, crossed: Crossed): SiloTrainer {
     },
     async evaluate(weights, part, signal) {
       const evaluation = await trainer.evaluate(weights, part, signal);
-      crossed.statistics += evaluationBytes(evaluation);
+      crossed.statistics += sumsBytes(evaluation);
       return evaluation;
     },
     aimAt: (aim) => trainer.aimAt(aim),
     async trainAlone(request, signal) {
       const evaluation = await trainer.trainAlone(request, signal);
-      crossed.statistics += evaluationBytes(evaluation);
+      crossed.statistics += sumsBytes(evaluation);
       return evaluation;
     },
     ...(secure === undefined ? {} : { secure }),
@@ -100,11 +101,11 @@ const namedBytes = (statistics: FeatureStatistics): number =>
     ])
     .reduce((sum, bytes) => sum + bytes, 0);
 
-/** An evaluation as it crosses a border. */
-export const evaluationBytes = (evaluation: Evaluation): number => numbersIn(evaluation) * NUMBER_BYTES;
+/** An evaluation or an explanation as it crosses a border. */
+export const sumsBytes = (sums: Evaluation | Explanation): number => numbersIn(sums) * NUMBER_BYTES;
 
 /** Numbers anywhere in an evaluation: counts and sums, each of which is one float64 on the wire. */
-function numbersIn(value: Evaluation | unknown): number {
+function numbersIn(value: unknown): number {
   if (typeof value === 'number') return 1;
   if (ArrayBuffer.isView(value)) return (value as Float64Array).length;
   if (typeof value !== 'object' || value === null) return 0;

@@ -3,6 +3,8 @@
  * on rows that come to the mediator, where policies let them.
  */
 import { randomUUID } from 'node:crypto';
+import type { Evaluation } from '../../../operators/lstm/evaluation.ts';
+import type { Explanation } from '../../../operators/lstm/explain.ts';
 import type { LocalTrainerSpec } from '../../../operators/lstm/local-trainer.ts';
 import { MEDIATOR } from '../../../optimizer/physical.ts';
 import { leastScoredWindows, requireScoredWindows } from '../../../optimizer/policy/scoring.ts';
@@ -11,7 +13,7 @@ import type { RelationalNode } from '../../plan/nodes.ts';
 import { nodesOf } from '../../plan/traverse.ts';
 import type { Engine } from '../engine.ts';
 import type { ScoringContext } from './forecast.ts';
-import { evaluationBytes } from './metered-trainer.ts';
+import { sumsBytes } from './metered-trainer.ts';
 import { openAll, openLocally, type TrainerSource, type Trainers } from './open-trainers.ts';
 import type { ModelSignature } from './signature.ts';
 import { type SiloScorer, scoresInside } from './silo-scorer.ts';
@@ -55,7 +57,7 @@ export async function openScorers(
         return leaving(silo, query, spec, opening);
       }
       try {
-        return counted(await inside(silo, query, spec, least, opening), silo, statement, engine);
+        return counted(await inside(silo, query, spec, least, opening), silo, least, statement, engine);
       } catch (refused) {
         if (!isRefusal(refused)) throw refused;
         // What keeps the sums in says more than that the rows stay, too.
@@ -75,19 +77,35 @@ const isRefusal = (thrown: unknown): boolean =>
   thrown instanceof CausewayError && thrown.sqlstate === SQLSTATE.policyViolation;
 
 /** Sums are all that leaves: that no row does is written down too, as a number. */
-const counted = (scorer: SiloScorer, silo: string, statement: string, { catalog }: Engine): SiloScorer => ({
-  get model() {
-    return scorer.model;
-  },
-  standardise: (merged, own) => scorer.standardise(merged, own),
-  aimAt: (aim) => scorer.aimAt(aim),
-  async evaluate(weights, part, signal) {
-    const evaluation = await scorer.evaluate(weights, part, signal);
+function counted(
+  scorer: SiloScorer,
+  silo: string,
+  least: number,
+  statement: string,
+  { catalog }: Pick<Engine, 'catalog'>,
+): SiloScorer {
+  const left = <Sums extends Evaluation | Explanation>(sums: Sums, windows: number): Sums => {
     catalog.egress.record([
       { silo, statement, kind: 'rows', bytes: 0 },
-      { silo, statement, kind: 'statistics', bytes: evaluationBytes(evaluation) },
+      { silo, statement, kind: 'statistics', bytes: sumsBytes(sums) },
     ]);
-    return evaluation;
-  },
-  [Symbol.asyncDispose]: () => scorer[Symbol.asyncDispose](),
-});
+    requireScoredWindows(silo, windows, least);
+    return sums;
+  };
+  return {
+    get model() {
+      return scorer.model;
+    },
+    standardise: (merged, own) => scorer.standardise(merged, own),
+    aimAt: (aim) => scorer.aimAt(aim),
+    async evaluate(weights, part, signal) {
+      const evaluation = await scorer.evaluate(weights, part, signal);
+      return left(evaluation, evaluation.windows);
+    },
+    async explain(request, signal) {
+      const explanation = await scorer.explain(request, signal);
+      return left(explanation, explanation.attributed);
+    },
+    [Symbol.asyncDispose]: () => scorer[Symbol.asyncDispose](),
+  };
+}

@@ -1,5 +1,6 @@
-/** One silo's rows under a model that is trained already: only sums of errors cross this interface. */
+/** One silo's rows under a model that is trained already: only sums over windows cross this interface. */
 import type { Evaluation } from '../../../operators/lstm/evaluation.ts';
+import type { ExplainRequest, Explanation } from '../../../operators/lstm/explain.ts';
 import type { LocalTrainerSpec } from '../../../operators/lstm/local-trainer.ts';
 import type { FeatureStatistics } from '../../../operators/lstm/statistics.ts';
 import type { TrainedFeatures } from '../../../operators/lstm/trained-features.ts';
@@ -16,6 +17,7 @@ export interface SiloScorer extends AsyncDisposable {
   standardise(merged: FeatureStatistics, own: FeatureStatistics): TrainedFeatures;
   aimAt(aim: Aim | undefined): void;
   evaluate(weights: Float32Array, part: Part, signal: AbortSignal): Promise<Evaluation>;
+  explain(request: ExplainRequest, signal: AbortSignal): Promise<Explanation>;
 }
 
 /** A scoring as an owner sees it: a run of no rounds. */

@@ -7,6 +7,7 @@ import type { ProbeTable } from '../../connectors/conformance-probes.ts';
 import type { ResultColumn } from '../../connectors/connector.ts';
 import { storeBatches } from '../../connectors/duckdb-engine/storage.ts';
 import { duckdbTypeName } from '../../connectors/duckdb-engine/types.ts';
+import { long } from '../../connectors/lake/tables/iceberg/avro.ts';
 import { quoteIdentifier } from '../../connectors/quoting.ts';
 import { rowBatches } from '../../connectors/row-batches.ts';
 import type { SqlType } from '../../src/plan/types.ts';
@@ -297,18 +298,6 @@ const MANIFEST_FILE = {
 
 /** An Avro object container file (Avro specification, "Object Container Files") of one block. */
 function avroFile(schema: object, records: readonly object[]): Buffer {
-  const long = avro.types.LongType.__with({
-    fromBuffer: (bytes: Buffer) => bytes.readBigInt64LE(),
-    toBuffer: (value: bigint) => {
-      const bytes = Buffer.alloc(8);
-      bytes.writeBigInt64LE(value);
-      return bytes;
-    },
-    fromJSON: BigInt,
-    toJSON: Number,
-    isValid: (value: unknown) => typeof value === 'bigint',
-    compare: (a: bigint, b: bigint) => (a < b ? -1 : a > b ? 1 : 0),
-  });
   const type = avro.Type.forSchema(schema as avro.Schema, { registry: { long } });
   const body = Buffer.concat(records.map((record) => type.toBuffer(record)));
   const sync = Buffer.alloc(16, 7);

@@ -4,8 +4,8 @@ import { inflateRaw, zstdDecompress } from 'node:zlib';
 import avro from 'avsc';
 import { CausewayError, messageOf, SQLSTATE } from '../../../../src/plan/errors.ts';
 
-/** Iceberg's ids have 63 bits: longs are read as bigint. */
-const long = avro.types.LongType.__with({
+/** Iceberg's ids have 63 bits: longs are bigint. */
+export const long = avro.types.LongType.__with({
   fromBuffer: (bytes: Buffer) => bytes.readBigInt64LE(),
   toBuffer: (value: bigint) => {
     const bytes = Buffer.alloc(8);

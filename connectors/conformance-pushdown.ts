@@ -86,7 +86,9 @@ export function pushdownConformance({ connector, open, runner, known = {} }: Pus
         orderFor(name, scan).every(() => supportOf(capabilities.functions, '<', 'integer') === 'exact');
       await compare(aggregatePlan(scan, call), exact);
     });
-    test.each(operationCases(integerScans(capabilities.types)))('operation $title', async (operation) => {
+    const operations = operationCases(integerScans(capabilities.types));
+    const judged = operations.filter(({ title }) => known[`operation ${title}`] === undefined);
+    test.each(judged)('operation $title', async (operation) => {
       await compare(operation.plan, isDeclared(operation, capabilities));
     });
     for (const [title, reason] of Object.entries(known)) test.skip(`${title}: ${reason}`, () => undefined);

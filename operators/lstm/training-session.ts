@@ -11,6 +11,7 @@ import type {
 import { firstRow, missingSteps, outputsPerWindow, type SequenceData, type TrainingBackend } from './backend.ts';
 import { evaluateOutputs } from './evaluate-outputs.ts';
 import type { Evaluation } from './evaluation.ts';
+import { bodyOf, bodyWeights, tuneHead } from './head-tuning.ts';
 import { scheduledRate } from './optimizers.ts';
 import { type RoundNoise, trainPrivately } from './private-training.ts';
 import { deriveSeed, MersenneTwister, shuffle } from './random.ts';
@@ -59,6 +60,26 @@ export interface TrainRequest extends LocalTrainingSpec {
   readonly correction?: Float32Array;
 }
 
+/** Fine-tuning of a silo's own head, on the network that the federation has made. */
+export interface PersonalRequest extends LocalTrainingSpec {
+  /** Of the federation. */
+  readonly weights: Float32Array;
+  /** At most so many rounds of local epochs. */
+  readonly rounds: number;
+  /** Rounds without a better validation loss after which it stops; the best head is kept, the federation's among them. */
+  readonly patience: number;
+}
+
+/** A silo's own model, and how good it is: the sums may leave the silo, the head need not. */
+export interface Personal {
+  /** The head's weights, then its biases. */
+  readonly head: Float32Array;
+  /** Of a network of changes: how much of it the silo's validation rows have proven. */
+  readonly share?: number;
+  /** On the silo's test part. */
+  readonly evaluation: Evaluation;
+}
+
 /** Training without the others, for comparison: rounds as in a federation of one. */
 export interface AloneRequest extends LocalTrainingSpec {
   readonly rounds: number;
@@ -102,13 +123,13 @@ const STEPS = 1;
 
 export class TrainingSession {
   readonly #setup: SessionSetup;
-  readonly #create: (data: SequenceData, batch: number) => TrainingBackend;
+  readonly #create: (data: SequenceData, batch: number, model?: ModelSpec) => TrainingBackend;
   #capacity = 0;
   #current: TrainingBackend | undefined;
   #difference: DifferenceSpec | undefined;
 
-  /** `create` makes a backend for batches of up to so many windows. */
-  constructor(setup: SessionSetup, create: (data: SequenceData, batch: number) => TrainingBackend) {
+  /** `create` makes a backend for batches of up to so many windows, of the setup's model where none is named. */
+  constructor(setup: SessionSetup, create: (data: SequenceData, batch: number, model?: ModelSpec) => TrainingBackend) {
     this.#setup = setup;
     this.#create = create;
   }
@@ -172,6 +193,31 @@ export class TrainingSession {
       seconds,
       rowsPerSecond: (windows.train.length * data.window * epochs) / seconds,
     };
+  }
+
+  /** As {@link train}, of the head alone: the rest of the network stays as it is. */
+  trainHead(request: TrainRequest, { difference }: Aim = {}): TrainResult {
+    const { control, data, model, silo, windows } = this.#setup;
+    const { batch, epochs, optimizer, round, rounds, weights } = request;
+    const began = performance.now();
+    using body = this.#create(data, batch, bodyOf(model));
+    body.setWeights(bodyWeights(model, weights));
+    const tuned = tuneHead({
+      ...{ silo, model, body, request, windows: windows.train },
+      data: { ...data, ...(difference && { difference }) },
+      learningRate: scheduledRate(optimizer, round, rounds ?? round),
+      onStep(step) {
+        if (Atomics.load(control, STOP)) throw canceled();
+        Atomics.store(control, STEPS, step);
+      },
+    });
+    if (!tuned.weights.every(Number.isFinite)) {
+      throw this.#diverged(`weights of the head are infinite or no numbers in round ${round}`, windows.train);
+    }
+    const seconds = (performance.now() - began) / 1000;
+    const rowsPerSecond = (windows.train.length * data.window * epochs) / seconds;
+    const loss = tuned.losses.at(-1) ?? Number.NaN;
+    return { ...tuned, windows: windows.train.length, loss, seconds, rowsPerSecond };
   }
 
   /** Training windows by unit of protection. */

@@ -15,7 +15,7 @@ export interface ThreadSetup {
 }
 
 type Question =
-  | { readonly kind: 'train'; readonly request: TrainRequest }
+  | { readonly kind: 'train' | 'train-head'; readonly request: TrainRequest }
   | { readonly kind: 'evaluate'; readonly weights: Float32Array; readonly part: Part }
   | ({ readonly kind: 'evaluate-groups' } & GroupsRequest)
   | { readonly kind: 'predict'; readonly weights: Float32Array; readonly starts: Uint32Array }
@@ -67,6 +67,10 @@ export class TrainingThread implements AsyncDisposable {
 
   train(request: TrainRequest, signal: AbortSignal): Promise<TrainResult> {
     return this.#ask({ kind: 'train', request }, signal) as Promise<TrainResult>;
+  }
+
+  trainHead(request: TrainRequest, signal: AbortSignal): Promise<TrainResult> {
+    return this.#ask({ kind: 'train-head', request }, signal) as Promise<TrainResult>;
   }
 
   evaluate(weights: Float32Array, part: Part, signal: AbortSignal): Promise<Evaluation> {

@@ -12,8 +12,8 @@ import type { ThreadReply, ThreadRequest, ThreadSetup } from './training-thread.
 const setup = workerData as ThreadSetup;
 const { backend, session: silo, threads } = setup;
 const tfjs = backend === 'tfjs' ? await loadTfjs() : undefined;
-const create = (data: SequenceData, batch: number) =>
-  createBackend(silo.model, data, {
+const create = (data: SequenceData, batch: number, model = silo.model) =>
+  createBackend(model, data, {
     choice: backend,
     batch,
     ...(threads === undefined ? {} : { threads }),
@@ -30,6 +30,8 @@ function answer(request: ThreadRequest): unknown {
   switch (request.kind) {
     case 'train':
       return session.train(request.request, request.aim);
+    case 'train-head':
+      return session.trainHead(request.request, request.aim);
     case 'evaluate':
       return session.evaluate(request.weights, request.part, request.aim);
     case 'evaluate-groups':

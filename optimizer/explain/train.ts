@@ -13,11 +13,14 @@ import { filled, wrapped } from './wrap.ts';
 
 /** Lines of at most 100 characters. */
 export function trainText(plan: ExplainedTraining): readonly string[] {
-  const { network, strategy, weightBy, rounds, epochs, here, speculation } = plan;
+  const { network, strategy, weightBy, rounds, epochs, here, personalize, speculation } = plan;
   return [
     `TRAIN MODEL ${plan.model}: ${network.layers} × ${network.cell}, ${network.hidden} units, ${countText(network.weights)} weights`,
     `  windows of ${network.window} rows, ${network.horizon} ahead; ${(network.flopsPerWindow / 1e6).toFixed(2)} MFLOP each per epoch`,
     `  aggregate at mediator: ${strategy}, ${plural(rounds, 'round')} of ${plural(epochs, 'epoch')}, weighted by ${weightBy}`,
+    ...(personalize === undefined
+      ? []
+      : [`  afterwards each silo fine-tunes its own ${personalize}, which stays where the silo trains`]),
     `  by ${here.backend} on this machine, ${plural(here.threads, 'thread')} per silo, measured ${rateText(here.flopsPerSecond)}`,
     ...plan.silos.flatMap(siloLines),
     '',

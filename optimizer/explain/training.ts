@@ -90,6 +90,8 @@ export interface ExplainedTraining {
   readonly objective: Objective;
   readonly strategy: string;
   readonly weightBy: string;
+  /** What each silo fine-tunes for itself afterwards. */
+  readonly personalize?: 'head';
   readonly rounds: number;
   readonly epochs: number;
   readonly here: LocalBackend & { readonly cores: number };
@@ -166,6 +168,7 @@ export function explainedTraining(
     objective: terms.objective,
     strategy,
     weightBy: plan.federation.weightBy,
+    ...(plan.federation.personalize === undefined ? {} : { personalize: plan.federation.personalize }),
     rounds: shape.rounds,
     epochs: shape.epochs,
     here: { ...here, cores: terms.cores },

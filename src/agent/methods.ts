@@ -9,9 +9,10 @@ import { noiseFor } from '../../operators/aggregate/privacy/accountant.ts';
 import type { PrivacyLedger } from '../../operators/aggregate/privacy/ledger.ts';
 import { LocalParty } from '../../operators/aggregate/rounds/secure-party.ts';
 import type { CohortLedger } from '../../operators/aggregate/secure/cohort-ledger.ts';
+import { withHead } from '../../operators/lstm/head-tuning.ts';
 import { LocalTrainer } from '../../operators/lstm/local-trainer.ts';
 import type { FeatureStatistics } from '../../operators/lstm/statistics.ts';
-import type { TrainRequest } from '../../operators/lstm/training-session.ts';
+import type { Aim, TrainRequest } from '../../operators/lstm/training-session.ts';
 import { requireScoredWindows } from '../../optimizer/policy/scoring.ts';
 import type { Engine } from '../engine/engine.ts';
 import { runPlan } from '../engine/run-plan.ts';
@@ -25,6 +26,7 @@ import { tellsNames } from '../plan/training.ts';
 import type { Method } from './calls.ts';
 import type { EgressGate } from './egress-gate.ts';
 import type { EgressKind } from './egress-ledger.ts';
+import type { HeadStore } from './head-store.ts';
 import { type Job, type JobBook, lineageOf, type SignedJob, verifyJob } from './job.ts';
 import { encoded, within } from './job-rows.ts';
 import { fromJson, toJson } from './json.ts';
@@ -39,6 +41,8 @@ import {
   type MaskBody,
   type OpenAnswer,
   type OpenBody,
+  type PersonalAnswer,
+  type PersonalBody,
   type RoundAnswer,
   type RoundBody,
   type SecureBody,
@@ -77,6 +81,8 @@ export interface AgentServices {
   readonly noiseKey: Uint8Array;
   /** What compressed updates have not sent yet. */
   readonly residuals: Residuals;
+  /** Heads of this silo's own. */
+  readonly heads: HeadStore;
   readonly log: (event: string, details?: Record<string, unknown>) => void;
 }
 
@@ -185,6 +191,17 @@ export class AgentMethods implements AsyncDisposable {
       this.#services.log('rows scored', { job: open.job.id, windows: evaluation.windows });
       return answerOf(open.job, evaluation, 'statistics');
     },
+    'score.own': async (body, { payloads, signal }) => {
+      const { aim, job: signed, own, part, statistics } = body as ScoreBody;
+      const open = this.#admit(signed, 'score');
+      const trainer = await this.#scaled(open, statistics, signal, own);
+      const found = this.#ownModel(open.job, trainer, weightsOfBytes(payloads[0]), aim);
+      if (found === undefined) return answerOf(open.job, null, 'statistics');
+      trainer.aimAt(found.aim);
+      const evaluation = await trainer.evaluate(found.weights, part, signal);
+      requireScoredWindows(open.job.silo, evaluation.windows, this.#leastWindows(open.job));
+      return answerOf(open.job, evaluation, 'statistics');
+    },
     'score.explain': async (body, { payloads, signal }) => {
       const { aim, job: signed, own, request, statistics } = body as ExplainBody;
       const open = this.#admit(signed, 'score');
@@ -204,6 +221,21 @@ export class AgentMethods implements AsyncDisposable {
       const evaluation = await trainer.trainAlone(request, signal);
       open.seconds += (performance.now() - began) / 1000;
       return answerOf(open.job, evaluation, 'statistics');
+    },
+    'train.personalise': async (body, { payloads, signal }) => {
+      const { aim, job: signed, request, statistics } = body as PersonalBody;
+      const open = this.#admit(signed);
+      if (open.job.run.privacy?.epsilon !== undefined) throw withoutNoise(open.job);
+      const trainer = await this.#scaled(open, statistics, signal);
+      trainer.aimAt(aim);
+      this.#requireTime(open);
+      const began = performance.now();
+      const weights = weightsOfBytes(payloads[0]);
+      const { head, ...answer } = await trainer.personalise({ ...request, weights }, signal);
+      const share = answer.share === undefined ? {} : { share: answer.share };
+      this.#services.heads.put(open.job.run.id, { head, weights: sha256(bytesOfWeights(weights)), ...share });
+      open.seconds += (performance.now() - began) / 1000;
+      return answerOf(open.job, answer satisfies PersonalAnswer, 'statistics');
     },
     'train.terms': async (body, { signal }) => {
       const { job: signed, statistics } = body as TermsBody;
@@ -373,6 +405,17 @@ export class AgentMethods implements AsyncDisposable {
     return trainer;
   }
 
+  /** The model with the head that this silo keeps for the job; undefined where it has none for just these weights. */
+  #ownModel({ run: { scoring } }: Job, { model }: LocalTrainer, weights: Float32Array, aim: Aim | undefined) {
+    const kept = scoring?.personal === undefined ? undefined : this.#services.heads.get(scoring.personal);
+    if (kept === undefined || kept.weights !== sha256(bytesOfWeights(weights))) return undefined;
+    const { head, share } = kept;
+    const difference = aim?.difference;
+    const own =
+      difference === undefined || share === undefined ? aim : { ...aim, difference: { ...difference, share } };
+    return { weights: withHead(model, weights, head), aim: own };
+  }
+
   /** What the owner has laid down for the job's tables. */
   #terms({ query, run }: Job): OwnerTerms {
     const { policy, privacyLedger } = this.#services;
@@ -436,6 +479,11 @@ const otherTask = ({ run, silo }: Job): CausewayError =>
   );
 
 const answerOf = (job: Job, body: unknown, kind: EgressKind) => ({ body, purpose: job.id, kind });
+
+const withoutNoise = ({ silo }: Job): CausewayError =>
+  new CausewayError(SQLSTATE.policyViolation, `silo ${silo} trains nothing without noise: the job says epsilon`, {
+    silo,
+  });
 
 const keysOf = (job: Job, body: unknown) => answerOf(job, toJson(body), 'keys');
 

@@ -22,7 +22,7 @@ interface ScaledBody extends OpenBody, Scaling {
   readonly aim?: Aim;
 }
 
-/** Bodies of the agent's `score.evaluate` and `score.explain`; the weights are their payload. Each is asked once of a job. */
+/** Bodies of the agent's `score.evaluate`, `score.own` and `score.explain`; the weights are their payload. Each is asked once of a job. */
 export interface ScoreBody extends ScaledBody {
   readonly part: Part;
 }
@@ -69,6 +69,12 @@ export class RemoteScorer implements SiloScorer {
   async evaluate(weights: Float32Array, part: Part, signal: AbortSignal): Promise<Evaluation> {
     const body: ScoreBody = { ...this.#scaled(), part };
     return (await this.#ask('score.evaluate', body, weights, signal)) as Evaluation;
+  }
+
+  async evaluateOwn(weights: Float32Array, part: Part, signal: AbortSignal): Promise<Evaluation | undefined> {
+    if (this.#job.run.scoring?.personal === undefined) return undefined;
+    const body: ScoreBody = { ...this.#scaled(), part };
+    return ((await this.#ask('score.own', body, weights, signal)) ?? undefined) as Evaluation | undefined;
   }
 
   async explain({ weights, ...request }: ExplainRequest, signal: AbortSignal): Promise<Explanation> {

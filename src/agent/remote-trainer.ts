@@ -13,7 +13,14 @@ import type { Evaluation } from '../../operators/lstm/evaluation.ts';
 import type { TrainerSummary } from '../../operators/lstm/local-trainer.ts';
 import type { FeatureStatistics } from '../../operators/lstm/statistics.ts';
 import { networkOf, type TrainedFeatures, trainedFeatures } from '../../operators/lstm/trained-features.ts';
-import type { Aim, AloneRequest, TrainRequest, TrainResult } from '../../operators/lstm/training-session.ts';
+import type {
+  Aim,
+  AloneRequest,
+  Personal,
+  PersonalRequest,
+  TrainRequest,
+  TrainResult,
+} from '../../operators/lstm/training-session.ts';
 import type { Part } from '../../operators/lstm/windows.ts';
 import type { TrainingSchedule } from '../engine/training/rounds.ts';
 import type { OwnerTerms, SiloTrainer } from '../engine/training/silo-trainer.ts';
@@ -46,6 +53,11 @@ export interface AloneBody extends OpenBody {
   readonly request: AloneRequest;
   readonly aim?: Aim;
 }
+export interface PersonalBody extends OpenBody {
+  readonly statistics: FeatureStatistics;
+  readonly request: Omit<PersonalRequest, 'weights'>;
+  readonly aim?: Aim;
+}
 
 /** Bodies of secure rounds, as {@link toJson} writes them. */
 export interface SecureBody extends OpenBody {
@@ -75,6 +87,8 @@ export interface OpenAnswer {
   readonly summary: TrainerSummary;
   readonly statistics: FeatureStatistics;
 }
+/** The head stays. */
+export type PersonalAnswer = Omit<Personal, 'head'>;
 export type RoundAnswer = Omit<TrainResult, 'delta' | 'update' | 'weights'>;
 
 /** The same object for the same weights, so that what goes to many silos is digested once. */
@@ -175,6 +189,13 @@ export class RemoteTrainer implements SiloTrainer {
     const body: AloneBody = { ...this.#scaled(), request };
     const call = { id: `${this.#job.id}/alone/${++this.#evaluations}`, method: 'train.alone', body };
     return (await this.#hub.call(this.#job.silo, call, signal)).body as Evaluation;
+  }
+
+  async personalise({ weights, ...request }: PersonalRequest, signal: AbortSignal): Promise<PersonalAnswer> {
+    const body: PersonalBody = { ...this.#scaled(), request };
+    const id = `${this.#job.id}/personal/${++this.#evaluations}`;
+    const call = { id, method: 'train.personalise', body, payloads: [bytesOfWeights(weights)] };
+    return (await this.#hub.call(this.#job.silo, call, signal)).body as PersonalAnswer;
   }
 
   async terms(signal: AbortSignal): Promise<OwnerTerms> {

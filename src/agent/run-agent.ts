@@ -10,6 +10,7 @@ import { Agent } from './agent.ts';
 import type { AgentConfig } from './config.ts';
 import { EgressGate } from './egress-gate.ts';
 import { EgressLedger } from './egress-ledger.ts';
+import { headStore } from './head-store.ts';
 import { enrol, type Identity, loadIdentity } from './identity.ts';
 import { JobBook } from './job.ts';
 import { AgentMethods } from './methods.ts';
@@ -70,6 +71,7 @@ export async function runAgent(config: AgentConfig, options: RunAgentOptions, si
       privacyLedger: privacyLedger(secrets),
       noiseKey: noiseKey(secrets),
       residuals: residualStore(secrets),
+      heads: headStore(secrets),
       log,
     });
     const payloads = new PayloadStore(join(directory, 'payloads'));

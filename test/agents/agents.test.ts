@@ -137,6 +137,32 @@ test('TRAIN through agents gives the same weights bit for bit, and no row leaves
   }
 });
 
+const PERSONAL = TRAIN.replace('MODEL load', 'MODEL personal').replace('min_silos => 2', "personalize => 'head'");
+
+test('a silo’s own head stays with its agent, which is asked to score with it', async () => {
+  await sql(PERSONAL);
+  await run(federation.session, PERSONAL);
+  const trained = engine.catalog.models.get('personal')!;
+  const local = federation.engine.catalog.models.get('personal')!;
+  expect(trained.metrics.silos).toEqual(local.metrics.silos);
+  expect(
+    trained.metrics.silos.every(({ test: [metrics] }) => metrics?.kind === 'regression' && metrics.personalRmse),
+  ).toBe(true);
+  expect(Object.values(trained.signature.personal!.silos)).toEqual([{}, {}, {}]);
+  expect(Object.values(local.signature.personal!.silos).every(({ head }) => head !== undefined)).toBe(true);
+  for (const silo of SILOS) {
+    const db = openState(agentState(directoryOf(silo)));
+    const lines = new EgressLedger(db).lines().filter(({ kind }) => kind === 'updates');
+    db.close();
+    const last = lines.at(-1)!.purpose;
+    expect(lines.filter(({ purpose }) => purpose === last)).toHaveLength(3);
+  }
+  const EVALUATE = `SELECT silo, round(rmse::numeric, 6), round(personal_rmse::numeric, 6)
+    FROM ml.evaluate('personal', (SELECT ts, meter, load FROM readings WHERE ts < '2024-01-05')) ORDER BY 1 NULLS LAST`;
+  await restart('oslo');
+  expect(await sql(EVALUATE)).toEqual(await run(federation.session, EVALUATE));
+});
+
 const NAMED = `TRAIN OR REPLACE MODEL named PREDICT load FORECAST BY ts PER meter WINDOW 12
   USING lstm (hidden => 4, embedding => 'state', scale => 'entity', min_window => 3, layers => 2, dropout => 0.2)
   FEDERATE fedavg (rounds => 2)

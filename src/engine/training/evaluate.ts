@@ -7,7 +7,10 @@ import { type TargetMetrics, targetMetrics } from './metrics.ts';
 import { modelSource } from './model-source.ts';
 import { openScorers } from './open-scorers.ts';
 import { openTrainers } from './open-trainers.ts';
+import { ownModel } from './personal-heads.ts';
 import { scaleAsTrained } from './scale-as-trained.ts';
+import type { ModelSignature } from './signature.ts';
+import type { SiloScorer } from './silo-scorer.ts';
 
 export interface EvaluationRow {
   readonly silo: string | null;
@@ -34,10 +37,32 @@ export async function evaluateOn(
   const evaluations = await Promise.all(
     trainers.all.map((trainer) => trainer.evaluate(weights, 'train', context.signal)),
   );
+  const own = await Promise.all(
+    trainers.all.map((trainer, i) => evaluateOwn(signature, trainers.silos[i]!, trainer, weights, context.signal)),
+  );
+  const personal = own.some((each) => each !== undefined)
+    ? mergeEvaluations(own.map((each, i) => each ?? evaluations[i]!))
+    : undefined;
   return [
-    ...evaluations.flatMap((evaluation, i) => rowsOf(trainers.silos[i]!, targetMetrics(evaluation))),
-    ...rowsOf(null, targetMetrics(mergeEvaluations(evaluations))),
+    ...evaluations.flatMap((evaluation, i) =>
+      rowsOf(trainers.silos[i]!, targetMetrics(evaluation, { personal: own[i] })),
+    ),
+    ...rowsOf(null, targetMetrics(mergeEvaluations(evaluations), { personal })),
   ];
+}
+
+/** The same of the silo's own version of the model, here or behind its agent; undefined where it has none. */
+async function evaluateOwn(
+  signature: ModelSignature,
+  silo: string,
+  scorer: SiloScorer,
+  weights: Float32Array,
+  signal: AbortSignal,
+): Promise<Evaluation | undefined> {
+  const own = ownModel(signature, silo, scorer.model, weights);
+  if (own === undefined) return scorer.evaluateOwn?.(weights, 'train', signal);
+  scorer.aimAt(own.aim);
+  return scorer.evaluate(own.weights, 'train', signal);
 }
 
 export interface GroupRow extends EvaluationRow {

@@ -37,7 +37,9 @@ export function exportModel(model: StoredModel, file: Uint8Array, format: Export
   const layout = weightLayout(spec);
   const { weights } = decodeSafetensors(file, layout);
   if (format === '.safetensors') {
-    const causeway = JSON.stringify({ signature, metrics, query } satisfies Portable);
+    // The silos' own heads stay with the catalog: nobody has said that they may go further.
+    const { personal: _, ...shared } = signature;
+    const causeway = JSON.stringify({ signature: shared, metrics, query } satisfies Portable);
     return encodeSafetensors(layout, weights, { model: model.model, causeway });
   }
   return encodeOnnx({

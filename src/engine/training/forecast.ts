@@ -18,6 +18,7 @@ import { futureFeatures } from './future-features.ts';
 import { modelSource } from './model-source.ts';
 import { openOnRows } from './open-on-rows.ts';
 import type { StreamRows, TrainerSource } from './open-trainers.ts';
+import { ownModel } from './personal-heads.ts';
 import { scaleAsTrained } from './scale-as-trained.ts';
 
 export interface ScoringContext {
@@ -47,6 +48,15 @@ export function weightsOf(engine: Engine, model: StoredModel, trainer: Pick<Loca
   return decodeSafetensors(engine.catalog.models.weights(model), weightLayout(trainer.model)).weights;
 }
 
+/** The weights with which a silo's rows are predicted: with its own head where it has one here, which its trainer is told. */
+export function weightsIn(engine: Engine, model: StoredModel, silo: string, trainer: LocalTrainer): Float32Array {
+  const weights = weightsOf(engine, model, trainer);
+  const own = ownModel(model.signature, silo, trainer.model, weights);
+  if (own === undefined) return weights;
+  trainer.aimAt(own.aim);
+  return own.weights;
+}
+
 /** @param query the model's feature query, bound */
 export async function forecast(
   engine: Engine,
@@ -70,7 +80,7 @@ export async function forecast(
       );
       const plan = plans.get(silo);
       const future = plan === undefined ? undefined : await futureOf(plan, source, trained, times, context);
-      const weights = weightsOf(engine, model, trainer);
+      const weights = weightsIn(engine, model, silo, trainer);
       const forecasts = await trainer.forecast(weights, steps, context.signal, future, samples);
       const width = trainer.model.outputs * (samples === undefined ? 1 : 3);
       return forecasts.flatMap(({ entity, values }) =>

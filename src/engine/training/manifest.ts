@@ -26,7 +26,7 @@ const KEY_BYTES = 128 << 10;
 
 /**
  * All that may leave a silo: an update per round, statistics of every feature, an evaluation per round and some at the
- * end; of a scoring one evaluation and one explanation. The agent computes it too, so that a coordinator cannot ask for more.
+ * end; of a scoring one evaluation of each model and one explanation. The agent computes it too, so that a coordinator cannot ask for more.
  */
 export function manifestOf(
   spec: LocalTrainerSpec,
@@ -35,7 +35,10 @@ export function manifestOf(
   const described = spec.features.length + (spec.lags?.length ?? 0) * spec.targets.length;
   const target = BODY_BYTES + COUNT_BYTES * classCounts(spec.model);
   const evaluation = BODY_BYTES + spec.targets.length * target;
-  if (scoring !== undefined) return { updates: 0, statistics: evaluation + explanationBytes(spec) };
+  if (scoring !== undefined) {
+    const own = scoring.personal === undefined ? 0 : evaluation;
+    return { updates: 0, statistics: evaluation + own + explanationBytes(spec) };
+  }
   const evaluations = (rounds + 8) * evaluation;
   return {
     updates: rounds * (4 * weightCount(spec.model) + BODY_BYTES),

@@ -86,6 +86,11 @@ function meter(trainer: SiloTrainer, crossed: Crossed): SiloTrainer {
       crossed.statistics += sumsBytes(evaluation);
       return evaluation;
     },
+    async personalise(request, signal) {
+      const personal = await trainer.personalise(request, signal);
+      crossed.statistics += sumsBytes(personal.evaluation);
+      return personal;
+    },
     ...(secure === undefined ? {} : { secure }),
     terms: async (signal) => trainer.terms?.(signal),
     [Symbol.asyncDispose]: () => trainer[Symbol.asyncDispose](),

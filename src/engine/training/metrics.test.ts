@@ -35,6 +35,8 @@ it('gives every figure of a regression, and null where a figure is not defined',
       seasonal_rmse: null,
       local_rmse: null,
       local_mae: null,
+      personal_rmse: null,
+      personal_mae: null,
       seasonal_mae: null,
     },
   });

@@ -35,6 +35,9 @@ export interface RegressionMetrics {
   /** The same for a model that the silo trained on its own rows alone; absent where none was. */
   readonly localRmse?: number | null;
   readonly localMae?: number | null;
+  /** The same for the silo's own version of this model; absent where none was made. */
+  readonly personalRmse?: number | null;
+  readonly personalMae?: number | null;
 }
 
 export interface ClassifierMetrics {
@@ -51,6 +54,9 @@ export interface ClassifierMetrics {
   /** The same for a model that the silo trained on its own rows alone; absent where none was. */
   readonly localAccuracy?: number;
   readonly localLogLoss?: number;
+  /** The same for the silo's own version of this model; absent where none was made. */
+  readonly personalAccuracy?: number;
+  readonly personalLogLoss?: number;
 }
 
 export type TargetMetrics = RegressionMetrics | ClassifierMetrics;
@@ -88,26 +94,48 @@ function localErrors(alone: TargetEvaluation | undefined) {
   return { localRmse: rmse, localMae: mae };
 }
 
+function personalErrors(own: TargetEvaluation | undefined) {
+  if (own === undefined) return {};
+  const { mae, rmse } = metricsOf(own.model, own.actual);
+  return { personalRmse: rmse, personalMae: mae };
+}
+
+function personalScores(own: ClassificationSums | undefined, windows: number) {
+  if (own === undefined) return {};
+  const { accuracy, logLoss } = classifierMetrics(own, windows);
+  return { personalAccuracy: accuracy, personalLogLoss: logLoss };
+}
+
 function localScores(alone: ClassificationSums | undefined, windows: number) {
   if (alone === undefined) return {};
   const { accuracy, logLoss } = classifierMetrics(alone, windows);
   return { localAccuracy: accuracy, localLogLoss: logLoss };
 }
 
-/**
- * Divides the sums of one silo, or of all together: one entry per target, none without a window.
- * @param alone the same of models that the silos trained by themselves
- */
+/** What a model is compared with on the same windows. */
+export interface Beside {
+  /** Models that the silos trained by themselves. */
+  readonly alone?: Evaluation | undefined;
+  /** The silos' own versions of the model. */
+  readonly personal?: Evaluation | undefined;
+}
+
+/** Divides the sums of one silo, or of all together: one entry per target, none without a window. */
 export function targetMetrics(
   { windows, targets, classifications = [] }: Evaluation,
-  alone?: Evaluation,
+  { alone, personal }: Beside = {},
 ): readonly TargetMetrics[] {
   if (windows === 0) return [];
   return [
-    ...targets.map((target, i) => ({ ...regressionMetrics(target, windows), ...localErrors(alone?.targets[i]) })),
+    ...targets.map((target, i) => ({
+      ...regressionMetrics(target, windows),
+      ...localErrors(alone?.targets[i]),
+      ...personalErrors(personal?.targets[i]),
+    })),
     ...classifications.map((sums, i) => ({
       ...classifierMetrics(sums, windows),
       ...localScores(alone?.classifications?.[i], windows),
+      ...personalScores(personal?.classifications?.[i], windows),
     })),
   ];
 }
@@ -146,13 +174,15 @@ function classifierMetrics(sums: ClassificationSums, windows: number): Classifie
 /** The names under which {@link figuresOf} gives the figures of a model's targets, in order. */
 export function figureNames({ loss, quantiles = [] }: Pick<ModelSpec, 'loss' | 'quantiles'>): readonly string[] {
   if (loss === 'binary-cross-entropy' || loss === 'softmax-cross-entropy') {
-    return ['accuracy', 'f1', 'auc', 'log_loss', 'local_accuracy', 'local_log_loss'];
+    const beside = ['local_accuracy', 'local_log_loss', 'personal_accuracy', 'personal_log_loss'];
+    return ['accuracy', 'f1', 'auc', 'log_loss', ...beside];
   }
   const levels = loss === 'quantile' ? quantiles.map(quantileSuffix) : [];
   return [
     ...['rmse', 'mae', 'mape', 'r2'],
     ...levels.flatMap((suffix) => [`pinball${suffix}`, `coverage${suffix}`]),
     ...['persistence_rmse', 'persistence_mae', 'seasonal_rmse', 'seasonal_mae', 'local_rmse', 'local_mae'],
+    ...['personal_rmse', 'personal_mae'],
   ];
 }
 
@@ -160,7 +190,11 @@ export function figureNames({ loss, quantiles = [] }: Pick<ModelSpec, 'loss' | '
 export function figuresOf(metrics: TargetMetrics): Readonly<Record<string, number | null>> {
   if (metrics.kind === 'classification') {
     const { accuracy, f1, auc, localAccuracy = null, localLogLoss = null, logLoss } = metrics;
-    return { accuracy, f1, auc, log_loss: logLoss, local_accuracy: localAccuracy, local_log_loss: localLogLoss };
+    return {
+      ...{ accuracy, f1, auc, log_loss: logLoss, local_accuracy: localAccuracy, local_log_loss: localLogLoss },
+      personal_accuracy: metrics.personalAccuracy ?? null,
+      personal_log_loss: metrics.personalLogLoss ?? null,
+    };
   }
   const { rmse, mae, mape, r2, quantiles = [] } = metrics;
   return {
@@ -177,6 +211,8 @@ export function figuresOf(metrics: TargetMetrics): Readonly<Record<string, numbe
     seasonal_mae: metrics.seasonalMae,
     local_rmse: metrics.localRmse ?? null,
     local_mae: metrics.localMae ?? null,
+    personal_rmse: metrics.personalRmse ?? null,
+    personal_mae: metrics.personalMae ?? null,
   };
 }
 

@@ -15,6 +15,7 @@ import type { Engine } from '../engine.ts';
 import type { ScoringContext } from './forecast.ts';
 import { sumsBytes } from './metered-trainer.ts';
 import { openAll, openLocally, type TrainerSource, type Trainers } from './open-trainers.ts';
+import { keepsHead } from './personal-heads.ts';
 import type { ModelSignature } from './signature.ts';
 import { type SiloScorer, scoresInside } from './silo-scorer.ts';
 
@@ -22,7 +23,7 @@ import { type SiloScorer, scoresInside } from './silo-scorer.ts';
 export async function openScorers(
   engine: Engine,
   source: TrainerSource,
-  { local }: ModelSignature,
+  signature: ModelSignature,
   context: ScoringContext,
 ): Promise<Trainers<SiloScorer>> {
   const { backend, home, policies, signal, statement, stream } = context;
@@ -37,7 +38,9 @@ export async function openScorers(
   ): Promise<SiloScorer> => {
     const { silo } = await engine.silos.open(name);
     if (scoresInside(silo)) {
-      const run = { id: randomUUID(), statement, rounds: 0, local, scoring: { leastWindows } };
+      const personal = keepsHead(signature, name) ? { personal: signature.personal!.run } : {};
+      const scoring = { leastWindows, ...personal };
+      const run = { id: randomUUID(), statement, rounds: 0, local: signature.local, scoring };
       return silo.openScorer(spec, query, run, opening);
     }
     const scorer = await openLocally(home, backend)(name, query, spec, opening);
@@ -101,6 +104,10 @@ function counted(
     async evaluate(weights, part, signal) {
       const evaluation = await scorer.evaluate(weights, part, signal);
       return left(evaluation, evaluation.windows);
+    },
+    async evaluateOwn(weights, part, signal) {
+      const evaluation = await scorer.evaluateOwn?.(weights, part, signal);
+      return evaluation === undefined ? undefined : left(evaluation, evaluation.windows);
     },
     async explain(request, signal) {
       const explanation = await scorer.explain(request, signal);

@@ -3,11 +3,17 @@ import type { Evaluation } from '../../../operators/lstm/evaluation.ts';
 import type { TrainerSummary } from '../../../operators/lstm/local-trainer.ts';
 import type { FeatureStatistics } from '../../../operators/lstm/statistics.ts';
 import type { TrainedFeatures } from '../../../operators/lstm/trained-features.ts';
-import type { Aim, AloneRequest, TrainRequest, TrainResult } from '../../../operators/lstm/training-session.ts';
+import type {
+  Aim,
+  AloneRequest,
+  PersonalRequest,
+  TrainRequest,
+  TrainResult,
+} from '../../../operators/lstm/training-session.ts';
 import type { Part } from '../../../operators/lstm/windows.ts';
 import type { TrainingSite } from '../../../optimizer/cost/training.ts';
 import type { ModelSpec } from '../../plan/training.ts';
-import type { OwnerTerms, SiloTrainer } from './silo-trainer.ts';
+import type { OwnerTerms, PersonalResult, SiloTrainer } from './silo-trainer.ts';
 
 /** Opens the silo's trainer, on the same rows wherever it is. */
 export type OpenAt = (site: TrainingSite, signal: AbortSignal) => Promise<OpenedAt>;
@@ -102,6 +108,10 @@ export class PlacedTrainer implements SiloTrainer {
 
   trainAlone(request: AloneRequest, signal: AbortSignal): Promise<Evaluation> {
     return this.#work((trainer) => trainer.trainAlone(request, signal));
+  }
+
+  personalise(request: PersonalRequest, signal: AbortSignal): Promise<PersonalResult> {
+    return this.#work((trainer) => trainer.personalise(request, signal));
   }
 
   async terms(signal: AbortSignal): Promise<OwnerTerms | undefined> {

@@ -2,7 +2,7 @@
 import type { RelationalNode } from '../../plan/nodes.ts';
 import type { Engine, StoredModel } from '../engine.ts';
 import type { Cell } from '../rows.ts';
-import { type ScoringContext, timeCell, weightsOf } from './forecast.ts';
+import { type ScoringContext, timeCell, weightsIn } from './forecast.ts';
 import { modelSource } from './model-source.ts';
 import { openOnRows } from './open-on-rows.ts';
 import { scaleAsTrained } from './scale-as-trained.ts';
@@ -27,12 +27,13 @@ export async function predict(
   scaleAsTrained(trainers, signature);
   const perSilo = await Promise.all(
     trainers.all.map(async (trainer, i): Promise<PredictionRow[]> => {
-      const weights = weightsOf(engine, model, trainer);
+      const silo = trainers.silos[i]!;
+      const weights = weightsIn(engine, model, silo, trainer);
       const { entities, times, predicted, actual } = await trainer.predict(weights, 'train', context.signal);
       const outputs = trainer.model.outputs;
       const targets = signature.targets.length;
       return entities.map((entity, k) => ({
-        silo: trainers.silos[i]!,
+        silo,
         entity,
         time: timeCell(times[k]!, signature.order.type),
         actual: [...actual.subarray(k * targets, (k + 1) * targets)],

@@ -9,7 +9,7 @@ import type { CohortLedger } from '../../../operators/aggregate/secure/cohort-le
 import { rawPublic } from '../../../operators/aggregate/secure/keys.ts';
 import { strategyNamed } from '../../../operators/aggregate/strategies.ts';
 import { CausewayError, SQLSTATE } from '../../plan/errors.ts';
-import type { PrivacySpec, Train } from '../../plan/training.ts';
+import type { FederationSpec, PrivacySpec, Train } from '../../plan/training.ts';
 import type { Trainers } from './open-trainers.ts';
 import { countBy, trainTask } from './rounds.ts';
 import type { SiloTrainer } from './silo-trainer.ts';
@@ -29,7 +29,7 @@ export interface PrivateRun {
 export function privateRun(train: Train, trainers: Trainers<SiloTrainer>, ledger: CohortLedger): PrivateRun {
   const { federation, privacy } = train;
   if (privacy === undefined) return { plan: {} };
-  requireKept(privacy, federation.strategy);
+  requireKept(privacy, federation);
   const conflict = incompatibility({
     strategy: strategyNamed(federation.strategy),
     secure: privacy.secure,
@@ -49,7 +49,17 @@ export function privateRun(train: Train, trainers: Trainers<SiloTrainer>, ledger
 }
 
 /** What is asked for is done, or refused: never ignored. */
-function requireKept({ adaptive, clip, epsilon, secure, unit }: PrivacySpec, strategy: string): void {
+function requireKept(
+  { adaptive, clip, epsilon, secure, unit }: PrivacySpec,
+  { personalize, strategy }: FederationSpec,
+): void {
+  if (personalize !== undefined && epsilon !== undefined) {
+    throw new CausewayError(
+      SQLSTATE.featureNotSupported,
+      `personalize => '${personalize}' trains without noise, which PRIVACY (epsilon => …) forbids`,
+      { hint: 'Leave one of the two out; PRIVACY (secure => true) goes with both.' },
+    );
+  }
   if (adaptive === true && (epsilon === undefined || unit !== 'silo' || secure)) {
     throw new CausewayError(
       SQLSTATE.featureNotSupported,

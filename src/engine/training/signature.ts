@@ -12,6 +12,7 @@ import type {
   SplitSpec,
 } from '../../plan/training.ts';
 import type { SqlType } from '../../plan/types.ts';
+import type { PersonalHeads } from './personal-heads.ts';
 
 /** What the network of a stored model is for in one silo. */
 export const aimIn = ({ difference, shares }: ModelSignature, silo: string): Aim | undefined =>
@@ -42,6 +43,8 @@ export interface ModelSignature {
   readonly difference?: DifferenceSpec;
   /** How much of the network each silo's validation rows have proven (operators/lstm/change-share.ts). */
   readonly shares?: Readonly<Record<string, number>>;
+  /** The silos' own heads. */
+  readonly personal?: PersonalHeads;
   /** The feature query, as it was written in the TRAIN statement. */
   readonly query: string;
 }

@@ -17,6 +17,8 @@ export interface SiloScorer extends AsyncDisposable {
   standardise(merged: FeatureStatistics, own: FeatureStatistics): TrainedFeatures;
   aimAt(aim: Aim | undefined): void;
   evaluate(weights: Float32Array, part: Part, signal: AbortSignal): Promise<Evaluation>;
+  /** The same of the model with the silo's own head, which its agent keeps; undefined where the agent has none. */
+  evaluateOwn?(weights: Float32Array, part: Part, signal: AbortSignal): Promise<Evaluation | undefined>;
   explain(request: ExplainRequest, signal: AbortSignal): Promise<Explanation>;
 }
 

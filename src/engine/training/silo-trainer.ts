@@ -9,7 +9,14 @@ import type { Evaluation } from '../../../operators/lstm/evaluation.ts';
 import type { LocalTrainerSpec, TrainerSummary } from '../../../operators/lstm/local-trainer.ts';
 import type { FeatureStatistics } from '../../../operators/lstm/statistics.ts';
 import type { TrainedFeatures } from '../../../operators/lstm/trained-features.ts';
-import type { Aim, AloneRequest, TrainRequest, TrainResult } from '../../../operators/lstm/training-session.ts';
+import type {
+  Aim,
+  AloneRequest,
+  Personal,
+  PersonalRequest,
+  TrainRequest,
+  TrainResult,
+} from '../../../operators/lstm/training-session.ts';
 import type { Part } from '../../../operators/lstm/windows.ts';
 import type { RelationalNode } from '../../plan/nodes.ts';
 import type { LocalTrainingSpec, ModelSpec, PrivacySpec } from '../../plan/training.ts';
@@ -27,11 +34,16 @@ export interface SiloTrainer extends AsyncDisposable {
   aimAt(aim: Aim | undefined): void;
   /** Trains on this silo's rows alone, from the first weights of the seed; only the errors on its test part leave. */
   trainAlone(request: AloneRequest, signal: AbortSignal): Promise<Evaluation>;
+  /** Fine-tunes the head on this silo's rows. Behind an agent the head stays there, under the run's id. */
+  personalise(request: PersonalRequest, signal: AbortSignal): Promise<PersonalResult>;
   /** Behind an agent: its owner's policies, and accounts of privacy. */
   terms?(signal: AbortSignal): Promise<OwnerTerms | undefined>;
   /** Behind an agent: its own key (Ed25519, raw), and its part of secure rounds. */
   readonly secure?: { readonly identity: Uint8Array; party(schedule: TrainingSchedule): SecureParty };
 }
+
+/** A silo's own model: its head is here only where its rows are trained on in this process. */
+export type PersonalResult = Omit<Personal, 'head'> & Partial<Pick<Personal, 'head'>>;
 
 /** What an owner has laid down for the tables that a run trains on. */
 export interface OwnerTerms {
@@ -61,7 +73,13 @@ export interface TrainingRun {
   readonly local: LocalTrainingSpec;
   readonly privacy?: PrivacySpec;
   /** Nothing is trained: a model's errors are summed, over so many windows at least. */
-  readonly scoring?: { readonly leastWindows: number };
+  readonly scoring?: Scoring;
+}
+
+export interface Scoring {
+  readonly leastWindows: number;
+  /** The run whose head of the silo's own, kept by its agent, is scored as well. */
+  readonly personal?: string;
 }
 
 export const trainsInside = (silo: object): silo is TrainsInside => 'openTrainer' in silo;

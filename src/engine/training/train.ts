@@ -25,9 +25,11 @@ import { chargePrivacy } from './charge-privacy.ts';
 import { evaluatePresent } from './evaluate-present.ts';
 import { inTurn } from './in-turn.ts';
 import { EgressMeter } from './metered-trainer.ts';
-import { type ModelMetrics, type RoundMetrics, type SiloMetrics, targetMetrics } from './metrics.ts';
+import { type Beside, type ModelMetrics, type RoundMetrics, type SiloMetrics, targetMetrics } from './metrics.ts';
 import { type ChosenSite, openHome, openPlaced, type RowStreams } from './open-placed.ts';
 import type { Trainers } from './open-trainers.ts';
+import { personalised, trainedAlone } from './own-models.ts';
+import { personalHeads } from './personal-heads.ts';
 import { PlacedTrainer } from './placed-trainer.ts';
 import { privateRun } from './privacy.ts';
 import { protectionOf } from './protection.ts';
@@ -187,13 +189,23 @@ async function runJob(
   // What a model without noise knows of the test part would leave with its errors.
   const compared = options.baseline && plan.privacy?.epsilon === undefined;
   const alone = compared ? await trainedAlone(plan, present, aim, rounds.length, signal) : undefined;
+  const own =
+    plan.federation.personalize === undefined
+      ? undefined
+      : await personalised(plan, present, weights, aim, rounds.length, signal, onNotice);
   const protection = await protectionOf(engine, plan, present, policies, signal, onNotice);
   const { model } = trainers.all[0]!;
   const metrics: ModelMetrics = {
     parameters: weights.length,
     rounds,
-    silos: present.silos.map((silo, i) => siloMetrics(silo, present.all[i]!, evaluations[i]!, alone?.[i])),
-    pooled: targetMetrics(mergeEvaluations(evaluations), alone && mergeEvaluations(alone)),
+    silos: present.silos.map((silo, i) => {
+      return siloMetrics(silo, present.all[i]!, evaluations[i]!, { alone: alone?.[i], personal: own?.[i]?.evaluation });
+    }),
+    pooled: targetMetrics(mergeEvaluations(evaluations), {
+      alone: alone && mergeEvaluations(alone),
+      // A silo without a head of its own predicts with the federation's.
+      personal: own && mergeEvaluations(own.map((each, i) => each?.evaluation ?? evaluations[i]!)),
+    }),
     seconds: (performance.now() - began) / 1000,
     protection,
   };
@@ -201,7 +213,11 @@ async function runJob(
     job,
     model: plan.model,
     query: plan.text,
-    signature: { ...signatureOf(plan, statistics, trainers, options.query, aim), ...learntOf(trainers, aim, shares) },
+    signature: {
+      ...signatureOf(plan, statistics, trainers, options.query, aim),
+      ...learntOf(trainers, aim, shares),
+      ...(own === undefined ? {} : personalHeads(opening.run, present.silos, own)),
+    },
     metrics,
     weights: encodeSafetensors(weightLayout(model), weights, { model: plan.model }),
   });
@@ -281,26 +297,6 @@ function learntOf(
     difference: { ...aim.difference, share },
     shares: Object.fromEntries(silos.map((silo, i) => [silo, shares[i]!])),
   };
-}
-
-/** Rounds without a better validation loss after which a silo that trains alone stops. */
-const ALONE_PATIENCE = 5;
-
-/** What each silo would have had without the others, on its test part: the same training, for as many rounds. */
-async function trainedAlone(
-  { local }: Train,
-  { all }: Trainers<SiloTrainer>,
-  aim: Aim | undefined,
-  rounds: number,
-  signal: AbortSignal,
-): Promise<Evaluation[]> {
-  const request = { ...local, rounds, patience: ALONE_PATIENCE };
-  return Promise.all(
-    all.map((trainer) => {
-      trainer.aimAt(aim);
-      return trainer.trainAlone(request, signal);
-    }),
-  );
 }
 
 /** A job's run in the journal. */
@@ -386,24 +382,21 @@ const localStatistics = (
     }),
   );
 
-const siloMetrics = (
-  silo: string,
-  { summary }: SiloTrainer,
-  evaluation: Evaluation,
-  alone: Evaluation | undefined,
-): SiloMetrics => ({
+const siloMetrics = (silo: string, { summary }: SiloTrainer, evaluation: Evaluation, beside: Beside): SiloMetrics => ({
   silo,
   rows: summary.rows,
   windows: summary.windows,
-  test: targetMetrics(evaluation, alone),
+  test: targetMetrics(evaluation, beside),
 });
 
-/** A model that loses to a rule of thumb, or to the silo's own, is no use there: its owner is told. */
+/** A model that loses to a rule of thumb, or to one of the silo's rows alone, is no use there: its owner is told. */
 function noticeDefeats({ silos }: ModelMetrics, onNotice: TrainOptions['onNotice']): void {
   for (const { silo, test } of silos) {
     for (const metrics of test) {
       if (metrics.kind !== 'regression') continue;
-      const { localRmse = null, rmse: own, target, persistenceRmse, seasonalRmse } = metrics;
+      const { localRmse = null, target, persistenceRmse, seasonalRmse } = metrics;
+      // What the silo's rows are predicted with.
+      const own = metrics.personalRmse ?? metrics.rmse;
       const rules = [
         { name: 'persistence', rmse: persistenceRmse },
         { name: 'the seasonal naive rule', rmse: seasonalRmse },

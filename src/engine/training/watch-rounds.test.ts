@@ -28,6 +28,7 @@ function trainer(site: TrainingSite, milliseconds: number, log: string[], rows =
     },
     evaluate: () => Promise.reject(new Error('not asked')),
     aimAt: () => undefined,
+    personalise: () => Promise.reject(new Error('not asked')),
     trainAlone: () => Promise.reject(new Error('not asked')),
     async [Symbol.asyncDispose]() {
       log.push(`${site} closed`);

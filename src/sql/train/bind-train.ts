@@ -207,13 +207,22 @@ function bindFederation(statement: TrainModel, locate: (offset: number) => Posit
   return { strategy, options, ...commonTerms(common) };
 }
 
-const commonTerms = ({ compress, min_silos, patience, rounds, top_share, weight_by }: OptionsOf<typeof FEDERATE>) => ({
+const commonTerms = ({
+  compress,
+  min_silos,
+  patience,
+  personalize,
+  rounds,
+  top_share,
+  weight_by,
+}: OptionsOf<typeof FEDERATE>) => ({
   rounds,
   ...(min_silos === undefined ? {} : { minSilos: min_silos }),
   weightBy: weight_by,
   ...(patience === undefined ? {} : { patience }),
   ...(compress === 'int8' ? { compression: { kind: compress } } : {}),
   ...(compress === 'top_k' ? { compression: { kind: compress, share: top_share } } : {}),
+  ...(personalize === 'head' ? { personalize } : {}),
 });
 
 /** `auto` decides what neither FEDERATE nor USING says. Under PRIVACY nothing is tried: every round reveals, or spends. */

@@ -105,6 +105,12 @@ export const FEDERATE = {
     max: 0.5,
     description: 'the share of weights that top_k sends',
   },
+  personalize: {
+    kind: 'word',
+    default: 'none',
+    words: ['none', 'head'],
+    description: 'what each silo fine-tunes on its own rows after the last round',
+  },
 } as const satisfies OptionSchemas;
 
 /** `FEDERATE auto (…)`, and TRAIN without the clause. */

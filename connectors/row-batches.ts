@@ -43,7 +43,11 @@ function batchOf(
   );
 }
 
-function columnData({ name, type }: ResultColumn, rows: readonly (readonly RowValue[])[], index: number): Data {
+/**
+ * The values at `index` of all rows as one column.
+ * @throws CausewayError 22P02 or 22003, naming the column
+ */
+export function columnData({ name, type }: ResultColumn, rows: readonly (readonly RowValue[])[], index: number): Data {
   const bits = new Uint8Array(Math.ceil(rows.length / 8));
   let nullCount = 0;
   const arrow = arrowType(type);

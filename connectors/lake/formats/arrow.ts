@@ -5,10 +5,10 @@
 import { randomUUID } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { zstdDecompressSync } from 'node:zlib';
-import { CompressionType, compressionRegistry, type DataType, type RecordBatch, RecordBatchReader } from 'apache-arrow';
-import lz4 from 'lz4js';
+import { type DataType, type RecordBatch, RecordBatchReader } from 'apache-arrow';
 import { CausewayError, messageOf, SQLSTATE } from '../../../src/plan/errors.ts';
+import { registerArrowCodecs } from '../../arrow-compression.ts';
+import { reading, sqlTypeOfArrow } from '../../arrow-values.ts';
 import { quoteIdentifier, quoteLiteral } from '../../duckdb-engine/conform.ts';
 import { withStagedRows } from '../../duckdb-engine/staging.ts';
 import { duckdbTypeName } from '../../duckdb-engine/types.ts';
@@ -16,10 +16,8 @@ import { type RowValue, rowBatches } from '../../row-batches.ts';
 import type { ObjectCache } from '../cache/cache.ts';
 import type { CachedObject } from '../cache/object.ts';
 import type { DuckColumn } from '../duck.ts';
-import { reading, sqlTypeOfArrow } from './arrow-values.ts';
 
-compressionRegistry.set(CompressionType.LZ4_FRAME, { decode: (bytes) => lz4.decompress(bytes) });
-compressionRegistry.set(CompressionType.ZSTD, { decode: (bytes) => zstdDecompressSync(bytes) });
+registerArrowCodecs();
 
 /** The columns of `object`, all of which must be there. @throws CausewayError XX001 when it is no Arrow file. */
 export async function arrowColumns(object: CachedObject): Promise<DuckColumn[]> {

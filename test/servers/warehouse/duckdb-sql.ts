@@ -2,7 +2,7 @@
  * What a warehouse's test server runs statements on: a DuckDB of its own, in memory. The server brings the dialect — a
  * function from its texts to DuckDB's, macros, and how values are spelled — and gets rows as JSON.
  */
-import { type DuckDBConnection, DuckDBInstance } from '@duckdb/node-api';
+import { type DuckDBConnection, DuckDBInstance, type DuckDBType, type DuckDBValue } from '@duckdb/node-api';
 
 export interface SqlColumn {
   readonly name: string;
@@ -14,6 +14,14 @@ export interface SqlResult {
   readonly columns: readonly SqlColumn[];
   /** Batches of rows, each row the JSON text of a list of texts and nulls: `["1",null]`. */
   readonly rows: AsyncIterable<readonly string[]>;
+}
+
+/** Some rows of a SELECT, column by column. */
+export interface ValueChunk {
+  readonly names: readonly string[];
+  readonly types: readonly DuckDBType[];
+  readonly columns: readonly (readonly DuckDBValue[])[];
+  readonly rows: number;
 }
 
 /** A text value of DuckDB spelled as the service spells it: SQL over `$1`. */
@@ -63,6 +71,24 @@ export class WarehouseSql implements AsyncDisposable {
       yield* rows;
     };
     return { columns, rows: all() };
+  }
+
+  /** A SELECT's rows as DuckDB's own values, in its order; at least one chunk, which may be empty. */
+  async *values(text: string): AsyncGenerator<ValueChunk> {
+    const connection = await this.#instance.connect();
+    try {
+      const result = await connection.stream(text);
+      const [names, types] = [result.columnNames(), result.columnTypes()];
+      for (let first = true; ; first = false) {
+        const chunk = await result.fetchChunk();
+        const rows = chunk?.rowCount ?? 0;
+        if (rows === 0 && !first) return;
+        yield { names, types, rows, columns: types.map((_, i) => (rows === 0 ? [] : chunk!.getColumnValues(i))) };
+        if (rows === 0) return;
+      }
+    } finally {
+      connection.closeSync();
+    }
   }
 
   async *#stream(select: string, signal: AbortSignal): AsyncGenerator<readonly string[]> {

@@ -1,8 +1,18 @@
 /** Arrow's types and values as ours. */
-import { type DataType, type Decimal, type List, TimeUnit, Type, type Vector } from 'apache-arrow';
-import { CausewayError, SQLSTATE } from '../../../src/plan/errors.ts';
-import { arrayOf, numeric, type SqlType, scalar } from '../../../src/plan/types.ts';
-import type { RowValue } from '../../row-batches.ts';
+import {
+  type DataType,
+  type Decimal,
+  type Interval,
+  IntervalUnit,
+  type List,
+  TimeUnit,
+  Type,
+  type Vector,
+} from 'apache-arrow';
+import { CausewayError, SQLSTATE } from '../src/plan/errors.ts';
+import { arrayOf, numeric, type SqlType, scalar } from '../src/plan/types.ts';
+import * as text from './postgres-language/text.ts';
+import type { RowValue } from './row-batches.ts';
 
 /** The SQL type of Arrow's `type`. Structs and maps are json. @throws CausewayError 0A000 naming a type that is not read */
 export function sqlTypeOfArrow(type: DataType): SqlType {
@@ -43,12 +53,18 @@ export function sqlTypeOfArrow(type: DataType): SqlType {
     case Type.Struct:
     case Type.Map:
       return scalar('json');
+    case Type.Interval:
+      if ((type as Interval).unit === IntervalUnit.MONTH_DAY_NANO) return scalar('interval');
+      throw unread(type);
     default:
-      throw new CausewayError(SQLSTATE.featureNotSupported, `Arrow columns of type ${type.toString()} are not read`, {
-        hint: 'Convert the file to Parquet, or cast the column when it is written.',
-      });
+      throw unread(type);
   }
 }
+
+const unread = (type: DataType) =>
+  new CausewayError(SQLSTATE.featureNotSupported, `Arrow columns of type ${type.toString()} are not read`, {
+    hint: 'Convert the file to Parquet, or cast the column when it is written.',
+  });
 
 const zoneOf = (type: DataType): string | null | undefined =>
   (type as DataType & { timezone?: string | null }).timezone ?? null;
@@ -61,9 +77,9 @@ export function reading(type: DataType, vector: Vector): (row: number) => RowVal
   const read = (row: number): RowValue => inItsForm(type, sqlType, vector.get(row));
   const exact =
     type.typeId === Type.Timestamp
-      ? (row: number) => timestampText(microsOf(type, raw[row]!), zoneOf(type) !== null)
+      ? (row: number) => text.timestampText(microsOf(type, raw[row]!), zoneOf(type) !== null)
       : type.typeId === Type.Time
-        ? (row: number) => timeText(microsOf(type, raw[row]!))
+        ? (row: number) => text.timeText(microsOf(type, raw[row]!))
         : read;
   return (row) => (vector.isValid(row) ? exact(row) : null);
 }
@@ -74,11 +90,9 @@ function inItsForm(type: DataType, sqlType: SqlType, value: unknown): RowValue {
   if (sqlType.kind === 'json') return jsonText(type, value);
   if (sqlType.kind === 'array') {
     const element = (type as List).children[0]!.type;
-    const texts = [...(value as Iterable<unknown>)].map((each) => {
-      const text = inItsForm(element, sqlType.element, each);
-      return text === null ? 'NULL' : `"${String(text).replace(/["\\]/g, '\\$&')}"`;
-    });
-    return `{${texts.join(',')}}`;
+    return text.arrayText(
+      [...(value as Iterable<unknown>)].map((each) => elementText(inItsForm(element, sqlType.element, each))),
+    );
   }
   switch (type.typeId) {
     case Type.Dictionary:
@@ -88,9 +102,11 @@ function inItsForm(type: DataType, sqlType: SqlType, value: unknown): RowValue {
     case Type.Date:
       return new Date(Number(value)).toISOString().slice(0, 10);
     case Type.Timestamp:
-      return timestampText(BigInt(Math.round(Number(value) * 1000)), zoneOf(type) !== null);
+      return text.timestampText(BigInt(Math.round(Number(value) * 1000)), zoneOf(type) !== null);
     case Type.Time:
-      return timeText(microsOf(type, value as number | bigint));
+      return text.timeText(microsOf(type, value as number | bigint));
+    case Type.Interval:
+      return intervalText(value as Int32Array);
     default:
       return value as RowValue;
   }
@@ -116,6 +132,7 @@ function jsonText(type: DataType, value: unknown): string {
     return `[${[...(value as Iterable<unknown>)].map((each) => jsonText(element, each)).join(',')}]`;
   }
   const plain = inItsForm(type, sqlTypeOfArrow(type), value);
+  if (plain instanceof Uint8Array) return JSON.stringify(text.byteaText(plain));
   // Numbers keep all their digits.
   return typeof plain === 'bigint' || type.typeId === Type.Decimal ? String(plain) : JSON.stringify(plain);
 }
@@ -130,20 +147,23 @@ const MICROS: Readonly<Record<TimeUnit, (value: bigint) => bigint>> = {
 const microsOf = (type: DataType, value: number | bigint): bigint =>
   MICROS[(type as DataType & { unit: TimeUnit }).unit](BigInt(value));
 
-function timestampText(micros: bigint, zoned: boolean): string {
-  const fraction = ((micros % 1_000_000n) + 1_000_000n) % 1_000_000n;
-  const seconds = new Date(Number((micros - fraction) / 1000n)).toISOString().slice(0, -5).replace('T', ' ');
-  return `${seconds}.${String(fraction).padStart(6, '0')}${zoned ? '+00' : ''}`;
+/** Months, days and 64 bits of nanoseconds. */
+function intervalText(words: Int32Array): string {
+  const nanos = (BigInt(words[3]!) << 32n) | BigInt(words[2]! >>> 0);
+  return text.intervalText(words[0]!, words[1]!, nanos / 1000n);
 }
 
-const timeText = (micros: bigint): string => timestampText(micros, false).slice(11);
+/** An array's element in the text form of its type. */
+function elementText(value: RowValue): string | null {
+  if (value === null || value === undefined) return null;
+  if (typeof value === 'boolean') return value ? 't' : 'f';
+  if (typeof value === 'number') return text.doubleText(value);
+  return value instanceof Uint8Array ? text.byteaText(value) : String(value);
+}
 
 /** Little-endian words in two's complement, as digits. */
 function decimalText(words: Uint32Array, scale: number): string {
   const bits = 32 * words.length;
   const whole = words.reduce((sum, word, i) => sum + (BigInt(word) << BigInt(32 * i)), 0n);
-  const signed = BigInt.asIntN(bits, whole);
-  const digits = String(signed < 0n ? -signed : signed).padStart(scale + 1, '0');
-  const point = digits.length - scale;
-  return `${signed < 0n ? '-' : ''}${digits.slice(0, point)}${scale > 0 ? `.${digits.slice(point)}` : ''}`;
+  return text.decimalText(BigInt.asIntN(bits, whole), scale);
 }

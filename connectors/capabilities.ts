@@ -62,6 +62,16 @@ export interface Capabilities {
   readonly training?: 'none' | 'engine';
 }
 
+/** The words of a text: `'a' | 'b'` of `'a b'`. */
+type Word<Text extends string> = Text extends `${infer First} ${infer Rest}` ? First | Word<Rest> : Text;
+
+/** Names that are written one after another: `words('boolean integer date')`. */
+export const words = <const Text extends string>(text: Text): Word<Text>[] => text.split(' ') as Word<Text>[];
+
+/** The same said of several names: `...each('= <> <', 'exact')`. */
+export const each = <const Text extends string, const T>(text: Text, said: T): Record<Word<Text>, T> =>
+  Object.fromEntries(words(text).map((name) => [name, said])) as Record<Word<Text>, T>;
+
 /** The key for all names that a table does not hold. */
 export const EVERY_OTHER = 'every other';
 

@@ -1,230 +1,135 @@
 /** A MySQL or MariaDB database as a silo. */
-import {
-  createConnection,
-  createPool,
-  type Pool,
-  type PoolConnection,
-  type RowDataPacket,
-  type TypeCastField,
-} from 'mysql2';
-import { CausewayError, canceled, SQLSTATE, throwIfAborted } from '../../src/plan/errors.ts';
-import type {
-  ColumnInfo,
-  Connector,
-  Fragment,
-  Silo,
-  SqlFragment,
-  TableInfo,
-  TableStatistics,
-  WriteRequest,
-} from '../connector.ts';
-import { checkOptions } from '../options.ts';
-import { bindParameters } from '../parameters.ts';
+import { promisify } from 'node:util';
+import mysql2, { createConnection, createPool, type FieldPacket, type PoolConnection, type PoolOptions } from 'mysql2';
+import { SQLSTATE } from '../../src/plan/errors.ts';
+import { informationSchema } from '../catalog-rows.ts';
+import type { KnownErrors } from '../client-errors.ts';
+import type { Connector } from '../connector.ts';
+import { type Declarations, type DeclaredTypes, STANDARD_DECLARATIONS, STANDARD_TYPES } from '../declared-types.ts';
+import { type ServerLogin, serverLogin, serverOptions } from '../options.ts';
 import { quoteLiteral } from '../quoting.ts';
-import { type RowValue, rowBatches } from '../row-batches.ts';
+import { openSqlSilo, type SqlConnection, type SqlSiloParts } from '../sql-silo.ts';
 import { mysqlCapabilities } from './capabilities.ts';
-import { mysqlError } from './errors.ts';
-import { describedType, typeFromCatalog } from './types.ts';
-import { writeTable } from './write.ts';
 
 /** Standard quotes and escapes, errors instead of silent changes, times in UTC. */
 const SESSION = `SET SESSION sql_mode = 'ANSI,STRICT_ALL_TABLES,NO_BACKSLASH_ESCAPES,NO_ZERO_DATE', time_zone = '+00:00'`;
 
+/** A column's type in the catalog, with what the widest whole numbers need. */
+const DECLARED = `IF(c.column_type LIKE 'bigint%unsigned', 'decimal(20, 0)', c.column_type)`;
+
+/** By their names in the catalog and in the protocol, where the standard's are not meant. */
+export const mysqlTypes: DeclaredTypes = [
+  [/^tinyint\(1\)/, 'boolean'],
+  [/^(tiny|tinyint|year)\b|^short\b(?!.*unsigned)/, 'smallint'],
+  [/^(smallint\b.*|short) unsigned|^int24|^long\b(?!.*unsigned)/, 'integer'],
+  [/^(int\b.*|long) unsigned|^longlong/, 'bigint'],
+  [/^float/, 'real'],
+  [/^timestamp/, 'timestamptz'],
+  ...STANDARD_TYPES,
+];
+
+export const mysqlDeclarations: Declarations = {
+  ...STANDARD_DECLARATIONS,
+  boolean: 'tinyint(1)',
+  real: 'float',
+  bytea: 'longblob',
+  timestamp: 'datetime(6)',
+  timestamptz: 'timestamp(6) NULL',
+  other: 'longtext',
+};
+
+const ERRORS: KnownErrors = [
+  [/^ER_BAD_DB_ERROR/, '3D000', 'Check the option database.'],
+  [/^ER_DBACCESS_DENIED_ERROR/, SQLSTATE.insufficientPrivilege, 'Ask for the privileges of this database.'],
+  [/^ER_PARSE_ERROR/, SQLSTATE.syntaxError],
+  [/^ER_DUP_ENTRY/, '23505'],
+];
+
 export const mysql: Connector = {
   kind: 'mysql',
-  options: [
-    { name: 'host', description: 'server name or address; localhost when absent' },
-    { name: 'port', description: 'server port; 3306 when absent' },
-    { name: 'database', description: 'database name', required: true },
-    { name: 'user', description: 'user to connect as', required: true },
-    { name: 'password', description: "the user's password", secret: true },
-    { name: 'connections', description: 'the most connections held at once; 8 when absent' },
-  ],
+  options: serverOptions(3306),
   capabilities: mysqlCapabilities,
-  async connect(options, signal) {
-    checkOptions(mysql, options);
-    throwIfAborted(signal);
-    const { host = 'localhost', port = '3306', user, password = '', database, connections = '8' } = options;
-    const silo = new MysqlSilo({
-      ...{ host, port: Number(port), user: user!, password, database: database! },
-      ...{ charset: 'utf8mb4', connectTimeout: 10_000, connectionLimit: Number(connections) },
-    });
-    try {
-      await silo.query('SELECT 1', signal);
-      return silo;
-    } catch (thrown) {
-      await silo[Symbol.asyncDispose]();
-      throw thrown;
-    }
+  connect(options, signal) {
+    const { login, connections, address } = serverLogin(mysql, options, 3306);
+    const { user, database } = login;
+    const pool = createPool({ ...login, ...VALUES, connectionLimit: connections, connectTimeout: 10_000 });
+    // Queries of a connection run in order: this one is its first.
+    pool.on('connection', (connection) => connection.query(SESSION));
+    const silo: SqlSiloParts = {
+      connector: mysql,
+      context: `mysql:${address}:${user}`,
+      schema: database,
+      open: async () => sqlConnection(await promisify(pool.getConnection.bind(pool))(), login),
+      catalog: informationSchema(database, DECLARED, ['c.column_comment', 't.table_comment']),
+      types: mysqlTypes,
+      errors: { server: `MySQL at ${address}`, known: ERRORS },
+      statistics: (table, ask) => ask(statisticsOf(database, table)),
+      writing: {
+        declarations: mysqlDeclarations,
+        tableOptions: ' CHARACTER SET utf8mb4',
+        createCommits: true,
+        literals: { timestamptz: (text) => quoteLiteral(text.replace(/\+00$/, '')) },
+      },
+      close: promisify(pool.end.bind(pool)),
+    };
+    return openSqlSilo(silo, signal);
   },
 };
 
-/** Values as the text the server sent, or as bytes. */
-function typeCast(field: TypeCastField): string | Buffer | null {
-  return field.type === 'GEOMETRY' ? null : field.buffer();
-}
+/** Texts and bytes as the server sent them, in the columns' places. */
+const VALUES: PoolOptions = {
+  charset: 'utf8mb4',
+  rowsAsArray: true,
+  timezone: 'Z',
+  typeCast: (field) => (field.type === 'GEOMETRY' ? null : field.buffer()),
+};
 
-interface Login {
-  readonly host: string;
-  readonly port: number;
-  readonly user: string;
-  readonly password: string;
-  readonly database: string;
-  readonly charset: string;
-  readonly connectTimeout: number;
-  readonly connectionLimit: number;
-}
-
-class MysqlSilo implements Silo {
-  readonly context: string;
-  readonly schema: string;
-  readonly #pool: Pool;
-  readonly #login: Login;
-  readonly #address: string;
-  readonly #database: string;
-
-  constructor(login: Login) {
-    this.#login = login;
-    this.#address = `${login.host}:${login.port}/${login.database}`;
-    this.#database = login.database;
-    this.schema = login.database;
-    this.context = `mysql:${this.#address}:${login.user}`;
-    this.#pool = createPool({ ...login, rowsAsArray: true, typeCast, timezone: 'Z' });
-    // Queries of a connection run in order: this one is its first.
-    this.#pool.on('connection', (connection) => connection.query(SESSION));
-  }
-
-  async tables(signal: AbortSignal): Promise<readonly TableInfo[]> {
-    const rows = await this.query(
-      `SELECT c.table_name, t.table_type, c.column_name, c.column_type, c.is_nullable, c.column_key, c.column_comment, t.table_comment
-       FROM information_schema.columns c JOIN information_schema.tables t USING (table_schema, table_name)
-       WHERE c.table_schema = ${quoteLiteral(this.#database)} ORDER BY c.table_name, c.ordinal_position`,
-      signal,
-    );
-    return [...Map.groupBy(rows, ([table]) => table!)].map(([table, columns]) => {
-      const primaryKey = columns.filter((column) => column[5] === 'PRI').map((column) => column[2]!);
-      return {
-        table,
-        kind: columns[0]![1] === 'VIEW' ? 'view' : 'table',
-        columns: columns.map(([, , name, type, nullable, , comment]) => ({
-          name: name!,
-          type: typeFromCatalog(type!),
-          nullable: nullable === 'YES',
-          ...(comment === '' || comment === null ? {} : { comment: comment! }),
-        })),
-        ...(primaryKey.length === 0 ? {} : { primaryKey }),
-        ...(columns[0]![7] ? { comment: columns[0]![7] } : {}),
-      };
-    });
-  }
-
-  async statistics({ table }: { readonly table: string }, signal: AbortSignal): Promise<TableStatistics | undefined> {
-    const which = `table_schema = ${quoteLiteral(this.#database)} AND table_name = ${quoteLiteral(table)}`;
-    const [found] = await this.query(
-      `SELECT table_rows, data_length FROM information_schema.tables WHERE ${which}`,
-      signal,
-    );
-    if (found?.[0] == null) return undefined;
-    const keys = await this.query(
-      `SELECT column_name, max(cardinality) FROM information_schema.statistics WHERE ${which} AND seq_in_index = 1
-       GROUP BY column_name`,
-      signal,
-    );
-    const columns = Object.fromEntries(keys.map(([name, distinct]) => [name!, { distinct: Number(distinct) }]));
-    return { rows: Number(found[0]), bytes: Number(found[1]), columns };
-  }
-
-  async run(fragment: Fragment, signal: AbortSignal) {
-    throwIfAborted(signal);
-    if (fragment.kind !== 'sql')
-      throw new CausewayError(SQLSTATE.featureNotSupported, 'a mysql silo takes SQL fragments only');
-    return {
-      kind: 'batches',
-      columns: fragment.columns,
-      batches: rowBatches(fragment.columns, this.#rows(fragment, signal)),
-    } as const;
-  }
-
-  async *#rows(fragment: SqlFragment, signal: AbortSignal): AsyncGenerator<readonly RowValue[]> {
-    const connection = await this.#connect(signal);
-    const kill = () => this.#kill(connection.threadId);
-    signal.addEventListener('abort', kill);
-    let whole = false;
-    const stream = connection.query(bindParameters(fragment)).stream({ highWaterMark: 4096 });
+const sqlConnection = (connection: PoolConnection, login: ServerLogin): SqlConnection => ({
+  async *rows(text) {
+    const stream = connection.query(text).stream({ highWaterMark: 4096 });
     // A lost connection is told to the connection alone, and the stream would wait for ever.
     const lost = (error: Error) => stream.destroy(error);
     connection.on('error', lost);
     try {
-      for await (const row of stream) {
-        throwIfAborted(signal);
-        yield (row as (Buffer | null)[]).map((value, i) => {
-          if (value === null) return null;
-          return fragment.columns[i]!.type.kind === 'bytea' ? value : value.toString();
-        });
-      }
-      whole = true;
-    } catch (thrown) {
-      throw signal.aborted ? canceled(thrown) : mysqlError(thrown, this.#address);
+      // What a statement without rows gives is no list of values.
+      for await (const row of stream) if (Array.isArray(row)) yield row;
     } finally {
-      signal.removeEventListener('abort', kill);
       connection.off('error', lost);
-      // Rows that were left unread would come first at the connection's next use.
-      if (whole) connection.release();
-      else connection.destroy();
     }
-  }
+  },
+  async describe(text) {
+    const [, fields] = await connection.promise().query(`SELECT * FROM (${text}\n) AS t LIMIT 0`);
+    return fields.map((field) => ({ name: field.name, declared: declaredAs(field) }));
+  },
+  /** From another connection: this one is busy. */
+  cancel() {
+    const other = createConnection(login).on('error', () => undefined);
+    other.query(`KILL QUERY ${connection.threadId}`, () => other.destroy());
+  },
+  release: (reusable) => (reusable ? connection.release() : connection.destroy()),
+});
 
-  async execute(text: string, signal: AbortSignal): Promise<void> {
-    await this.query(text, signal);
-  }
+/** The protocol's types by number; they stand in a getter of the CommonJS module, which Node does not see as a named export. */
+const NAMES = new Map(Object.entries(mysql2.Types).map(([name, number]) => [Number(number), name.toLowerCase()]));
 
-  async describe(text: string, signal: AbortSignal): Promise<readonly ColumnInfo[]> {
-    const connection = await this.#connect(signal);
-    return new Promise((done, fail) => {
-      connection.query(`SELECT * FROM (${text}\n) AS t LIMIT 0`, (error, _rows, fields) => {
-        connection.release();
-        if (error !== null) fail(mysqlError(error, this.#address));
-        else done(fields.map((field) => ({ name: field.name, type: describedType(field), nullable: true })));
-      });
-    });
-  }
+/** Numbers of the protocol: the character set of bytes, and the flag of a column without a sign. */
+const BINARY = 63;
+const UNSIGNED = 32;
 
-  async write(request: WriteRequest, signal: AbortSignal): Promise<{ readonly rows: number }> {
-    return writeTable((text) => this.query(text, signal), await this.#connect(signal), request, this.#address, signal);
-  }
-
-  /** A statement's rows as texts. */
-  async query(text: string, signal: AbortSignal): Promise<(string | null)[][]> {
-    const connection = await this.#connect(signal);
-    return new Promise((done, fail) => {
-      connection.query<RowDataPacket[][]>(text, (error, rows) => {
-        connection.release();
-        if (error !== null) fail(signal.aborted ? canceled(error) : mysqlError(error, this.#address));
-        else if (Array.isArray(rows))
-          done(rows.map((row) => row.map((value) => (value === null ? null : String(value)))));
-        else done([]);
-      });
-    });
-  }
-
-  async #connect(signal: AbortSignal): Promise<PoolConnection> {
-    throwIfAborted(signal);
-    return new Promise((done, fail) => {
-      this.#pool.getConnection((error, connection) => {
-        if (error !== null) fail(mysqlError(error, this.#address));
-        else done(connection);
-      });
-    });
-  }
-
-  /** Ends what a connection runs, from another one. */
-  #kill(thread: number): void {
-    const other = createConnection(this.#login);
-    other.on('error', () => undefined);
-    other.query(`KILL QUERY ${thread}`, () => other.destroy());
-  }
-
-  [Symbol.asyncDispose](): Promise<void> {
-    return new Promise((done) => this.#pool.end(() => done()));
-  }
+/** The type of a result's column in the catalog's words. */
+function declaredAs({ columnType = 0, columnLength = 0, decimals = 0, characterSet, flags }: FieldPacket): string {
+  const name = NAMES.get(columnType)!;
+  const unsigned = Number(flags) & UNSIGNED;
+  if (characterSet !== BINARY && /blob|string/.test(name)) return 'text';
+  if (name === 'longlong' && unsigned) return 'decimal(20, 0)';
+  // The length counts a sign and, where there are decimals, a point.
+  if (name === 'newdecimal') return `decimal(${columnLength - (decimals > 0 ? 2 : 1)}, ${decimals})`;
+  return unsigned ? `${name} unsigned` : name;
 }
+
+/** Rows as the engine estimates them, and the distinct values of columns that an index begins with. */
+const statisticsOf = (database: string, table: string) =>
+  `SELECT t.table_rows, t.data_length, s.column_name, max(s.cardinality)
+   FROM information_schema.tables t LEFT JOIN information_schema.statistics s
+     ON s.table_schema = t.table_schema AND s.table_name = t.table_name AND s.seq_in_index = 1
+   WHERE t.table_schema = ${quoteLiteral(database)} AND t.table_name = ${quoteLiteral(table)} GROUP BY 1, 2, 3`;

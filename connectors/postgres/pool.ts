@@ -3,6 +3,7 @@ import { connect as connectSocket } from 'node:net';
 import pg from 'pg';
 import { CausewayError, canceled, messageOf, SQLSTATE, throwIfAborted } from '../../src/plan/errors.ts';
 import type { SiloOptions } from '../connector.ts';
+import { wholeNumber } from '../options.ts';
 import { quoteIdentifier } from '../quoting.ts';
 
 const CONNECT_TIMEOUT_MS = 10_000;
@@ -39,13 +40,7 @@ export interface Lease {
 export async function openPool(options: SiloOptions, signal: AbortSignal): Promise<PostgresPool> {
   throwIfAborted(signal);
   const config = clientConfig(options);
-  const max = Number(options.connections ?? DEFAULT_CONNECTIONS);
-  if (!Number.isInteger(max) || max < 1) {
-    throw new CausewayError(
-      SQLSTATE.invalidParameterValue,
-      `connections must be a whole number above 0, not "${options.connections}"`,
-    );
-  }
+  const max = wholeNumber(options, 'connections', DEFAULT_CONNECTIONS);
   const pool = new pg.Pool({ ...config, max, idleTimeoutMillis: 30_000, allowExitOnIdle: true });
   // An idle connection that breaks is replaced at the next use; without a listener it would end the process.
   pool.on('error', () => undefined);

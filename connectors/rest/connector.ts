@@ -2,9 +2,10 @@
 import { z } from 'zod';
 import { CausewayError, canceled, messageOf, SQLSTATE } from '../../src/plan/errors.ts';
 import { scalar } from '../../src/plan/types.ts';
-import type { Connector, Fragment, ScanFragment, SiloOptions } from '../connector.ts';
+import type { Connector, ScanFragment, SiloOptions } from '../connector.ts';
 import { checkOptions, jsonOption } from '../options.ts';
-import { type RowValue, rowBatches } from '../row-batches.ts';
+import type { RowValue } from '../row-batches.ts';
+import { scanSilo } from '../scan-silo.ts';
 
 const TYPES = ['boolean', 'smallint', 'integer', 'bigint', 'double', 'text', 'date', 'timestamptz', 'json'] as const;
 const EXAMPLE = '{"orders": {"path": "/orders", "columns": {"id": "integer"}, "rows": "data", "next": "next"}}';
@@ -43,29 +44,16 @@ export const rest: Connector = {
     const tables = jsonOption('tables', options.tables!, z.record(z.string(), Table), EXAMPLE);
     const [first] = Object.values(tables);
     if (first !== undefined) await page(address(options, first), options, signal);
-    return {
+    return scanSilo({
+      connector: rest,
       context: `rest:${options.url}`,
-      tables: async () =>
-        Object.entries(tables).map(([table, { columns }]) => ({ table, kind: 'table', columns: described(columns) })),
-      // A resource does not say how much it holds.
-      statistics: async () => undefined,
-      run: async (fragment: Fragment, abort: AbortSignal) => {
-        if (fragment.kind !== 'scan')
-          throw new CausewayError(SQLSTATE.featureNotSupported, 'a rest silo runs scans only');
-        const table = tables[fragment.table.table];
-        if (table === undefined) {
-          throw new CausewayError(SQLSTATE.undefinedTable, `relation "${fragment.table.table}" does not exist`);
-        }
-        const batches = rowBatches(fragment.columns, rowsOf(table, fragment, options, abort));
-        return { kind: 'batches', columns: fragment.columns, batches };
-      },
-      [Symbol.asyncDispose]: async () => undefined,
-    };
+      tables,
+      columnsOf: ({ columns }) =>
+        Object.entries(columns).map(([name, kind]) => ({ name, type: scalar(kind), nullable: true })),
+      rows: (table, scan, abort) => rowsOf(table, scan, options, abort),
+    });
   },
 };
-
-const described = (columns: Table['columns']) =>
-  Object.entries(columns).map(([name, kind]) => ({ name, type: scalar(kind), nullable: true }));
 
 const address = (options: SiloOptions, { path }: Table): URL =>
   new URL(path.replace(/^\//, ''), options.url!.replace(/\/?$/, '/'));

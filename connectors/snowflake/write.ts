@@ -3,15 +3,11 @@ import { randomUUID } from 'node:crypto';
 import { throwIfAborted } from '../../src/plan/errors.ts';
 import type { SqlType } from '../../src/plan/types.ts';
 import type { WriteRequest } from '../connector.ts';
+import { valueLists } from '../insert-rows.ts';
 import { dialectIdentifier } from '../quoting.ts';
-import { batchTexts } from '../row-text.ts';
 import { snowflakeDialect } from './capabilities.ts';
 import { quoted } from './spelling.ts';
 import { writtenType } from './types.ts';
-
-/** Rows of one VALUES list; the service takes 16,384 at most, and a megabyte of text. */
-const INSERT_ROWS = 2000;
-const INSERT_BYTES = 512 * 1024;
 
 /**
  * Creates or appends to the table, all or nothing: DDL commits in Snowflake, and a transaction would take in whatever else
@@ -41,8 +37,7 @@ export async function writeTable(
     const names = columns.map((_, i) => `c${i + 1}`).join(', ');
     for await (const batch of batches) {
       throwIfAborted(signal);
-      const texts = batchTexts(batch, columns);
-      for (const list of lists(batch.numRows, (row) => texts.map((text) => text(row)))) {
+      for (const list of valueLists(batch, columns, quoted)) {
         await run(`INSERT INTO ${waiting} SELECT ${values} FROM (VALUES ${list}) AS v(${names})`);
       }
       rows += batch.numRows;
@@ -56,23 +51,6 @@ export async function writeTable(
     const unstoppable = new AbortController().signal;
     for (const each of made) await execute(`DROP TABLE IF EXISTS ${each}`, unstoppable).catch(() => undefined);
     throw thrown;
-  }
-}
-
-/** The rows as lists of VALUES, each short enough for one statement. */
-function* lists(rows: number, read: (row: number) => readonly (string | null)[]): Generator<string> {
-  let parts: string[] = [];
-  let bytes = 0;
-  for (let row = 0; row < rows; row++) {
-    const part = `(${read(row)
-      .map((text) => (text === null ? 'NULL' : quoted(text)))
-      .join(', ')})`;
-    parts.push(part);
-    bytes += part.length;
-    if (parts.length < INSERT_ROWS && bytes < INSERT_BYTES && row + 1 < rows) continue;
-    yield parts.join(', ');
-    parts = [];
-    bytes = 0;
   }
 }
 

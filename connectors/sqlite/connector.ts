@@ -2,16 +2,84 @@
 import { existsSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
-import { setImmediate } from 'node:timers/promises';
-import { CausewayError, canceled, SQLSTATE, throwIfAborted } from '../../src/plan/errors.ts';
-import type { ColumnInfo, Connector, Fragment, Silo, SqlFragment, TableInfo, WriteRequest } from '../connector.ts';
+import { CausewayError, SQLSTATE } from '../../src/plan/errors.ts';
+import type { KnownErrors } from '../client-errors.ts';
+import type { Connector } from '../connector.ts';
+import { type Declarations, type DeclaredTypes, STANDARD_DECLARATIONS } from '../declared-types.ts';
+import type { TableWriting } from '../insert-rows.ts';
 import { checkOptions } from '../options.ts';
-import { bindParameters } from '../parameters.ts';
-import { type RowValue, rowBatches } from '../row-batches.ts';
+import { quoteLiteral } from '../quoting.ts';
+import type { RowValue } from '../row-batches.ts';
+import { type Ask, openSqlSilo, type SqlConnection } from '../sql-silo.ts';
 import { sqliteCapabilities } from './capabilities.ts';
-import { guarded } from './errors.ts';
-import { declaredType } from './types.ts';
-import { writeTable } from './write.ts';
+
+/** A declared type is only a hint, of which parts are looked at (sqlite.org/datatype3.html, §3.1). */
+const TYPES: DeclaredTypes = [
+  [/^(NUMERIC|DECIMAL)/i, 'numeric'],
+  [/BOOL/i, 'boolean'],
+  [/SMALLINT|INT2/i, 'smallint'],
+  [/MEDIUMINT|INT4/i, 'integer'],
+  [/INT/i, 'bigint'],
+  [/REAL|FLOA|DOUB/i, 'double'],
+  [/BLOB|BYTEA/i, 'bytea'],
+  [/TIMESTAMPTZ/i, 'timestamptz'],
+  [/DATETIME|TIMESTAMP/i, 'timestamp'],
+  [/DATE/i, 'date'],
+  [/JSON/i, 'json'],
+];
+
+/** Digits that SQLite keeps of what it takes for a number (§3); with TEXT in its type's name it keeps them as they are written. */
+const KEPT_DIGITS = 15;
+
+const DECLARATIONS: Declarations = {
+  ...STANDARD_DECLARATIONS,
+  integer: 'mediumint',
+  real: 'double',
+  double: 'double',
+  numeric: (precision) => `${precision > KEPT_DIGITS ? 'decimal_text' : 'numeric'}($p, $s)`,
+  varchar: 'text',
+  time: 'text',
+  timestamp: 'timestamp',
+  timestamptz: 'timestamptz',
+  other: 'text',
+};
+
+const ERRORS: KnownErrors = [
+  [/no such table/, SQLSTATE.undefinedTable],
+  [/no such column/, SQLSTATE.undefinedColumn],
+  [/no such function/, SQLSTATE.undefinedFunction],
+  [/already exists/, SQLSTATE.duplicateTable],
+  [/syntax error|incomplete input/, SQLSTATE.syntaxError],
+  [/integer overflow/, SQLSTATE.numericValueOutOfRange],
+  [/not a database|malformed/, SQLSTATE.dataCorrupted],
+  [/unable to open|disk I\/O/, SQLSTATE.ioError],
+  [/full/, SQLSTATE.diskFull],
+  [/locked|busy/, SQLSTATE.objectInUse],
+];
+
+const CATALOG = `
+  SELECT t.name, t.type, c.name, c.type, iif(c."notnull" OR c.pk > 0, 'NO', 'YES'), nullif(c.pk, 0)
+  FROM sqlite_schema t JOIN pragma_table_xinfo(t.name) c
+  WHERE t.type IN ('table', 'view') AND t.name NOT LIKE 'sqlite\\_%' ESCAPE '\\' AND c.hidden = 0
+  ORDER BY t.rowid, c.cid`;
+
+/** Rows as ANALYZE left them. */
+async function statistics(table: string, ask: Ask): ReturnType<Ask> {
+  const analysed = await ask(`SELECT 1 FROM sqlite_schema WHERE name = 'sqlite_stat1'`);
+  if (analysed.length === 0) return [];
+  return ask(`SELECT CAST(stat AS INTEGER) FROM sqlite_stat1 WHERE tbl = ${quoteLiteral(table)}`);
+}
+
+const double = (text: string): string => {
+  if (text !== 'NaN') return text.replace('Infinity', '9e999');
+  throw new CausewayError(SQLSTATE.numericValueOutOfRange, 'SQLite keeps no NaN: it would be NULL');
+};
+
+const WRITING: TableWriting = {
+  declarations: DECLARATIONS,
+  begin: 'BEGIN IMMEDIATE',
+  literals: { double, real: double },
+};
 
 export const sqlite: Connector = {
   kind: 'sqlite',
@@ -23,7 +91,6 @@ export const sqlite: Connector = {
   capabilities: sqliteCapabilities,
   async connect(options, signal) {
     checkOptions(sqlite, options);
-    throwIfAborted(signal);
     const path = resolve(options.path!);
     if (!existsSync(path) && options.create !== 'true') {
       throw new CausewayError(SQLSTATE.undefinedFile, `there is no file ${path}`, {
@@ -31,124 +98,47 @@ export const sqlite: Connector = {
       });
     }
     const readOnly = options.read_only === 'true';
-    const open = () => {
-      const database = new DatabaseSync(path, { readOnly, timeout: 5000 });
-      database.exec('PRAGMA case_sensitive_like = ON');
-      return database;
-    };
-    return guarded(() => new SqliteSilo(path, open));
+    const idle: DatabaseSync[] = [];
+    return openSqlSilo(
+      {
+        connector: sqlite,
+        context: `sqlite:${path}`,
+        schema: 'main',
+        open: async () => sqlConnection(idle.pop() ?? openFile(path, readOnly), idle),
+        catalog: CATALOG,
+        types: TYPES,
+        errors: { server: path, known: ERRORS, local: true },
+        statistics,
+        writing: WRITING,
+        close: async () => {
+          for (const database of idle) database.close();
+        },
+      },
+      signal,
+    );
   },
 };
 
-class SqliteSilo implements Silo {
-  readonly context: string;
-  readonly schema = 'main';
-  readonly #open: () => DatabaseSync;
-  readonly #database: DatabaseSync;
+function openFile(path: string, readOnly: boolean): DatabaseSync {
+  const database = new DatabaseSync(path, { readOnly, timeout: 5000 });
+  // SQLite reads nothing before the first statement on a table: this one proves that the file is a database.
+  database.exec('PRAGMA case_sensitive_like = ON; SELECT count(*) FROM sqlite_schema');
+  return database;
+}
 
-  constructor(path: string, open: () => DatabaseSync) {
-    this.context = `sqlite:${path}`;
-    this.#open = open;
-    this.#database = open();
-    // Proves that the file is a database: SQLite reads nothing before the first statement.
-    this.#database.prepare('SELECT count(*) FROM sqlite_schema').get();
-  }
-
-  async tables(signal: AbortSignal): Promise<readonly TableInfo[]> {
-    throwIfAborted(signal);
-    const found = this.#database
-      .prepare(
-        `SELECT name, type FROM sqlite_schema WHERE type IN ('table', 'view') AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\'`,
-      )
-      .all() as { name: string; type: 'table' | 'view' }[];
-    return found.map(({ name, type }) => {
-      const rows = this.#database
-        .prepare('SELECT * FROM pragma_table_xinfo(?) WHERE hidden = 0')
-        .all(name) as unknown as ColumnRow[];
-      const key = rows.filter(({ pk }) => pk > 0).sort((a, b) => a.pk - b.pk);
-      const columns = rows.map((row) => ({
-        name: row.name,
-        type: declaredType(row.type),
-        nullable: !row.notnull && row.pk === 0,
-      }));
-      return {
-        table: name,
-        kind: type,
-        columns,
-        ...(key.length === 0 ? {} : { primaryKey: key.map((row) => row.name) }),
-      };
-    });
-  }
-
-  /** Rows as ANALYZE left them in sqlite_stat1. */
-  async statistics({ table }: { readonly table: string }) {
-    const has = this.#database.prepare(`SELECT 1 FROM sqlite_schema WHERE name = 'sqlite_stat1'`).get();
-    if (has === undefined) return undefined;
-    const found = this.#database.prepare('SELECT stat FROM sqlite_stat1 WHERE tbl = ?').get(table) as
-      | { stat: string }
-      | undefined;
-    return found === undefined ? undefined : { rows: Number.parseInt(found.stat, 10), columns: {} };
-  }
-
-  async run(fragment: Fragment, signal: AbortSignal) {
-    throwIfAborted(signal);
-    if (fragment.kind !== 'sql')
-      throw new CausewayError(SQLSTATE.featureNotSupported, 'a sqlite silo takes SQL fragments only');
-    return {
-      kind: 'batches',
-      columns: fragment.columns,
-      batches: rowBatches(fragment.columns, this.#rows(fragment, signal)),
-    } as const;
-  }
-
-  /** SQLite works on this thread: others get a turn after every few thousand rows, and an abort is seen then. */
-  async *#rows(fragment: SqlFragment, signal: AbortSignal): AsyncGenerator<readonly RowValue[]> {
-    const statement = guarded(() => this.#database.prepare(bindParameters(fragment)));
+const sqlConnection = (database: DatabaseSync, idle: DatabaseSync[]): SqlConnection => ({
+  rows(text) {
+    const statement = database.prepare(text);
     statement.setReadBigInts(true);
     statement.setReturnArrays(true);
-    const rows = statement.iterate() as unknown as Iterator<readonly RowValue[]>;
-    try {
-      for (let count = 1; ; count++) {
-        const next = guarded(() => rows.next());
-        if (next.done === true) return;
-        yield next.value;
-        if (count % 4096 === 0) await setImmediate();
-        if (signal.aborted) throw canceled(signal.reason);
-      }
-    } finally {
-      // A statement that is not through keeps the file locked against writers.
-      rows.return?.();
-    }
-  }
-
-  async execute(text: string, signal: AbortSignal): Promise<void> {
-    throwIfAborted(signal);
-    guarded(() => this.#database.exec(text));
-  }
-
-  async describe(text: string): Promise<readonly ColumnInfo[]> {
-    const columns = guarded(() => this.#database.prepare(text).columns());
-    return columns.map(({ name, type }) => ({ name, type: declaredType(type ?? ''), nullable: true }));
-  }
-
-  async write(request: WriteRequest, signal: AbortSignal): Promise<{ readonly rows: number }> {
-    const database = this.#open();
-    try {
-      return await writeTable(database, request, signal);
-    } finally {
-      // Closing rolls an open transaction back.
-      database.close();
-    }
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    this.#database.close();
-  }
-}
-
-interface ColumnRow {
-  readonly name: string;
-  readonly type: string;
-  readonly notnull: number;
-  readonly pk: number;
-}
+    return statement.iterate() as unknown as Iterable<readonly RowValue[]>;
+  },
+  async describe(text) {
+    return database
+      .prepare(text)
+      .columns()
+      .map(({ name, type }) => ({ name, declared: type ?? '' }));
+  },
+  // A statement that is not through would keep the file locked against writers: closing ends it, and undoes a transaction.
+  release: (reusable) => void (reusable ? idle.push(database) : database.close()),
+});

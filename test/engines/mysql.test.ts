@@ -4,8 +4,8 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { conformance } from '../../connectors/conformance.ts';
 import type { ProbeTable } from '../../connectors/conformance-probes.ts';
 import { pushdownConformance } from '../../connectors/conformance-pushdown.ts';
-import { mysql } from '../../connectors/mysql/connector.ts';
-import { writtenType } from '../../connectors/mysql/types.ts';
+import { declarationOf } from '../../connectors/declared-types.ts';
+import { mysql, mysqlDeclarations } from '../../connectors/mysql/connector.ts';
 import { planRunner } from '../pushdown/runner.ts';
 import { cuttingProxy } from '../servers/cutting-proxy.ts';
 import { type MariadbServer, mariadbIsInstalled, startMariadb } from '../servers/mariadb.ts';
@@ -32,7 +32,7 @@ async function place() {
         // MySQL has no number without a scale.
         const definitions = columns.map(({ name, type }) => {
           const unbounded = type.kind === 'numeric' && type.precision === undefined;
-          return `${quoted(name)} ${unbounded ? 'decimal(38, 10)' : writtenType(type)}`;
+          return `${quoted(name)} ${unbounded ? 'decimal(38, 10)' : declarationOf(mysqlDeclarations, type)}`;
         });
         await client.query(`CREATE TABLE ${quoted(name)} (${definitions.join(', ')})`);
         for (let at = 0; at < rows.length; at += 2000) {

@@ -1,7 +1,8 @@
 /**
- * How good federated models are: `npm run bench:quality [auto|reference|all=all] [seeds=7,8,9] [task number]`. Test RMSE of the
- * strategies beside PyTorch's with the same data, windows and schedule, and of TRAIN without FEDERATE beside the naive
- * rules and models of single silos. About two minutes per task and seed on two cores.
+ * How good federated models are: `npm run bench:quality [auto|reference|personal|held-out|all=all] [seeds=7,8,9] [task number]`. Test
+ * RMSE of the strategies beside PyTorch's with the same data, windows and schedule (`reference`), and of TRAIN without
+ * FEDERATE beside the naive rules and models of single silos: on those tasks (`auto`), with a head for every silo
+ * (`personal`), and on tasks that nothing was tuned on (`held-out`). About half a minute per task, seed and mode on two cores.
  */
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -9,11 +10,12 @@ import { join } from 'node:path';
 import { Engine } from '../../src/engine/engine.ts';
 import type { Session } from '../../src/engine/session.ts';
 import type { RegressionMetrics } from '../../src/engine/training/metrics.ts';
-import { TASKS, type Task, writeSilos } from './tasks.ts';
+import { HELD_OUT, type ReferenceTask, TASKS, type Task, writeSilos } from './tasks.ts';
 
 const [mode = 'all', seedList = '7,8,9', only] = process.argv.slice(2);
 const seeds = seedList.split(',').map(Number);
-const tasks = TASKS.filter((_, i) => only === undefined || i === Number(only) - 1);
+const chosen = <T extends Task>(tasks: readonly T[]): readonly T[] =>
+  tasks.filter((_, i) => only === undefined || i === Number(only) - 1);
 
 /** As the reference was trained: only what has a unit is standardised. */
 const USING = (features: string, seed: number): string => `USING lstm (standardize => (${features}), seed => ${seed})`;
@@ -50,7 +52,7 @@ async function train(engine: Engine, session: Session, task: Task, clauses: stri
   };
 }
 
-async function reference(engine: Engine, session: Session, task: Task): Promise<void> {
+async function reference(engine: Engine, session: Session, task: ReferenceTask): Promise<void> {
   const features = task.series()!.features.flatMap(({ name, scale }) => (scale === 'standard' ? [`'${name}'`] : []));
   console.log(`\n| ${task.name}: pooled RMSE | Causeway | PyTorch | ratio |\n|---|---|---|---|`);
   await run(session, "SET causeway.local_baseline = 'off'");
@@ -68,52 +70,79 @@ async function reference(engine: Engine, session: Session, task: Task): Promise<
   }
 }
 
-async function auto(engine: Engine, session: Session, task: Task): Promise<void> {
+const AUTO = '';
+const PERSONAL = "FEDERATE auto (personalize => 'head')";
+
+/** `auto`, as it is or with a head for every silo; `alone` is the least RMSE of models of one silo's rows that PyTorch or we have. */
+async function auto(
+  engine: Engine,
+  session: Session,
+  task: Task & Partial<ReferenceTask>,
+  federate: typeof AUTO | typeof PERSONAL,
+): Promise<void> {
   await run(session, "SET causeway.local_baseline = 'on'");
-  console.log(`\n${task.name}, TRAIN without FEDERATE`);
+  console.log(`\n${task.name}, TRAIN ${federate === AUTO ? 'without FEDERATE' : federate}`);
   console.log(
-    '| seed | silo | model | persistence | seasonal | alone | alone, reference | worst ratio |\n|---|---|---|---|---|---|---|---|',
+    '| seed | silo | model | with its own head | persistence | seasonal | alone | alone, reference | worst ratio |\n|---|---|---|---|---|---|---|---|---|',
   );
+  const { best, digits, local = [] } = task;
+  const shown = (value: number | null | undefined): string => value?.toFixed(digits) ?? '';
   for (const seed of seeds) {
     const notices: string[] = [];
     const { pooled, rounds, seconds, silos } = await train(
       engine,
       session,
       task,
-      `USING lstm (seed => ${seed})`,
+      `USING lstm (seed => ${seed}) ${federate}`,
       notices,
     );
+    const line = (name: string, metrics: RegressionMetrics, alone: number | undefined, verdict: string): void => {
+      const { localRmse, persistenceRmse, personalRmse, rmse, seasonalRmse } = metrics;
+      const cells = [rmse, personalRmse, persistenceRmse, seasonalRmse, localRmse, alone].map(shown);
+      console.log(`| ${seed} | ${name} | ${cells.join(' | ')} | ${verdict} |`);
+    };
     silos.forEach((metrics, i) => {
-      const { localRmse, persistenceRmse, rmse, seasonalRmse } = metrics;
-      const peers = [persistenceRmse, seasonalRmse ?? Infinity, localRmse ?? Infinity, task.local[i]!];
-      const cells = [rmse, ...peers].map((value) => value.toFixed(task.digits));
-      console.log(`| ${seed} | ${i + 1} | ${cells.join(' | ')} | ${(rmse / Math.min(...peers)).toFixed(3)} |`);
+      const { localRmse, persistenceRmse, personalRmse, rmse, seasonalRmse } = metrics;
+      const peers = [persistenceRmse, seasonalRmse, localRmse, local[i]].map((each) => each ?? Infinity);
+      line(String(i + 1), metrics, local[i], ((personalRmse ?? rmse) / Math.min(...peers)).toFixed(3));
     });
-    const ratio = (pooled.rmse / task.best).toFixed(3);
-    const naive = [pooled.persistenceRmse, pooled.seasonalRmse ?? NaN, pooled.localRmse ?? NaN].map((v) =>
-      v.toFixed(task.digits),
-    );
-    console.log(
-      `| ${seed} | pooled | ${pooled.rmse.toFixed(task.digits)} | ${naive.join(' | ')} | | ${ratio} × best of the reference |`,
-    );
+    const used = pooled.personalRmse ?? pooled.rmse;
+    const verdict = best === undefined ? '' : `${(used / best).toFixed(3)} × best of the reference`;
+    line('pooled', pooled, undefined, verdict);
     console.log(`${rounds} rounds, ${seconds.toFixed(1)} s; ${notices.join('; ')}`);
   }
 }
 
-for (const task of tasks) {
+async function measured<T extends Task>(
+  task: T,
+  measure: (engine: Engine, session: Session, task: T) => Promise<void>,
+): Promise<void> {
   const series = task.series();
   if (series === undefined) {
     console.log(`skipped, ${task.name}: the data set is not there (../shared/data/etth1)`);
-    continue;
+    return;
   }
   const directory = mkdtempSync(join(tmpdir(), 'causeway-quality-'));
   try {
     await using engine = await Engine.open({ directory: join(directory, 'catalog') });
     await using session = engine.openSession();
     for (const statement of await writeSilos(series, task.table, directory)) await run(session, statement);
-    if (mode !== 'auto') await reference(engine, session, task);
-    if (mode !== 'reference') await auto(engine, session, task);
+    await measure(engine, session, task);
   } finally {
     rmSync(directory, { recursive: true, force: true });
+  }
+}
+
+const asked = (name: string): boolean => mode === 'all' || mode === name;
+for (const task of chosen(TASKS)) {
+  await measured(task, async (engine, session) => {
+    if (asked('reference')) await reference(engine, session, task);
+    if (asked('auto')) await auto(engine, session, task, AUTO);
+    if (asked('personal')) await auto(engine, session, task, PERSONAL);
+  });
+}
+if (asked('held-out')) {
+  for (const task of chosen(HELD_OUT)) {
+    await measured(task, (engine, session) => auto(engine, session, task, PERSONAL));
   }
 }

@@ -4,6 +4,7 @@ import { checkUpdates } from './checks.ts';
 import { meanOf, partialSum, weightOf } from './partial.ts';
 import { type CentralPrivacy, privateMean } from './privacy/central.ts';
 import type { MeanStrategy, MeanUpdate, ServerState, Strategy, StrategyOptions, Update, Vector } from './strategy.ts';
+import { treeSum } from './tree.ts';
 import { squaredNorm } from './vectors.ts';
 
 export interface AggregateInput {
@@ -20,6 +21,8 @@ export interface AggregateInput {
   readonly population: number;
   /** Noise on the mean of whole silos; for strategies that need the mean only. */
   readonly privacy?: CentralPrivacy;
+  /** The sum is taken by a tree with so many branches per node; absent: flat. */
+  readonly fanIn?: number;
 }
 
 export interface Aggregated {
@@ -48,7 +51,8 @@ export function aggregate(input: AggregateInput): Aggregated {
     return { weights: toFloat32(weights, strategy), state: next, shares: new Map(), rejected };
   }
   if (input.privacy !== undefined) return aggregatePrivately(input, strategy, input.privacy, accepted, rejected);
-  const sum = partialSum('federation', strategy, accepted);
+  const sum =
+    input.fanIn === undefined ? partialSum('federation', strategy, accepted) : treeSum(strategy, accepted, input.fanIn);
   const step = stepFromMean(strategy, global, meanOf(sum, input.population), state, options);
   return { ...step, shares: sharesOf(strategy, accepted, sum.weight), rejected };
 }

@@ -8,6 +8,7 @@ const choice = (over: Partial<FederationChoice>): FederationChoice => ({
   centralNoise: false,
   compression: 'none',
   silos: 5,
+  tree: false,
   ...over,
 });
 
@@ -28,6 +29,9 @@ test.each([
   [{ secure: true, strategy: strategyNamed('scaffold') }, /scaffold follows each silo’s control variate/],
   [{ secure: true, compression: 'top_k' }, /top_k compression/],
   [{ secure: true, compression: 'int8' }, /int8 compression/],
+  [{ secure: true, tree: true }, /the sum of each branch/],
+  [{ tree: true, strategy: strategyNamed('median') }, /median compares single updates/],
+  [{ tree: true, centralNoise: true }, /not by a tree/],
   [{ centralNoise: true, strategy: strategyNamed('krum') }, /krum is no mean/],
   [{ centralNoise: true, strategy: strategyNamed('scaffold') }, /control variates/],
 ] as const)('refusal %#', (over, message) => {

@@ -11,6 +11,8 @@ export interface FederationChoice {
   readonly centralNoise: boolean;
   readonly compression: Compression;
   readonly silos: number;
+  /** Updates are added by a tree. */
+  readonly tree: boolean;
 }
 
 interface Rule {
@@ -44,6 +46,23 @@ const RULES: readonly Rule[] = [
     applies: ({ secure, strategy }) => secure && strategy.name === 'scaffold',
     says: () => 'strategy scaffold follows each silo’s control variate by its update, which secure aggregation hides',
     hint: 'Use fedprox against drift between unlike silos, or PRIVACY (secure => false).',
+  },
+  {
+    applies: ({ secure, tree }) => secure && tree,
+    says: () =>
+      'a tree would show the coordinator the sum of each branch, where secure aggregation shows one sum of all',
+    hint: "Leave topology => 'tree' out: above 64 silos secure aggregation asks each silo for 64 neighbours only.",
+  },
+  {
+    applies: ({ strategy, tree }) => tree && strategy.needs === 'updates',
+    says: ({ strategy }) => `strategy ${strategy.name} compares single updates, which a tree has added up before`,
+    hint: "Use a strategy that needs the mean only (fedavg, fedprox, fedadam …), or topology => 'flat'.",
+  },
+  {
+    applies: ({ centralNoise, tree }) => centralNoise && tree,
+    says: () =>
+      'noise on the mean of whole silos is added where all of them are clipped and summed at once, not by a tree',
+    hint: "Leave topology => 'tree' out, or protect records inside the silos (unit => 'record').",
   },
   {
     applies: ({ centralNoise, strategy }) => centralNoise && strategy.needs === 'updates',

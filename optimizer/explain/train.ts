@@ -7,17 +7,19 @@ import type {
   ExplainedSite,
   ExplainedSpeculation,
   ExplainedTraining,
+  ExplainedTree,
 } from './training.ts';
 import { bytesText, countText, errorText, rateText, rowsText, timeText } from './units.ts';
 import { filled, wrapped } from './wrap.ts';
 
 /** Lines of at most 100 characters. */
 export function trainText(plan: ExplainedTraining): readonly string[] {
-  const { network, strategy, weightBy, rounds, epochs, here, personalize, speculation } = plan;
+  const { network, strategy, weightBy, rounds, epochs, here, personalize, speculation, tree } = plan;
   return [
     `TRAIN MODEL ${plan.model}: ${network.layers} × ${network.cell}, ${network.hidden} units, ${countText(network.weights)} weights`,
     `  windows of ${network.window} rows, ${network.horizon} ahead; ${(network.flopsPerWindow / 1e6).toFixed(2)} MFLOP each per epoch`,
     `  aggregate at mediator: ${strategy}, ${plural(rounds, 'round')} of ${plural(epochs, 'epoch')}, weighted by ${weightBy}`,
+    ...(tree === undefined ? [] : [`  updates are added by a tree: ${treeText(plan.silos.length, tree)}`]),
     ...(personalize === undefined
       ? []
       : [`  afterwards each silo fine-tunes its own ${personalize}, which stays where the silo trains`]),
@@ -31,6 +33,9 @@ export function trainText(plan: ExplainedTraining): readonly string[] {
     ...filled(planningText(plan), WIDTH),
   ];
 }
+
+const treeText = (silos: number, { fanIn, levels }: ExplainedTree): string =>
+  `${plural(silos, 'silo')}, ${fanIn} branches per node, ${plural(levels, 'level')}`;
 
 const plural = (count: number, word: string): string => `${countText(count)} ${word}${count === 1 ? '' : 's'}`;
 

@@ -78,6 +78,13 @@ export type ExplainedSpeculation =
       readonly seconds: number;
     };
 
+/** How a round's updates are added. */
+export interface ExplainedTree {
+  /** Branches per node. */
+  readonly fanIn: number;
+  readonly levels: number;
+}
+
 export interface ExplainedTraining {
   readonly model: string;
   readonly network: Network & {
@@ -90,6 +97,8 @@ export interface ExplainedTraining {
   readonly objective: Objective;
   readonly strategy: string;
   readonly weightBy: string;
+  /** Where updates are added by a tree. */
+  readonly tree?: ExplainedTree;
   /** What each silo fine-tunes for itself afterwards. */
   readonly personalize?: 'head';
   readonly rounds: number;
@@ -124,6 +133,7 @@ export interface TrainingFacts {
   readonly statements: ReadonlyMap<string, readonly string[]>;
   /** By silo, for those behind agents. */
   readonly manifests?: ReadonlyMap<string, EgressManifest>;
+  readonly tree?: ExplainedTree;
   readonly planning: ExplainedTraining['planning'];
   readonly speculation?: ExplainedSpeculation;
   readonly actuals?: { readonly silos: readonly SiloActual[]; readonly seconds: number; readonly rounds: number };
@@ -132,7 +142,7 @@ export interface TrainingFacts {
 export function explainedTraining(
   plan: Pick<Train, 'model' | 'spec' | 'sequence' | 'federation' | 'local'>,
   placed: PlacedTraining,
-  { network, strategy, here, manifests, statements, planning, speculation, actuals }: TrainingFacts,
+  { network, strategy, here, manifests, statements, planning, speculation, tree, actuals }: TrainingFacts,
 ): ExplainedTraining {
   const { cost, shape, shares, terms } = placed;
   const { cell, hidden, layers } = plan.spec;
@@ -168,6 +178,7 @@ export function explainedTraining(
     objective: terms.objective,
     strategy,
     weightBy: plan.federation.weightBy,
+    ...(tree === undefined ? {} : { tree }),
     ...(plan.federation.personalize === undefined ? {} : { personalize: plan.federation.personalize }),
     rounds: shape.rounds,
     epochs: shape.epochs,

@@ -121,6 +121,8 @@ export interface FederationSpec {
   /** Stop once the validation loss has not improved for so many rounds, and keep the best weights; absent: all rounds, the last weights. */
   readonly patience?: number;
   readonly compression?: CompressionSpec;
+  /** Updates are added by a tree with so many branches per node; absent: all at once. */
+  readonly fanIn?: number;
   /** What each silo fine-tunes on its own rows after the last round, and keeps to itself; absent: nothing. */
   readonly personalize?: 'head';
   /** `naive`: a silo's validation loss is its squared error ÷ that of its better naive rule; absent: the training loss. */

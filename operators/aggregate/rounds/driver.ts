@@ -25,6 +25,8 @@ export interface RunPlan {
   readonly initial: Float32Array;
   /** Central noise; the journal keeps each round's seed. */
   readonly privacy?: Omit<CentralPrivacy, 'seed'>;
+  /** Updates are added by a tree with so many branches per node; absent: flat. */
+  readonly fanIn?: number;
   /** Secure aggregation: for strategies that need the mean only. */
   readonly secure?: Omit<SecurePlan, 'clip'>;
   /** Stop when the validation loss has not improved for this many rounds, and take the best weights. */
@@ -224,11 +226,12 @@ function mergeRound(
   seed: Uint8Array | undefined,
   missing: Readonly<Record<string, string>>,
 ): Float32Array {
-  const { minSilos, options, privacy, run, strategy } = plan;
+  const { fanIn, minSilos, options, privacy, run, strategy } = plan;
   const updates = [...journal.results(run, round).values()];
   const noise = privacy === undefined || seed === undefined ? {} : { privacy: { ...privacy, seed } };
   const population = participants.length;
-  const merged = aggregate({ strategy, options, global, updates, state: server, population, ...noise });
+  const tree = fanIn === undefined ? {} : { fanIn };
+  const merged = aggregate({ strategy, options, global, updates, state: server, population, ...noise, ...tree });
   const refused = Object.fromEntries(merged.rejected.map((error) => [error.silo ?? '', error.message]));
   const silos = updates.map(({ silo }) => silo).filter((silo) => refused[silo] === undefined);
   if (silos.length < minSilos) throw tooFewSilos(plan, round, silos.length, { ...missing, ...refused });

@@ -1,4 +1,5 @@
 /** EXPLAIN [ANALYZE] [(FORMAT text | json | dot)] of a SELECT or a TRAIN. */
+import { treeLevels } from '../../../operators/aggregate/tree.ts';
 import type { BackendChoice } from '../../../operators/lstm/choose-backend.ts';
 import type { Objective } from '../../../optimizer/cost/objective.ts';
 import { explainDot } from '../../../optimizer/explain/dot.ts';
@@ -90,6 +91,7 @@ async function explainTrain(
   const training = await placeTrain(plan, legalities, context);
   const { here, placed, statements, strategy } = training;
   const network: Network = placed.shape;
+  const { fanIn } = plan.federation;
   const looked = performance.now();
   const { settings, signal } = context;
   const speculation = await speculate(plan, training, {
@@ -103,6 +105,7 @@ async function explainTrain(
   const facts = {
     ...{ network, strategy, here, statements, planning, manifests: manifestsOf(plan) },
     ...(speculation === undefined ? {} : { speculation }),
+    ...(fanIn === undefined ? {} : { tree: { fanIn, levels: treeLevels(placed.shares.length, fanIn) } }),
   };
   if (!analyze) return explainedTraining(plan, placed, facts);
   const began = performance.now();

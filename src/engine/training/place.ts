@@ -24,6 +24,7 @@ import { planRows } from '../run-plan.ts';
 import type { StatementContext } from '../session.ts';
 import { measureLocalRate } from './local-rate.ts';
 import { type ChosenSite, isBehindAgent } from './open-placed.ts';
+import { requireCompatible } from './privacy.ts';
 
 export interface TrainingPlan {
   readonly placed: PlacedTraining;
@@ -47,12 +48,13 @@ export type Legalities = ReadonlyMap<string, TrainingLegality>;
 
 /**
  * What each silo may do.
- * @throws CausewayError CW001 for a silo that may do its share nowhere
+ * @throws CausewayError 0A000 for parts of FEDERATE and PRIVACY that exclude each other, CW001 for a silo that may do its share nowhere
  */
 export async function trainingLegalities(
   plan: Train,
   { engine, signal, access }: StatementContext,
 ): Promise<Legalities> {
+  requireCompatible(plan, siloPlans(plan.source).size);
   const book = await engine.planner.policies(signal, access.roles);
   const names = tellsNames(plan.features);
   const legalities = new Map(

@@ -24,20 +24,28 @@ export interface PrivateRun {
 }
 
 /**
- * @throws CausewayError 0A000 for what cannot be protected together, naming it; 22023 for a clause that says too little
+ * Asked before anything runs.
+ * @throws CausewayError 0A000 for parts of FEDERATE and PRIVACY that exclude each other, naming them
  */
-export function privateRun(train: Train, trainers: Trainers<SiloTrainer>, ledger: CohortLedger): PrivateRun {
-  const { federation, privacy } = train;
-  if (privacy === undefined) return { plan: {} };
-  requireKept(privacy, federation);
+export function requireCompatible({ federation, privacy }: Pick<Train, 'federation' | 'privacy'>, silos: number): void {
   const conflict = incompatibility({
-    strategy: strategyNamed(federation.strategy),
-    secure: privacy.secure,
-    centralNoise: privacy.epsilon !== undefined && privacy.unit === 'silo',
+    // What `auto` tries needs the mean only, as fedavg does.
+    strategy: strategyNamed(federation.strategy === 'auto' ? 'fedavg' : federation.strategy),
+    secure: privacy?.secure === true,
+    centralNoise: privacy?.epsilon !== undefined && privacy.unit === 'silo',
     compression: federation.compression?.kind ?? 'none',
-    silos: trainers.silos.length,
+    silos,
+    tree: federation.fanIn !== undefined,
   });
   if (conflict !== undefined) throw conflict;
+  if (privacy !== undefined) requireKept(privacy, federation);
+}
+
+/** @throws CausewayError as {@link requireCompatible} does */
+export function privateRun(train: Train, trainers: Trainers<SiloTrainer>, ledger: CohortLedger): PrivateRun {
+  const { federation, privacy } = train;
+  requireCompatible(train, trainers.silos.length);
+  if (privacy === undefined) return { plan: {} };
   const counts = trainers.all.map((trainer) => countBy(federation.weightBy, trainer));
   const total = counts.reduce((sum, count) => sum + count, 0);
   const shares = new Map(trainers.silos.map((silo, i) => [silo, counts[i]! / total]));

@@ -58,6 +58,7 @@ export function runPlan(run: string, { federation, local }: Train, trainers: Tra
     rounds: federation.rounds,
     ...(federation.patience === undefined ? {} : { patience: federation.patience }),
     minSilos: federation.minSilos ?? enough,
+    ...(federation.fanIn === undefined ? {} : { fanIn: federation.fanIn }),
     initial: initialWeights(trainers.all[0]!.model, local.seed),
   };
 }

@@ -204,16 +204,22 @@ function bindFederation(statement: TrainModel, locate: (offset: number) => Posit
   }
   const strategy = statement.strategy?.value.toLowerCase() ?? 'fedavg';
   const common = readOptions(`FEDERATE ${strategy}`, FEDERATE, own, locate);
+  requireTree(common, statement, locate);
   return { strategy, options, ...commonTerms(common) };
 }
 
+/** Branches per node where the statement does not say. */
+const FAN_IN = 16;
+
 const commonTerms = ({
   compress,
+  fan_in,
   min_silos,
   patience,
   personalize,
   rounds,
   top_share,
+  topology,
   weight_by,
 }: OptionsOf<typeof FEDERATE>) => ({
   rounds,
@@ -223,7 +229,22 @@ const commonTerms = ({
   ...(compress === 'int8' ? { compression: { kind: compress } } : {}),
   ...(compress === 'top_k' ? { compression: { kind: compress, share: top_share } } : {}),
   ...(personalize === 'head' ? { personalize } : {}),
+  ...(topology === 'tree' ? { fanIn: fan_in ?? FAN_IN } : {}),
 });
+
+/** @throws CausewayError 22023 for a fan-in of no tree */
+function requireTree(
+  { fan_in, topology }: OptionsOf<typeof FEDERATE>,
+  { federation, name }: TrainModel,
+  locate: (offset: number) => Position,
+): void {
+  if (fan_in === undefined || topology === 'tree') return;
+  const at = federation.find((option) => option.name.value === 'fan_in')?.name ?? name;
+  throw new CausewayError(SQLSTATE.invalidParameterValue, 'fan_in is of a tree', {
+    position: locate(at.offset),
+    hint: "Write topology => 'tree', fan_in => 16.",
+  });
+}
 
 /** `auto` decides what neither FEDERATE nor USING says. Under PRIVACY nothing is tried: every round reveals, or spends. */
 function bindAuto(statement: TrainModel, locate: (offset: number) => Position): FederationSpec {
@@ -235,6 +256,7 @@ function bindAuto(statement: TrainModel, locate: (offset: number) => Position): 
     });
   }
   const { trial_rounds, ...common } = readOptions('FEDERATE auto', AUTO, federation, locate);
+  requireTree(common, statement, locate);
   const given = new Set(options.map(({ name }) => name.value));
   const open = {
     trialRounds: trial_rounds,

@@ -105,6 +105,13 @@ export const FEDERATE = {
     max: 0.5,
     description: 'the share of weights that top_k sends',
   },
+  topology: {
+    kind: 'word',
+    default: 'flat',
+    words: ['flat', 'tree'],
+    description: 'how updates are added: all at once, or by a tree of partial sums',
+  },
+  fan_in: { kind: 'integer', min: 2, max: 1000, description: 'branches per node of a tree; 16 without it' },
   personalize: {
     kind: 'word',
     default: 'none',

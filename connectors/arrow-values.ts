@@ -69,12 +69,21 @@ const unread = (type: DataType) =>
 const zoneOf = (type: DataType): string | null | undefined =>
   (type as DataType & { timezone?: string | null }).timezone ?? null;
 
+/** How values are shown that can be shown in more than one way. */
+export interface ValueForm {
+  /** A list is an array, or JSON where that is said. */
+  readonly sqlType?: SqlType;
+  /** Decimals without the zeros at their end: for engines whose numbers have no scale of their own. */
+  readonly trimmed?: boolean;
+}
+
 /** Reads row after row of one column of one batch. */
-export function reading(type: DataType, vector: Vector): (row: number) => RowValue {
+export function reading(type: DataType, vector: Vector, form: ValueForm = {}): (row: number) => RowValue {
   // Times are read as the integers they are: as JavaScript's milliseconds they would be rounded.
   const raw = vector.data[0]!.values as BigInt64Array | Int32Array;
-  const sqlType = sqlTypeOfArrow(type);
-  const read = (row: number): RowValue => inItsForm(type, sqlType, vector.get(row));
+  const sqlType = form.sqlType ?? sqlTypeOfArrow(type);
+  const trimmed = form.trimmed === true;
+  const read = (row: number): RowValue => inItsForm(type, sqlType, vector.get(row), trimmed);
   const exact =
     type.typeId === Type.Timestamp
       ? (row: number) => text.timestampText(microsOf(type, raw[row]!), zoneOf(type) !== null)
@@ -85,20 +94,20 @@ export function reading(type: DataType, vector: Vector): (row: number) => RowVal
 }
 
 /** A value as `vector.get` gives it, in the form of its SQL type. */
-function inItsForm(type: DataType, sqlType: SqlType, value: unknown): RowValue {
+function inItsForm(type: DataType, sqlType: SqlType, value: unknown, trimmed: boolean): RowValue {
   if (value === null || value === undefined) return null;
-  if (sqlType.kind === 'json') return jsonText(type, value);
+  if (sqlType.kind === 'json') return jsonText(type, value, trimmed);
   if (sqlType.kind === 'array') {
     const element = (type as List).children[0]!.type;
     return text.arrayText(
-      [...(value as Iterable<unknown>)].map((each) => elementText(inItsForm(element, sqlType.element, each))),
+      [...(value as Iterable<unknown>)].map((each) => elementText(inItsForm(element, sqlType.element, each, trimmed))),
     );
   }
   switch (type.typeId) {
     case Type.Dictionary:
-      return inItsForm((type as DataType & { dictionary: DataType }).dictionary, sqlType, value);
+      return inItsForm((type as DataType & { dictionary: DataType }).dictionary, sqlType, value, trimmed);
     case Type.Decimal:
-      return decimalText(value as Uint32Array, (type as Decimal).scale);
+      return decimalText(value as Uint32Array, (type as Decimal).scale, trimmed);
     case Type.Date:
       return new Date(Number(value)).toISOString().slice(0, 10);
     case Type.Timestamp:
@@ -112,27 +121,32 @@ function inItsForm(type: DataType, sqlType: SqlType, value: unknown): RowValue {
   }
 }
 
-function jsonText(type: DataType, value: unknown): string {
+function jsonText(type: DataType, value: unknown, trimmed: boolean): string {
   if (value === null || value === undefined) return 'null';
   const object = (entries: readonly (readonly [string, string])[]): string =>
     `{${entries.map(([key, item]) => `${JSON.stringify(key)}:${item}`).join(',')}}`;
   if (type.typeId === Type.Struct) {
     const row = value as Record<string, unknown>;
-    return object(type.children.map((child) => [child.name, jsonText(child.type, row[child.name])]));
+    return object(type.children.map((child) => [child.name, jsonText(child.type, row[child.name], trimmed)]));
   }
   if (type.typeId === Type.Map) {
     const [key, item] = type.children[0]!.type.children;
     const entries = [...(value as Iterable<[unknown, unknown]>)];
     return object(
-      entries.map(([k, v]) => [String(inItsForm(key!.type, sqlTypeOfArrow(key!.type), k)), jsonText(item!.type, v)]),
+      entries.map(([k, v]) => [
+        String(inItsForm(key!.type, sqlTypeOfArrow(key!.type), k, trimmed)),
+        jsonText(item!.type, v, trimmed),
+      ]),
     );
   }
   if (type.typeId === Type.List || type.typeId === Type.FixedSizeList) {
     const element = type.children[0]!.type;
-    return `[${[...(value as Iterable<unknown>)].map((each) => jsonText(element, each)).join(',')}]`;
+    return `[${[...(value as Iterable<unknown>)].map((each) => jsonText(element, each, trimmed)).join(',')}]`;
   }
-  const plain = inItsForm(type, sqlTypeOfArrow(type), value);
+  const plain = inItsForm(type, sqlTypeOfArrow(type), value, trimmed);
   if (plain instanceof Uint8Array) return JSON.stringify(text.byteaText(plain));
+  // JSON has no words for what is no number, nor for infinity.
+  if (typeof plain === 'number' && !Number.isFinite(plain)) return JSON.stringify(text.doubleText(plain));
   // Numbers keep all their digits.
   return typeof plain === 'bigint' || type.typeId === Type.Decimal ? String(plain) : JSON.stringify(plain);
 }
@@ -162,8 +176,9 @@ function elementText(value: RowValue): string | null {
 }
 
 /** Little-endian words in two's complement, as digits. */
-function decimalText(words: Uint32Array, scale: number): string {
+function decimalText(words: Uint32Array, scale: number, trimmed: boolean): string {
   const bits = 32 * words.length;
   const whole = words.reduce((sum, word, i) => sum + (BigInt(word) << BigInt(32 * i)), 0n);
-  return text.decimalText(BigInt.asIntN(bits, whole), scale);
+  const digits = text.decimalText(BigInt.asIntN(bits, whole), scale);
+  return trimmed && scale > 0 ? digits.replace(/\.?0+$/, '') : digits;
 }

@@ -1,5 +1,6 @@
 /** The service's own client library reading a result, as its documentation shows: the benchmark's peer. */
 import snowflake, { type Connection, type RowStatement } from 'snowflake-sdk';
+import { type Timed, timed } from './sales.ts';
 
 export async function libraryConnection(options: {
   readonly account: string;
@@ -15,8 +16,8 @@ export async function libraryConnection(options: {
   return connection;
 }
 
-/** Seconds from the first row to the last. */
-export async function libraryRows(connection: Connection, sqlText: string, expected: number): Promise<number> {
+/** From the first row to the last. */
+export async function libraryRows(connection: Connection, sqlText: string, expected: number): Promise<Timed> {
   const statement = await new Promise<RowStatement>((done, fail) => {
     connection.execute({
       sqlText,
@@ -26,12 +27,11 @@ export async function libraryRows(connection: Connection, sqlText: string, expec
       complete: (error, finished) => (error ? fail(error) : done(finished)),
     });
   });
-  let count = 0;
-  let began: number | undefined;
-  for await (const _row of statement.streamRows()) {
-    began ??= performance.now();
-    count++;
-  }
+  const rows = statement.streamRows()[Symbol.asyncIterator]();
+  let count = (await rows.next()).done === true ? 0 : 1;
+  const time = await timed(async () => {
+    for (let next = await rows.next(); next.done !== true; next = await rows.next()) count++;
+  });
   if (count !== expected) throw new Error(`${count} rows instead of ${expected}`);
-  return (performance.now() - began!) / 1000;
+  return time;
 }

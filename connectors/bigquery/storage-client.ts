@@ -7,6 +7,8 @@
 import type { google } from '@google-cloud/bigquery-storage/build/protos/protos.js';
 import type { ClientReadableStream, Metadata, ServiceError } from '@grpc/grpc-js';
 
+import { isUnauthenticated } from './storage-errors.ts';
+
 export type Messages = typeof google.cloud.bigquery.storage.v1;
 export type ReadSessionMessage = google.cloud.bigquery.storage.v1.IReadSession;
 export type SessionRequestMessage = google.cloud.bigquery.storage.v1.ICreateReadSessionRequest;
@@ -15,8 +17,11 @@ export type RowsMessage = google.cloud.bigquery.storage.v1.IReadRowsResponse;
 export interface StorageAddress {
   /** `http://host:port` (in the clear, for servers that stand in for the service) or `https://host[:port]`. */
   readonly endpoint: string;
-  /** What proves who asks; asked for every call, so that an expired token is followed by a fresh one. */
-  readonly headers?: () => Promise<Readonly<Record<string, string>>>;
+  /**
+   * What proves who asks; asked for every call.
+   * @param refused a token that the service has just refused: another is wanted
+   */
+  readonly headers?: (signal: AbortSignal, refused?: string) => Promise<Readonly<Record<string, string>>>;
 }
 
 export const STORAGE_ENDPOINT = 'https://bigquerystorage.googleapis.com';
@@ -46,16 +51,30 @@ export async function storageClient({ endpoint, headers }: StorageAddress): Prom
   });
 
   /** `route` is what the service sends a call to the right place by (x-goog-request-params). */
-  const metadataOf = async (route: string): Promise<Metadata> => {
+  const metadataOf = async (route: string, signal: AbortSignal): Promise<Metadata> => {
     const metadata = new grpc.Metadata();
     metadata.set('x-goog-request-params', route);
-    for (const [name, value] of Object.entries((await headers?.()) ?? {})) metadata.set(name.toLowerCase(), value);
+    const proof = (await headers?.(signal, refused)) ?? {};
+    refused = undefined;
+    for (const [name, value] of Object.entries(proof)) metadata.set(name.toLowerCase(), value);
     return metadata;
+  };
+  let refused: string | undefined;
+  /** The next call asks for another token than the one of a call that failed for it. */
+  const noteRefusal = (thrown: unknown, metadata: Metadata) => {
+    if (isUnauthenticated(thrown))
+      refused = metadata
+        .get('authorization')[0]
+        ?.toString()
+        .replace(/^Bearer /, '');
   };
 
   return {
     async createReadSession(request, signal) {
-      const metadata = await metadataOf(`read_session.table=${encodeURIComponent(request.readSession?.table ?? '')}`);
+      const metadata = await metadataOf(
+        `read_session.table=${encodeURIComponent(request.readSession?.table ?? '')}`,
+        signal,
+      );
       return new Promise((done, fail) => {
         const call = client.makeUnaryRequest(
           `${SERVICE}/CreateReadSession`,
@@ -67,7 +86,10 @@ export async function storageClient({ endpoint, headers }: StorageAddress): Prom
           (error: ServiceError | null, session?: ReadSessionMessage) => {
             signal.removeEventListener('abort', cancel);
             if (error === null) done(session!);
-            else fail(error);
+            else {
+              noteRefusal(error, metadata);
+              fail(error);
+            }
           },
         );
         const cancel = () => call.cancel();
@@ -77,18 +99,22 @@ export async function storageClient({ endpoint, headers }: StorageAddress): Prom
     },
 
     async *readRows(readStream, offset, signal) {
+      const metadata = await metadataOf(`read_stream=${encodeURIComponent(readStream)}`, signal);
       const call: ClientReadableStream<RowsMessage> = client.makeServerStreamRequest(
         `${SERVICE}/ReadRows`,
         (value: { readStream: string; offset: number }) => Buffer.from(messages.ReadRowsRequest.encode(value).finish()),
         (bytes: Buffer): RowsMessage => messages.ReadRowsResponse.decode(bytes),
         { readStream, offset },
-        await metadataOf(`read_stream=${encodeURIComponent(readStream)}`),
+        metadata,
       );
       const cancel = () => call.cancel();
       signal.addEventListener('abort', cancel);
       try {
         if (signal.aborted) cancel();
         yield* call;
+      } catch (thrown) {
+        noteRefusal(thrown, metadata);
+        throw thrown;
       } finally {
         signal.removeEventListener('abort', cancel);
         call.cancel();

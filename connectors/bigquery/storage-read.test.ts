@@ -26,7 +26,10 @@ async function start(create: string, options: StorageServerOptions = {}): Promis
     { sql, select: async ({ tableId }) => (tableId === 't' ? 'SELECT * FROM t' : undefined) },
     options,
   );
-  client = await storageClient({ endpoint: server.endpoint, headers: async () => ({ Authorization: 'Bearer token' }) });
+  client = await storageClient({
+    endpoint: server.endpoint,
+    headers: async (_signal, refused) => ({ Authorization: `Bearer ${refused === undefined ? 'token' : 'fresh'}` }),
+  });
 }
 
 afterEach(async () => {
@@ -140,6 +143,8 @@ const TYPES: readonly (readonly [string, SqlType, string, ...(string | null)[]])
     "VALUES ([TIMESTAMPTZ '2024-01-01 00:00:00.000001+00'])",
     '{"2024-01-01 00:00:00.000001+00"}',
   ],
+  ['aj', scalar('json'), 'VALUES ([1.50::DECIMAL(9, 2), NULL]), ([])', '[1.5,null]', '[]'],
+  ['an', scalar('json'), "VALUES (['NaN'::DOUBLE, 2.5])", '["NaN",2.5]'],
   [
     'st',
     scalar('json'),
@@ -154,6 +159,17 @@ describe('types', () => {
   test.each(cases)('$name as $type.kind', async ({ expected, name, type, values }) => {
     await start(`SELECT * FROM (${values}) AS v("${name}")`);
     expect(await read([column(name, type)])).toEqual(expected.map((text) => [text]));
+  });
+
+  test('a moment does not pass for a number, nor a number for a moment', async () => {
+    await start("SELECT TIMESTAMP '2024-01-01 00:00:00' AS m, 5 AS i");
+    await expect(read([column('m', scalar('bigint')), column('i', scalar('timestamp'))])).rejects.toMatchObject({
+      sqlstate: '42804',
+      message: 'column "m" came from BigQuery as timestamp instead of bigint',
+    });
+    await expect(read([column('i', scalar('timestamp'))], { columns: ['i'] })).rejects.toMatchObject({
+      sqlstate: '42804',
+    });
   });
 
   test('a value beyond its column is an error that names it', async () => {
@@ -299,6 +315,11 @@ describe('trouble', () => {
     const expired = { code: 16, details: 'Request had invalid authentication credentials.' };
     server.fault = ({ method }) => (method === 'ReadRows' && left-- > 0 ? { ...expired, afterRows: 1000 } : undefined);
     expect(await read(NUMBERS)).toEqual(EVERY);
+    expect(server.log.map(({ authorization }) => authorization)).toEqual([
+      'Bearer token',
+      'Bearer token',
+      'Bearer fresh',
+    ]);
     server.fault = ({ method, offset }) =>
       method === 'ReadRows' ? { ...expired, ...(offset === 0 ? { afterRows: 1000 } : {}) } : undefined;
     await expect(read(NUMBERS)).rejects.toMatchObject({ sqlstate: '28P01' });

@@ -7,7 +7,7 @@ import { MessageReader } from 'apache-arrow';
 import { CausewayError, canceled, SQLSTATE, throwIfAborted } from '../../src/plan/errors.ts';
 import type { HttpRetryPolicy } from '../http-retry.ts';
 import type { ReadSessionMessage, RowsMessage, SessionRequestMessage, StorageClient } from './storage-client.ts';
-import { isRefused, mayPass, reasonOf, storageError } from './storage-errors.ts';
+import { isRefused, isUnauthenticated, mayPass, reasonOf, storageError } from './storage-errors.ts';
 import { resumedRows, STREAM_RETRY } from './storage-stream.ts';
 
 export interface TableReference {
@@ -72,7 +72,8 @@ export async function openReadSession(
     } catch (thrown) {
       if (signal.aborted) throw canceled(thrown);
       if (isRefused(thrown)) return { kind: 'refused', reason: reasonOf(thrown) };
-      if (!mayPass(thrown) || tries >= retry.attempts) throw storageError(thrown, name);
+      const renewed = isUnauthenticated(thrown) && tries === 1;
+      if ((!mayPass(thrown) && !renewed) || tries >= retry.attempts) throw storageError(thrown, name);
     }
     const pause = Math.random() * Math.min(retry.cap, retry.base * 2 ** (tries - 1));
     await sleep(pause, undefined, { signal }).catch(() => undefined);

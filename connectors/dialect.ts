@@ -16,8 +16,11 @@ export interface Dialect {
    * case stay as they are (quoting.ts).
    */
   readonly foldsTo?: 'upper';
-  /** True where a backslash in a string literal is an escape and must be doubled. */
-  readonly backslashEscapes?: boolean;
+  /**
+   * True where a backslash in a string literal is an escape and must be doubled; `only` where a doubled quote is none, and a
+   * line does not end inside a literal.
+   */
+  readonly backslashEscapes?: true | 'only';
   /**
    * Calls spelled otherwise than PostgreSQL does, by canonical name. Where the spelling depends on types, a more special
    * key wins: `name('literal')` by the first argument, `name(kind,kind)` of all arguments, `name(kind):kind` of the first and the result, `name(kind)`,
@@ -40,6 +43,8 @@ export interface Dialect {
   readonly codePointOrder?: Template;
   /** `standard`: NULLS FIRST/LAST may be written. `emulate`: an extra sort key `x IS NULL` is put before. */
   readonly nullOrdering: 'standard' | 'emulate';
+  /** A key that is put before a key of ORDER BY of this type, where the engine's own order is another one: `IS_NAN($1)`. */
+  readonly sortKeys?: Readonly<Partial<Record<TypeKind, Template>>>;
   readonly booleanLiterals: 'keyword' | 'number';
   readonly limit: 'limit-offset' | 'offset-fetch';
   /** True where `a SEMI JOIN b ON …` and `a ANTI JOIN b ON …` may be written. */
@@ -48,6 +53,10 @@ export interface Dialect {
   readonly parameters?: true;
   /** What LIMIT says where there is only an OFFSET, in engines that take none without it. */
   readonly noLimit?: string;
+  /** True where UNION, INTERSECT and EXCEPT without ALL must say DISTINCT. */
+  readonly distinctSets?: true;
+  /** True where columns that a SELECT names may only have ASCII letters, digits and underscores in their names. */
+  readonly plainNames?: true;
   readonly lacks?: readonly Lack[];
 }
 
@@ -66,6 +75,12 @@ export type Lack =
   | 'computed-limits'
   /** Said by a WITH that names the columns: `(SELECT …) AS t(a, b)`. */
   | 'column-aliases'
+  /** `WITH t(a, b) AS …`, then said by the names of its SELECT. */
+  | 'cte-columns'
+  /** Outer, semi and anti joins without an equality of columns of the two sides. */
+  | 'unequal-joins'
+  /** Subqueries that read columns of the query around them; semi and anti joins are said by EXISTS all the same. */
+  | 'correlated-subqueries'
   /** A WITH that stands in a subquery and reads another one's. */
   | 'nested-with'
   /** [NOT] MATERIALIZED, which is then left out. */

@@ -18,6 +18,17 @@ export const HTTP_RETRY: HttpRetryPolicy = { attempts: 6, base: 200, cap: 8_000 
 /** Milliseconds that a Retry-After header asks for at most; a service that wants more is told the truth to the user. */
 const LONGEST_WISH = 60_000;
 
+/** Thrown by `read` for an answer that says "later" in another way than by its status. */
+export class AskAgain extends Error {
+  /** What is thrown when it was the last try. */
+  readonly reason: Error;
+
+  constructor(reason: Error) {
+    super(reason.message);
+    this.reason = reason;
+  }
+}
+
 const later = (status: number): boolean => status === 408 || status === 429 || (status >= 500 && status !== 501);
 
 /**
@@ -42,7 +53,8 @@ export async function fetchWithRetry<T>(
       await response.body?.cancel();
     } catch (thrown) {
       throwIfAborted(signal);
-      if (!(thrown instanceof TypeError) || tries >= policy.attempts) throw thrown;
+      const again = thrown instanceof TypeError || thrown instanceof AskAgain;
+      if (!again || tries >= policy.attempts) throw thrown instanceof AskAgain ? thrown.reason : thrown;
     }
     const jitter = Math.random() * Math.min(policy.cap, policy.base * 2 ** (tries - 1));
     await sleep(wish + jitter, undefined, { signal }).catch(() => undefined);

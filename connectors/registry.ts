@@ -11,6 +11,7 @@ const CONNECTORS: Readonly<Record<string, () => Promise<Connector>>> = {
   sqlite: async () => (await import('./sqlite/connector.ts')).sqlite,
   rest: async () => (await import('./rest/connector.ts')).rest,
   snowflake: async () => (await import('./snowflake/connector.ts')).snowflake,
+  bigquery: async () => (await import('./bigquery/connector.ts')).bigquery,
   s3: async () => (await import('./lake/kinds.ts')).s3,
   gcs: async () => (await import('./lake/kinds.ts')).gcs,
   adls: async () => (await import('./lake/kinds.ts')).adls,

@@ -224,6 +224,8 @@ function timeMicros(text: string): bigint {
 /** Microseconds since 1970 of `2024-02-29 12:34:56.789+02`, with T or a space, a zone or none (UTC). */
 function toMicros(value: NonNullable<RowValue>): bigint {
   if (value instanceof Date) return BigInt(value.getTime()) * 1000n;
+  // Microseconds, as services count them.
+  if (typeof value === 'bigint') return value;
   const text = String(value);
   if (text === 'infinity') return TIMESTAMP_INFINITY;
   if (text === '-infinity') return -TIMESTAMP_INFINITY;

@@ -10,7 +10,7 @@ import {
 import type { Lack } from '../../connectors/dialect.ts';
 import type { AggregateCall, Expression, SortKey, Subquery, WindowCall } from '../../src/plan/expressions.ts';
 import type { Join, Limit, RelationalNode, SetOperation } from '../../src/plan/nodes.ts';
-import { nodesOf, partsOf } from '../../src/plan/traverse.ts';
+import { conjuncts, nodesOf, outerColumns, partsOf } from '../../src/plan/traverse.ts';
 import type { SqlType, TypeKind } from '../../src/plan/types.ts';
 
 const RANK: Readonly<Record<Support, number>> = { none: 0, superset: 1, exact: 2 };
@@ -44,6 +44,8 @@ export function expressionSupport(expression: Expression, capabilities: Capabili
     case 'case':
       return strict(below);
     case 'subquery':
+      if (capabilities.dialect?.lacks?.includes('correlated-subqueries') && outerColumns(expression.plan).size > 0)
+        return 'none';
       return weakest([strict(below), operation('subquery', capabilities), comparisonSupport(expression, capabilities)]);
     case 'call': {
       const own = callSupport(capabilities, expression);
@@ -175,7 +177,20 @@ function joins(join: Join, capabilities: Capabilities): boolean {
   if (join.type === 'full' && lacks.includes('full-join')) return false;
   if (join.lateral === true && lacks.includes('lateral')) return false;
   const correlated = join.type === 'semi' || join.type === 'anti';
+  const free = join.type === 'inner' || join.type === 'cross' || (correlated && join.on === undefined);
+  if (!free && lacks.includes('unequal-joins') && !hasEquality(join)) return false;
   return !correlated || operation('subquery', capabilities) === 'exact';
+}
+
+/** One of the conditions makes a column of the left side equal to one of the right. */
+function hasEquality({ left, right, on }: Join): boolean {
+  const sideOf = (expression: Expression): RelationalNode | undefined =>
+    [left, right].find(({ columns }) => expression.kind === 'column' && columns.some(({ id }) => id === expression.id));
+  return conjuncts(on).some((part) => {
+    if (part.kind !== 'call' || part.name !== '=' || part.args.some(({ type }) => type.kind === 'double')) return false;
+    const sides = part.args.map(sideOf);
+    return sides.includes(left) && sides.includes(right);
+  });
 }
 
 const limits = ({ count, offset }: Limit, lacks: readonly Lack[]): boolean =>

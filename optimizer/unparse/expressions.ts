@@ -160,15 +160,17 @@ function subqueryText(subquery: Subquery, naming: Naming): Piece {
 function argumentsOf(call: AggregateCall, naming: Naming): readonly Piece[] {
   const ordersText = call.name === 'min' || call.name === 'max';
   // With DISTINCT a sort key must be spelled as the argument it is.
+  // The least of all is the least of the different ones.
+  const distinct = call.distinct && !ordersText;
   const isKey = (arg: Expression): boolean =>
-    call.distinct && call.orderBy.some((key) => sameExpression(key.expression, arg));
+    distinct && call.orderBy.some((key) => sameExpression(key.expression, arg));
   const args = call.args.map((arg) => {
     const piece = expressionText(arg, naming);
     return ordersText || isKey(arg) ? byCodePoint(piece, arg, naming.dialect) : piece;
   });
   const order = call.orderBy.length > 0 && call.withinGroup !== true ? ` ${orderBy(call.orderBy, naming)}` : '';
   return args.map((arg, i) => {
-    const before = i === 0 && call.distinct ? 'DISTINCT ' : '';
+    const before = i === 0 && distinct ? 'DISTINCT ' : '';
     const after = i === args.length - 1 ? order : '';
     return before === '' && after === '' ? arg : atom(before + arg.text + after);
   });
@@ -233,7 +235,11 @@ function sortKey({ expression, descending, nullsFirst }: SortKey, naming: Naming
   const { dialect } = naming;
   const piece = byCodePoint(expressionText(expression, naming), expression, dialect);
   const direction = descending ? ' DESC' : '';
-  if (dialect.nullOrdering === 'standard') return `${piece.text}${direction} NULLS ${nullsFirst ? 'FIRST' : 'LAST'}`;
+  if (dialect.nullOrdering === 'standard') {
+    const before = dialect.sortKeys?.[expression.type.kind];
+    const texts = before === undefined ? [piece.text] : [fill(before, [piece]).text, piece.text];
+    return texts.map((text) => `${text}${direction} NULLS ${nullsFirst ? 'FIRST' : 'LAST'}`).join(', ');
+  }
   const isNull = `CASE WHEN ${within(piece, BINDING.comparison)} IS NULL THEN 1 ELSE 0 END`;
   return `${isNull}${nullsFirst ? ' DESC' : ''}, ${piece.text}${direction}`;
 }

@@ -8,9 +8,13 @@ import { atom, BINDING, fill, type Piece } from './piece.ts';
 
 export const identifier = dialectIdentifier;
 
-function quoted(text: string, dialect: Dialect): string {
+const CODES: Readonly<Record<string, string>> = { '\\': '\\\\', "'": '\\x27', '\n': '\\n', '\r': '\\r' };
+
+function quoted(text: string, { backslashEscapes }: Dialect): string {
+  // A quote by its number: what reads the text later need not know of escapes.
+  if (backslashEscapes === 'only') return `'${text.replace(/[\\'\n\r]/g, (char) => CODES[char]!)}'`;
   const escaped = text.replaceAll("'", "''");
-  return `'${dialect.backslashEscapes ? escaped.replaceAll('\\', '\\\\') : escaped}'`;
+  return `'${backslashEscapes ? escaped.replaceAll('\\', '\\\\') : escaped}'`;
 }
 
 /** Scale given to numbers without one in dialects whose decimals need one. */

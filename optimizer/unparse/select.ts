@@ -56,10 +56,14 @@ export const fromItem = (from: string, scope: Scope, columns: readonly Column[])
 });
 
 /** Names of result columns, unique within one SELECT and short enough for every dialect. */
-export function uniqueNames(columns: readonly Column[]): readonly string[] {
+export function uniqueNames(
+  columns: readonly Column[],
+  { plainNames }: Pick<Dialect, 'plainNames'> = {},
+): readonly string[] {
   const taken = new Set<string>();
   return columns.map((column) => {
-    const base = column.name.slice(0, 48) || 'column';
+    const wished = plainNames ? column.name.replace(/^\d|[^A-Za-z0-9_]/g, '_') : column.name;
+    const base = wished.slice(0, 48) || 'column';
     let name = base;
     for (let n = 1; taken.has(name.toLowerCase()); n++) name = `${base}_${n}`;
     taken.add(name.toLowerCase());
@@ -71,10 +75,10 @@ export function uniqueNames(columns: readonly Column[]): readonly string[] {
 export function selectText(select: Select, dialect: Dialect): string {
   const ctes = select.ctes.length === 0 ? '' : `WITH ${select.recursive ? 'RECURSIVE ' : ''}${select.ctes.join(', ')} `;
   if (select.whole !== undefined) return ctes + select.whole;
-  const names = uniqueNames(select.columns);
+  const names = uniqueNames(select.columns, dialect);
   const items = select.columns.map((column, i) => item(select.scope.get(column.id)!, names[i]!, dialect));
   const clauses = [
-    `${ctes}SELECT${select.distinct === undefined ? '' : ` ${select.distinct}`} ${items.join(', ') || '1 AS "one"'}`,
+    `${ctes}SELECT${select.distinct === undefined ? '' : ` ${select.distinct}`} ${items.join(', ') || `1 AS ${identifier('one', dialect)}`}`,
     select.from === '' ? '' : `FROM ${select.from}`,
     select.where.length === 0 ? '' : `WHERE ${select.where.join(' AND ')}`,
     select.groups === undefined || select.groups.length === 0 ? '' : `GROUP BY ${select.groups.join(', ')}`,
@@ -105,7 +109,7 @@ function limitText({ limit, offset }: Select, dialect: Dialect): string {
 
 /** The SELECT as a derived table with an alias, ready for any further clause. */
 export function wrap(select: Select, alias: string, dialect: Dialect, prefix = ''): Select {
-  const names = uniqueNames(select.columns);
+  const names = uniqueNames(select.columns, dialect);
   const scope = new Map(select.columns.map((column, i) => [column.id, plainColumn(alias, names[i]!, dialect)]));
   return fromItem(`${prefix}(${selectText(select, dialect)}) AS ${alias}`, scope, select.columns);
 }

@@ -6,15 +6,16 @@
  */
 import type { Dialect } from '../../connectors/dialect.ts';
 import type { ColumnId, Expression } from '../../src/plan/expressions.ts';
-import type {
-  Aggregate,
-  CteReference,
-  Limit,
-  Project,
-  RelationalNode,
-  SetOperation,
-  Window,
-  With,
+import {
+  type Aggregate,
+  type CteReference,
+  type Limit,
+  node,
+  type Project,
+  type RelationalNode,
+  type SetOperation,
+  type Window,
+  type With,
 } from '../../src/plan/nodes.ts';
 import { columnsOf, conjuncts, expressionsOf } from '../../src/plan/traverse.ts';
 import { aggregateText, byCodePoint, expressionText, isConstantText, orderBy, windowText } from './expressions.ts';
@@ -179,7 +180,8 @@ function setOperationText(node: SetOperation, outer: Outer, to: Writer): Select 
       ? selectText({ ...to.wrapped({ ...select, columns }), columns }, to.dialect)
       : `(${text})`;
   });
-  const whole = texts.join(` ${node.operator.toUpperCase()}${node.all ? ' ALL' : ''} `);
+  const all = node.all ? ' ALL' : to.dialect.distinctSets ? ' DISTINCT' : '';
+  const whole = texts.join(` ${node.operator.toUpperCase()}${all} `);
   return { ...fromItem('', new Map(), node.columns), stage: STAGE.whole, whole };
 }
 
@@ -199,14 +201,21 @@ const materializedHint = ({ materialized }: With, { lacks }: Dialect): string =>
       ? 'MATERIALIZED '
       : 'NOT MATERIALIZED ';
 
+/** The node with its columns named c1, c2 …, for dialects that name a CTE's columns nowhere else. */
+function numbered(plan: RelationalNode): RelationalNode {
+  const columns = plan.columns.map((column, i) => ({ ...column, name: `c${i + 1}` }));
+  return plan.kind === 'with' ? node({ ...plan, body: numbered(plan.body), columns }) : node({ ...plan, columns });
+}
+
 function withText(node: With, outer: Outer, to: Writer): Select {
-  const columns = node.definition.columns.map((_, i) => identifier(`c${i + 1}`, to.dialect)).join(', ');
-  const definition = selectText(to.select(node.definition, outer), to.dialect);
+  const list = node.definition.columns.map((_, i) => identifier(`c${i + 1}`, to.dialect)).join(', ');
+  const inside = to.dialect.lacks?.includes('cte-columns') === true;
+  const definition = selectText(to.select(inside ? numbered(node.definition) : node.definition, outer), to.dialect);
   const hint = materializedHint(node, to.dialect);
   const body = to.select(node.body, outer);
   return {
     ...body,
-    ctes: [`${identifier(node.name, to.dialect)}(${columns}) AS ${hint}(${definition})`, ...body.ctes],
+    ctes: [`${identifier(node.name, to.dialect)}${inside ? '' : `(${list})`} AS ${hint}(${definition})`, ...body.ctes],
     recursive: node.recursive || body.recursive,
   };
 }

@@ -53,6 +53,12 @@ export function writer(
       const name = alias();
       const entries = columns.map((column, i) => [column.id, plainColumn(name, `c${i + 1}`, dialect)] as const);
       const list = columns.map((_, i) => identifier(`c${i + 1}`, dialect)).join(', ');
+      if (list !== '' && dialect.lacks?.includes('cte-columns')) {
+        // The first part of a union names its columns, and gives no rows.
+        const nulls = columns.map((_, i) => `NULL AS ${identifier(`c${i + 1}`, dialect)}`).join(', ');
+        const named = `((SELECT ${nulls} LIMIT 0) UNION ALL ${text})`;
+        return fromItem(`${named} AS ${name}`, new Map(entries), columns);
+      }
       if (list !== '' && dialect.lacks?.includes('column-aliases')) {
         const cte = identifier(`${name}_rows`, dialect);
         const item = fromItem(`${cte} AS ${name}`, new Map(entries), columns);

@@ -38,7 +38,7 @@ SELECT t1."integer/0", t2."text/0" FROM "SAMPLES" AS t1 LEFT JOIN "SAMPLES" AS t
 SELECT t1."integer/0", t2."text/0" FROM "SAMPLES" AS t1 FULL JOIN "SAMPLES" AS t2 ON t1."integer/0" = t2."integer/3";
 
 -- SELECT "integer/0" FROM samples a WHERE EXISTS (SELECT 1 FROM samples b WHERE b."integer/3" = a."integer/0")
-SELECT t1."integer/0" FROM "SAMPLES" AS t1 WHERE EXISTS (SELECT 1 AS "one" FROM "SAMPLES" AS t2 WHERE t2."integer/3" = t1."integer/0");
+SELECT t1."integer/0" FROM "SAMPLES" AS t1 WHERE EXISTS (SELECT 1 AS "ONE" FROM "SAMPLES" AS t2 WHERE t2."integer/3" = t1."integer/0");
 
 -- SELECT "integer/0" FROM samples WHERE "integer/0" NOT IN (SELECT "integer/3" FROM samples WHERE "integer/3" > 2)
 SELECT t1."integer/0" FROM "SAMPLES" AS t1 WHERE NOT t1."integer/0" IN (SELECT t2."integer/3" FROM "SAMPLES" AS t2 WHERE t2."integer/3" > 2);

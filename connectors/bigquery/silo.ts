@@ -1,0 +1,83 @@
+/** An open BigQuery dataset: fragments run as jobs of their own. */
+import type { RecordBatch } from 'apache-arrow';
+import { CausewayError, canceled, SQLSTATE } from '../../src/plan/errors.ts';
+import type {
+  ColumnInfo,
+  Fragment,
+  FragmentResult,
+  Silo,
+  SqlFragment,
+  StatementEstimate,
+  TableInfo,
+  TableName,
+  TableStatistics,
+  WriteRequest,
+} from '../connector.ts';
+import { bindParameters } from '../parameters.ts';
+import { columnsOf, readStatistics, readTables } from './catalog.ts';
+import { billed } from './cost.ts';
+import { dryRun, type JobPlace, startJob } from './jobs.ts';
+import { finished, readResult } from './result.ts';
+import { quoted } from './spelling.ts';
+import { writeTable } from './write.ts';
+
+export interface BigQueryPlace extends JobPlace {
+  readonly context: string;
+  /** Money for 2^40 bytes that a statement reads. */
+  readonly pricePerTib: number;
+}
+
+export class BigQuerySilo implements Silo {
+  readonly context: string;
+  readonly schema: string;
+  readonly #place: BigQueryPlace;
+
+  constructor(place: BigQueryPlace) {
+    this.#place = place;
+    this.context = place.context;
+    this.schema = place.dataset;
+  }
+
+  tables(signal: AbortSignal): Promise<readonly TableInfo[]> {
+    return readTables(this.#place, signal);
+  }
+
+  statistics({ schema, table }: TableName, signal: AbortSignal): Promise<TableStatistics | undefined> {
+    return readStatistics(this.#place, schema ?? this.schema, table, signal);
+  }
+
+  async run(fragment: Fragment, signal: AbortSignal): Promise<FragmentResult> {
+    if (fragment.kind !== 'sql') {
+      throw new CausewayError(SQLSTATE.featureNotSupported, 'a bigquery silo takes SQL fragments only');
+    }
+    if (signal.aborted) throw canceled(signal.reason);
+    return { kind: 'batches', columns: fragment.columns, batches: this.#rows(fragment, signal) };
+  }
+
+  async *#rows(fragment: SqlFragment, signal: AbortSignal): AsyncGenerator<RecordBatch, void, undefined> {
+    const job = await startJob(this.#place, bindParameters(fragment, quoted), signal);
+    yield* readResult(job, fragment.columns, signal);
+  }
+
+  async estimate(text: string, signal: AbortSignal): Promise<StatementEstimate> {
+    return billed(await dryRun(this.#place, text, signal), this.#place.pricePerTib);
+  }
+
+  async execute(text: string, signal: AbortSignal): Promise<void> {
+    await finished(await startJob(this.#place, text, signal), signal);
+  }
+
+  async describe(text: string, signal: AbortSignal): Promise<readonly ColumnInfo[]> {
+    // As a subquery: nothing but a query can stand there.
+    const { fields } = await dryRun(this.#place, `SELECT * FROM (${text}\n) AS t`, signal);
+    return columnsOf(fields);
+  }
+
+  write(request: WriteRequest, signal: AbortSignal): Promise<{ readonly rows: number }> {
+    return writeTable(this.#place, request, signal);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    // Jobs are their readers', and a request keeps no connection that must be closed.
+  }
+}

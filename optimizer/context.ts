@@ -1,6 +1,7 @@
 /** What the optimizer knows about the world around a plan. */
 import type { Capabilities } from '../connectors/capabilities.ts';
 import type { RelationalNode } from '../src/plan/nodes.ts';
+import type { UnderWay } from './physical.ts';
 
 export interface SiloFacts {
   readonly capabilities: Capabilities;
@@ -17,4 +18,6 @@ export interface OptimizerContext {
   readonly pushdown: 'on' | 'off';
   /** Estimated rows of a plan, or undefined where nothing is known. */
   readonly rows?: (plan: RelationalNode) => number | undefined;
+  /** Present when a statement that is running is planned anew. */
+  readonly underWay?: UnderWay;
 }

@@ -45,31 +45,7 @@ export interface KeysExchange {
   readonly most?: number;
 }
 
-/** What keys that arrive late may save, in rows of the fragment that is being read. */
-export interface LateKeys {
-  /** How many rows it was expected to have. */
-  readonly rows: number;
-  /** What one key costs, with the rows that it brings. */
-  readonly perKey: number;
-  /** What asking anew costs. */
-  readonly restart: number;
-}
-
-/**
- * The reader begins without waiting for the keys of `from`. Once they are there it may stop, and ask only for the rows
- * that they match: when it has far more rows than was thought, or there are far fewer keys.
- */
-export interface LateKeysExchange extends LateKeys {
-  readonly kind: 'late-keys';
-  readonly from: FragmentId;
-  readonly fromColumn: number;
-  readonly column: ColumnId;
-}
-
-export type Exchange = RowsExchange | KeysExchange | LateKeysExchange;
-
-/** True when keys are sent to the fragment, or may be. */
-export const sendsKeys = (exchange: Exchange): exchange is KeysExchange | LateKeysExchange => exchange.kind !== 'rows';
+export type Exchange = RowsExchange | KeysExchange;
 
 export interface PhysicalPlan {
   /** A fragment stands after those it reads from. */
@@ -80,3 +56,23 @@ export interface PhysicalPlan {
 }
 
 export const exchangeName = (from: FragmentId): string => `exchange_${from}`;
+
+/** What a fragment that was begun has shown so far. */
+export interface FragmentProgress {
+  /** Rows that have come. */
+  readonly rows: number;
+  readonly done: boolean;
+}
+
+/** Of the fragments that were begun. */
+export type Progress = ReadonlyMap<FragmentId, FragmentProgress>;
+
+/** Fragments of a plan under way, for planning the rest anew. */
+export interface UnderWay {
+  /** Those whose rows are at the mediator, by {@link exchangeName}: in the rest of the plan they are memory tables. */
+  readonly done: ReadonlyMap<string, Fragment>;
+  /** Those that are being read: what asks the same of the same site goes on. */
+  readonly running: readonly Fragment[];
+  /** Fragments that are new have numbers from here on. */
+  readonly nextId: FragmentId;
+}

@@ -6,7 +6,7 @@ import type { CostModel } from './cost/model.ts';
 import { type Cost, compareCosts, type Objective } from './cost/objective.ts';
 import { cutIntoFragments } from './fragments/cut.ts';
 import { normalize, rewrite } from './optimize.ts';
-import { exchangeName, MEDIATOR, type PhysicalPlan, sendsKeys } from './physical.ts';
+import { exchangeName, MEDIATOR, type PhysicalPlan } from './physical.ts';
 import { type Choice, chooseSites, FREE_SEARCH, type Freedom } from './placement/choose.ts';
 import { type PlanCost, planCost } from './placement/plan-cost.ts';
 import type { PolicyBook } from './policy/book.ts';
@@ -31,6 +31,8 @@ export interface Rejected {
 
 export interface PlannedStatement {
   readonly physical: PhysicalPlan;
+  /** What it was cut from. */
+  readonly placement: Choice;
   readonly cost: PlanCost;
   readonly notices: readonly string[];
   readonly rejected: readonly Rejected[];
@@ -87,6 +89,7 @@ export function planStatement(bound: RelationalNode, input: PlanningInput, expla
     : [];
   return {
     physical,
+    placement: choice,
     cost,
     notices: choice.notices,
     rejected: distinctTexts(rejected),
@@ -105,7 +108,7 @@ export function planStatement(bound: RelationalNode, input: PlanningInput, expla
  * Judges every exchange of a plan by the policies, from the plan as it would run.
  * @throws CausewayError CW001 naming what would leave
  */
-function assertLawfulExchanges(physical: PhysicalPlan, policies: PolicyBook): void {
+export function assertLawfulExchanges(physical: PhysicalPlan, policies: PolicyBook): void {
   if (policies.empty) return;
   const byName = new Map(physical.fragments.map((fragment) => [exchangeName(fragment.id), fragment.plan]));
   const resolve = (leaf: RelationalNode) => (leaf.kind === 'memory-table' ? byName.get(leaf.name) : undefined);
@@ -114,7 +117,7 @@ function assertLawfulExchanges(physical: PhysicalPlan, policies: PolicyBook): vo
     for (const exchange of fragment.inputs) {
       if (fragment.site === MEDIATOR) continue;
       const source = physical.fragments.find(({ id }) => id === exchange.from);
-      const key = sendsKeys(exchange) ? source?.plan.columns[exchange.fromColumn] : undefined;
+      const key = exchange.kind === 'keys' ? source?.plan.columns[exchange.fromColumn] : undefined;
       if (source === undefined) continue;
       const sent = key === undefined ? source.plan : onlyColumn(source.plan, key);
       assertLawful(sent, fragment.site, policies, resolve);
@@ -149,11 +152,7 @@ const sameRequests = (a: PhysicalPlan, b: PhysicalPlan): boolean => requests(a) 
 
 const requests = (plan: PhysicalPlan): string =>
   JSON.stringify(
-    plan.fragments.map(({ site, request, inputs }) => [
-      site,
-      request,
-      inputs.filter(({ kind }) => kind !== 'late-keys'),
-    ]),
+    plan.fragments.map(({ site, request, inputs }) => [site, request, inputs]),
     (_, value: unknown) => (typeof value === 'bigint' ? String(value) : value),
   );
 

@@ -1,54 +1,64 @@
-/** What re-planning at fragments' borders costs a SELECT when nothing is wrong: the same plans with and without late keys. */
-import { type PhysicalPlan, sendsKeys } from '../../optimizer/physical.ts';
-import { planStatement } from '../../optimizer/plan-statement.ts';
+/** What re-planning at fragments' borders costs a SELECT when nothing is wrong: the same plans with and without it. */
+import { type PlanningInput, planStatement } from '../../optimizer/plan-statement.ts';
 import { PolicyBook } from '../../optimizer/policy/book.ts';
-import { printTable } from '../select/table.ts';
-import { NETWORKS, PLACEMENTS, QUERIES } from './grid.ts';
+import { median, printTable } from '../select/table.ts';
+import { PLACEMENTS, QUERIES } from './grid.ts';
+import { watchingMicroseconds } from './replan-watching.ts';
 import type { World } from './world.ts';
 
-const without = (plan: PhysicalPlan): PhysicalPlan => ({
-  ...plan,
-  fragments: plan.fragments.map((fragment) => ({
-    ...fragment,
-    inputs: fragment.inputs.filter(({ kind }) => kind !== 'late-keys'),
-  })),
-});
+/** Statements of each kind in one block; processor time is counted in units of a block, since a statement takes a few milliseconds. */
+const BLOCK = 20;
 
-/** Processor time of this process: the links' waiting is no work, and other processes' work is not counted. */
-export async function replanOverhead(world: World, repeats: number): Promise<void> {
-  const links = NETWORKS['all fast']!;
-  const model = await world.calibrated(links, 'simulated');
+/**
+ * Processor time of this process: other processes' work is not counted. Blocks with and without re-planning take turns, each pair in
+ * the other order than the one before it, and the median of their ratios is told.
+ * @param blocks pairs of blocks per query
+ */
+export async function replanOverhead(world: World, blocks: number): Promise<void> {
+  const model = await world.calibrated(world.free, 'simulated');
   const rows: string[][] = [];
+  const all: number[] = [];
   for (const [name, sql] of Object.entries(QUERIES)) {
     const bound = await world.bind(sql, PLACEMENTS[0]!);
     const { of: statistics } = await world.statistics(bound);
-    const policies = new PolicyBook([]);
-    const { physical } = planStatement(bound, {
-      ...{ context: world.context, estimation: { statistics }, model, objective: 'time', policies },
-    });
-    const late = physical.fragments
-      .flatMap(({ inputs }) => inputs.filter(sendsKeys))
-      .filter(({ kind }) => kind !== 'keys');
-    if (late.length === 0) continue;
-    const plain = without(physical);
-    const times: Record<'watched' | 'plain', number[]> = { watched: [], plain: [] };
-    for (let repeat = 0; repeat < 5 * repeats; repeat++) {
-      for (const [which, plan] of [
-        ['plain', plain],
-        ['watched', physical],
-      ] as const) {
-        const before = process.cpuUsage();
-        await world.run(plan, links);
-        const { user, system } = process.cpuUsage(before);
-        times[which].push((user + system) / 1000);
+    const input: PlanningInput = {
+      ...{ context: world.context, estimation: { statistics }, model, objective: 'time' },
+      policies: new PolicyBook([]),
+    };
+    const planned = planStatement(bound, input);
+    if (planned.physical.fragments.length < 3) continue;
+    const block = async (watched: boolean): Promise<number> => {
+      const before = process.cpuUsage();
+      for (let i = 0; i < BLOCK; i++) {
+        if (watched) await world.runRevised(planned, input, world.free);
+        else await world.run(planned.physical, world.free);
+      }
+      const { user, system } = process.cpuUsage(before);
+      return (user + system) / 1000 / BLOCK;
+    };
+    await block(true);
+    const [plain, watched]: [number[], number[]] = [[], []];
+    for (let pair = 0; pair < blocks; pair++) {
+      for (const which of pair % 2 === 0 ? [false, true] : [true, false]) {
+        (which ? watched : plain).push(await block(which));
       }
     }
-    const [a, b] = [Math.min(...times.plain), Math.min(...times.watched)];
-    rows.push([name, String(late.length), a.toFixed(1), b.toFixed(1), `${(100 * (b / a - 1)).toFixed(1)} %`]);
+    const ratios = plain.map((each, i) => watched[i]! / each);
+    all.push(...ratios);
+    rows.push([name, median(plain).toFixed(2), median(watched).toFixed(2), percent(median(ratios))]);
   }
   printTable(
-    'SELECT, nothing wrong: processor time with and without re-planning, ms (least of the runs)',
-    ['query', 'fragments that may be asked anew', 'without', 'with', 'overhead'],
+    `SELECT, nothing wrong: processor time of a statement with and without re-planning, ms (medians of ${blocks} pairs of ${BLOCK} statements)`,
+    ['query', 'without', 'with', 'overhead'],
     rows,
   );
+  console.log(`over all ${BLOCK * all.length} pairs of statements: ${percent(median(all))}`);
+  const more = await watchingMicroseconds();
+  const quickest = Math.min(...rows.map(([, without]) => Number(without)));
+  console.log(
+    `the executor alone, without silos and mediator: ${more.toFixed(1)} µs more per statement, ` +
+      `${((100 * more) / (1000 * quickest)).toFixed(2)} % of the quickest of these\n`,
+  );
 }
+
+const percent = (ratio: number): string => `${(100 * (ratio - 1)).toFixed(1)} %`;

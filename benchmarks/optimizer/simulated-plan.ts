@@ -28,7 +28,7 @@ export function simulatedSeconds(
   const done = new Map<number, number>();
   const free = new Map<string, number>();
   for (const { id, inputs, plan: subtree, site } of plan.fragments) {
-    const ready = Math.max(0, ...inputs.map(({ from, kind }) => (kind === 'late-keys' ? 0 : (done.get(from) ?? 0))));
+    const ready = Math.max(0, ...inputs.map(({ from }) => done.get(from) ?? 0));
     const report = reports.find(({ fragment }) => fragment === id);
     const rows = report?.rows ?? 0;
     const engine = (kind: string, produced: number): number => {

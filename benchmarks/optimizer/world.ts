@@ -8,12 +8,15 @@ import { calibrate, probes } from '../../optimizer/cost/calibrate.ts';
 import { CostModel } from '../../optimizer/cost/model.ts';
 import { cutIntoFragments } from '../../optimizer/fragments/cut.ts';
 import { MEDIATOR, type PhysicalPlan } from '../../optimizer/physical.ts';
+import type { PlannedStatement, PlanningInput } from '../../optimizer/plan-statement.ts';
 import { StatisticsCache } from '../../optimizer/statistics/cache.ts';
 import { type Estimator, estimator } from '../../optimizer/statistics/cardinality.ts';
 import { startPostgres } from '../../src/cli/demo/embedded-postgres.ts';
 import { Admission } from '../../src/engine/execution/admission.ts';
 import { execute } from '../../src/engine/execution/execute.ts';
+import type { Revision } from '../../src/engine/execution/gather.ts';
 import type { FragmentReport } from '../../src/engine/execution/report.ts';
+import { revisionOf } from '../../src/engine/execution/revision.ts';
 import { columnIds, node, type RelationalNode, type Scan } from '../../src/plan/nodes.ts';
 import { nodesOf } from '../../src/plan/traverse.ts';
 import { bindSelect } from '../../src/sql/select/bind.ts';
@@ -38,6 +41,8 @@ const FREE: Link = { name: 'free', latency: 0, bytesPerSecond: Number.POSITIVE_I
 
 export interface World extends AsyncDisposable {
   readonly context: OptimizerContext;
+  /** Links that take no time. */
+  readonly free: Readonly<Record<string, Link>>;
   bind(sql: string, placement: Placement): Promise<RelationalNode>;
   statistics(plan: RelationalNode): ReturnType<StatisticsCache['load']>;
   /** Speeds as CALIBRATE measures them through the links, on the clock or in simulated time. */
@@ -46,6 +51,8 @@ export interface World extends AsyncDisposable {
   simulate(plan: PhysicalPlan, links: Readonly<Record<string, Link>>, estimate: Estimator): Promise<number>;
   /** Milliseconds until the last row; infinitely many when they are more than `patience`. */
   run(plan: PhysicalPlan, links: Readonly<Record<string, Link>>, patience?: number): Promise<number>;
+  /** Milliseconds until the last row of a statement that may be planned anew while it runs. */
+  runRevised(plan: PlannedStatement, input: PlanningInput, links: Readonly<Record<string, Link>>): Promise<number>;
 }
 
 export async function openWorld(): Promise<World> {
@@ -88,6 +95,7 @@ export async function openWorld(): Promise<World> {
     plan: PhysicalPlan,
     links: Readonly<Record<string, Link>>,
     stop = signal,
+    revision?: Revision,
   ): Promise<FragmentReport[]> => {
     const slow = new Map([...silos].map(([name, silo]) => [name, throttled(silo, links[name]!)]));
     const reports: FragmentReport[] = [];
@@ -99,6 +107,7 @@ export async function openWorld(): Promise<World> {
         admission,
         optimizer: context,
         onFragment: (report) => reports.push(report),
+        ...(revision === undefined ? {} : { revision }),
       },
       stop,
     );
@@ -112,6 +121,7 @@ export async function openWorld(): Promise<World> {
 
   return {
     context,
+    free: unthrottled,
     async simulate(plan, links, estimate) {
       const text = JSON.stringify(
         plan.fragments.map(({ site, request, inputs }) => [site, request, inputs]),
@@ -168,6 +178,11 @@ export async function openWorld(): Promise<World> {
         if (stop.aborted) return Number.POSITIVE_INFINITY;
         throw thrown;
       }
+      return performance.now() - started;
+    },
+    async runRevised(planned, input, links) {
+      const started = performance.now();
+      await drain(planned.physical, links, signal, revisionOf(planned, input));
       return performance.now() - started;
     },
     async [Symbol.asyncDispose]() {

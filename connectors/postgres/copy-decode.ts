@@ -10,9 +10,9 @@ import { arrowSchema } from '../arrow.ts';
 import type { ResultColumn } from '../connector.ts';
 import { type ColumnBuilder, columnBuilder } from './copy-columns.ts';
 
-/** The first batch is small, for lookups; the second one still shows rows early. */
+/** The first batch is small, for lookups; the next ones still show rows early: to readers, and to whoever doubts the estimate. */
 const FIRST_BATCH_ROWS = 64;
-const SECOND_BATCH_ROWS = 2048;
+const BATCH_GROWTH = 8;
 /**
  * Large enough to cost little each, small enough that the server goes on sending while one is taken in. A batch is given on when it holds this
  * many rows, or this many bytes of text.
@@ -139,7 +139,7 @@ export class CopyDecoder {
     this.#textBytes = (this.#builders ?? []).map((column) => column.textBytes());
     const children: Data[] = (this.#builders ?? []).map((column) => column.finish(rows));
     this.#builders = undefined;
-    this.#capacity = this.#capacity === FIRST_BATCH_ROWS ? SECOND_BATCH_ROWS : BATCH_ROWS;
+    this.#capacity = Math.min(BATCH_GROWTH * this.#capacity, BATCH_ROWS);
     this.#rows = 0;
     const type = new Struct(this.#schema.fields);
     return new RecordBatch(this.#schema, makeData({ type, length: rows, nullCount: 0, children }));

@@ -13,6 +13,7 @@ import {
   type PerUnit,
   shipWork,
   sortWork,
+  times,
   work,
 } from './work.ts';
 
@@ -45,17 +46,6 @@ export function resultWork(plan: RelationalNode, estimate: Estimator): PerUnit {
     ),
   );
 }
-
-const times = (amounts: PerUnit, factor: number): PerUnit => ({
-  startup: amounts.startup * factor,
-  scanned: amounts.scanned * factor,
-  built: amounts.built * factor,
-  probed: amounts.probed * factor,
-  aggregated: amounts.aggregated * factor,
-  sorted: amounts.sorted * factor,
-  produced: amounts.produced * factor,
-  bytes: amounts.bytes * factor,
-});
 
 function operatorWork(plan: RelationalNode, estimate: Estimator): PerUnit {
   const rows = estimate(plan).rows;

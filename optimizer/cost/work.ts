@@ -36,6 +36,17 @@ export function addWork(a: PerUnit, b: PerUnit): PerUnit {
   return sum;
 }
 
+export const times = (amounts: PerUnit, factor: number): PerUnit => ({
+  startup: amounts.startup * factor,
+  scanned: amounts.scanned * factor,
+  built: amounts.built * factor,
+  probed: amounts.probed * factor,
+  aggregated: amounts.aggregated * factor,
+  sorted: amounts.sorted * factor,
+  produced: amounts.produced * factor,
+  bytes: amounts.bytes * factor,
+});
+
 /** Seconds that `amounts` take at `seconds` per unit. */
 export function secondsFor(amounts: PerUnit, seconds: PerUnit): number {
   let total = 0;

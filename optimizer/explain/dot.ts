@@ -20,7 +20,6 @@ export function explainDot({ fragments, root }: Explained): readonly string[] {
   });
   for (const fragment of fragments) {
     for (const { from, kind } of fragment.inputs) {
-      if (kind === 'late-keys') continue;
       const source = fragments.find(({ id }) => id === from)!;
       const label =
         kind === 'keys' ? 'keys' : `${rowsText(source.estimated.rows)}, ${bytesText(source.estimated.bytes)}`;

@@ -14,7 +14,7 @@ export interface ExplainedFragment {
   readonly id: number;
   readonly site: string;
   readonly statement: string;
-  readonly inputs: readonly { readonly from: number; readonly kind: 'rows' | 'keys' | 'late-keys' }[];
+  readonly inputs: readonly { readonly from: number; readonly kind: 'rows' | 'keys' }[];
   readonly estimated: Amounts;
   readonly actual?: Amounts & { readonly keys?: number };
   /** Of the rows. */
@@ -34,6 +34,12 @@ export interface Explained {
   /** On the critical path, and over all borders. */
   readonly estimated: { readonly seconds: number; readonly bytes: number; readonly money: number };
   readonly actual?: { readonly seconds: number; readonly bytes: number };
+  /** Present when the rest was planned anew while it ran; the fragments are those of the last plan. */
+  readonly replanned?: {
+    readonly steps: readonly ReplanActual[];
+    /** Of fragments that were stopped. */
+    readonly wastedBytes: number;
+  };
   readonly rejected: readonly {
     readonly name: string;
     readonly reason: string;
@@ -54,6 +60,16 @@ export interface FragmentActual {
   readonly keys?: number;
   /** The rows were read by the mediator itself and not counted. */
   readonly uncounted?: boolean;
+  /** The fragment is in the plan no more: what it sent was of no use. */
+  readonly stopped?: boolean;
+}
+
+/** That the rest was planned anew while it ran. */
+export interface ReplanActual {
+  /** Which estimate was far off. */
+  readonly reason: string;
+  /** Since the statement began. */
+  readonly milliseconds: number;
 }
 
 /**
@@ -64,10 +80,15 @@ export function explained(
   planned: PlannedStatement,
   objective: Objective,
   statisticsMs: number,
-  actuals?: { readonly reports: readonly FragmentActual[]; readonly milliseconds: number },
+  actuals?: {
+    readonly reports: readonly FragmentActual[];
+    readonly milliseconds: number;
+    readonly replans?: readonly ReplanActual[];
+  },
 ): Explained {
   const { physical, cost, milliseconds } = planned;
-  const counted = actuals?.reports.filter(({ uncounted }) => uncounted !== true);
+  const counted = actuals?.reports.filter(({ uncounted, stopped }) => uncounted !== true && stopped !== true);
+  const wasted = (actuals?.reports ?? []).reduce((sum, { stopped, bytes }) => sum + (stopped === true ? bytes : 0), 0);
   const reports = new Map(counted?.map((report) => [report.fragment, report]));
   const fragments = [...physical.fragments].reverse().map((fragment): ExplainedFragment => {
     const { rows, bytes, seconds } = cost.fragments.find((each) => each.fragment === fragment.id)!;
@@ -92,13 +113,14 @@ export function explained(
           }),
     };
   });
-  const sent = fragments.reduce((sum, { actual }) => sum + (actual?.bytes ?? 0), 0);
+  const sent = fragments.reduce((sum, { actual }) => sum + (actual?.bytes ?? 0), wasted);
   return {
     objective,
     fragments,
     root: physical.root,
     estimated: { seconds: cost.seconds, bytes: cost.bytes, money: cost.money },
     ...(actuals === undefined ? {} : { actual: { seconds: actuals.milliseconds / 1000, bytes: sent } }),
+    ...((actuals?.replans ?? []).length === 0 ? {} : { replanned: { steps: actuals!.replans!, wastedBytes: wasted } }),
     rejected: planned.rejected.map(rejectedData),
     search: { joins: planned.considered, exact: planned.exact },
     planning: [

@@ -10,6 +10,7 @@ export function explainText(plan: Explained): readonly string[] {
     ...tree(plan),
     '',
     ...total(plan),
+    ...section('Planned anew while it ran', replannedLines(plan)),
     ...section('Rejected', rejectedLines(plan)),
     ...section(
       'Notices',
@@ -79,6 +80,16 @@ function total({ estimated, actual, objective, fragments }: Explained): readonly
     ...(actual === undefined
       ? []
       : [`Actual    ${timeText(actual.seconds)} · ${bytesText(actual.bytes)} over borders`]),
+  ].flatMap((line) => hanging(line, ''));
+}
+
+function replannedLines({ replanned }: Explained): readonly string[] {
+  if (replanned === undefined) return [];
+  const { steps, wastedBytes } = replanned;
+  const wasted = wastedBytes === 0 ? [] : [`what was stopped had sent ${bytesText(wastedBytes)}`];
+  return [
+    ...steps.map(({ reason, milliseconds }) => `after ${timeText(milliseconds / 1000)}: ${reason}`),
+    ...wasted,
   ].flatMap((line) => hanging(line, ''));
 }
 

@@ -21,6 +21,7 @@ import {
   MEDIATOR,
   type PhysicalPlan,
   type Site,
+  type UnderWay,
 } from '../physical.ts';
 import { mediatorDialect } from '../unparse/mediator-dialect.ts';
 import { uniqueNames } from '../unparse/select.ts';
@@ -28,17 +29,26 @@ import { unparse } from '../unparse/unparse.ts';
 import { scanRequest } from './scan-request.ts';
 import { ANYWHERE, type PlacedPlan } from './sites.ts';
 
+const NOTHING_BEGUN: UnderWay = { done: new Map(), running: [], nextId: 1 };
+
 export function cutIntoFragments({ plan, siteOf, keys }: PlacedPlan, context: OptimizerContext): PhysicalPlan {
-  const fragments: Fragment[] = [];
+  const { done, running, nextId } = context.underWay ?? NOTHING_BEGUN;
+  const begun = [...done.values(), ...running].sort((a, b) => a.id - b.id);
+  const fragments: Fragment[] = [...begun];
+  let id = nextId;
   /** The same request to the same site is made once. */
-  const byRequest = new Map<string, Fragment>();
+  const byRequest = new Map(begun.map((fragment) => [requestKey(fragment), fragment]));
 
   const fragmentOf = (root: RelationalNode): Fragment => {
+    const arrived = root.kind === 'memory-table' ? done.get(root.name) : undefined;
+    if (arrived !== undefined) return arrived;
     const site = siteOf(root) === ANYWHERE ? MEDIATOR : siteOf(root);
     const inputs = new Map<FragmentId, Exchange>();
     const own = (each: RelationalNode): RelationalNode => {
       const elsewhere = siteOf(each) !== site && siteOf(each) !== ANYWHERE;
       if (elsewhere) return exchange(each);
+      const arrived = each.kind === 'memory-table' ? done.get(each.name) : undefined;
+      if (arrived !== undefined) inputs.set(arrived.id, { kind: 'rows', from: arrived.id });
       const rebuilt = withInputs(each, inputsOf(each).map(own));
       return expressionsOf(rebuilt).some(hasSubquery) ? mapExpressions(rebuilt, inSubqueries) : rebuilt;
     };
@@ -53,30 +63,22 @@ export function cutIntoFragments({ plan, siteOf, keys }: PlacedPlan, context: Op
     const filter = keys?.get(root);
     if (filter !== undefined) {
       const from = fragmentOf(filter.by).id;
-      const keys = { from, fromColumn: filter.byColumn, column: filter.column };
-      inputs.set(
-        from,
-        filter.late === undefined
-          ? { kind: 'keys', ...keys, most: filter.most }
-          : { kind: 'late-keys', ...keys, ...filter.late },
-      );
+      inputs.set(from, {
+        kind: 'keys',
+        ...{ from, fromColumn: filter.byColumn, column: filter.column, most: filter.most },
+      });
     }
     const within = own(root);
     const request = requestOf(within, site, context);
-    const types = within.columns.map(({ type }) => type);
-    // Keys that may come late are no reason to ask twice.
-    const reads = [...inputs.values()].filter(({ kind }) => kind !== 'late-keys');
-    const key = [site, JSON.stringify(request), JSON.stringify(types), JSON.stringify(reads)].join('\n');
+    const asked = { site, plan: within, request, inputs: [...inputs.values()] };
+    const key = requestKey(asked);
     const known = byRequest.get(key);
     if (known !== undefined) return known;
     const rows = context.rows?.(root);
     const fragment: Fragment = Object.freeze({
-      id: fragments.length + 1,
-      site,
-      plan: within,
-      request,
+      id: id++,
+      ...asked,
       columns: resultColumns(within),
-      inputs: [...inputs.values()],
       ...(rows === undefined ? {} : { rows }),
     });
     fragments.push(fragment);
@@ -86,7 +88,32 @@ export function cutIntoFragments({ plan, siteOf, keys }: PlacedPlan, context: Op
 
   const root = fragmentOf(plan);
   const columns = plan.columns.map(({ name, type }) => ({ name, type }));
-  return Object.freeze({ fragments, root: root.id, columns });
+  return Object.freeze({
+    fragments: begun.length === 0 ? fragments : neededBy(root, fragments),
+    root: root.id,
+    columns,
+  });
+}
+
+/** The same for fragments that ask the same of the same site; up to how many keys are sent is no part of it. */
+const requestKey = ({ site, plan, request, inputs }: Pick<Fragment, 'site' | 'plan' | 'request' | 'inputs'>): string =>
+  [
+    site,
+    JSON.stringify(request, (_, value: unknown) => (typeof value === 'bigint' ? `${value}n` : value)),
+    JSON.stringify(plan.columns.map(({ type }) => type)),
+    JSON.stringify(inputs, (name, value: unknown) => (name === 'most' ? undefined : value)),
+  ].join('\n');
+
+/** The fragments that a fragment reads from, directly or not, and itself. */
+function neededBy(root: Fragment, fragments: readonly Fragment[]): readonly Fragment[] {
+  const needed = new Set<FragmentId>();
+  const visit = ({ id, inputs }: Fragment): void => {
+    if (needed.has(id)) return;
+    needed.add(id);
+    for (const { from } of inputs) visit(fragments.find((each) => each.id === from)!);
+  };
+  visit(root);
+  return fragments.filter(({ id }) => needed.has(id));
 }
 
 /** A fragment's columns under names that are unique, as the table that takes them in needs them. */

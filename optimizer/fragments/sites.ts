@@ -16,7 +16,7 @@ import {
   transformPlan,
 } from '../../src/plan/traverse.ts';
 import type { OptimizerContext } from '../context.ts';
-import { type LateKeys, MEDIATOR, type Site } from '../physical.ts';
+import { MEDIATOR, type Site } from '../physical.ts';
 import { scanRequest } from './scan-request.ts';
 import { expressionSupport, runsExactly } from './supports.ts';
 
@@ -31,14 +31,12 @@ export interface KeyFilter {
   readonly column: ColumnId;
   /** With more keys than this, reading all rows is cheaper. */
   readonly most: number;
-  /** Nobody waits for the keys: they are used when the rows turn out to be many, or the keys few. */
-  readonly late?: LateKeys;
 }
 
 export interface PlacedPlan {
   readonly plan: RelationalNode;
   readonly siteOf: (node: RelationalNode) => Site;
-  /** Semi-joins, by the subtree that is to be reduced; both subtrees are sent to the mediator by silos. */
+  /** Semi-joins, by the subtree that is to be reduced; both subtrees are sent to the mediator by silos, or the keys are there already. */
   readonly keys?: ReadonlyMap<RelationalNode, KeyFilter>;
 }
 

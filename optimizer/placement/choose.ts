@@ -37,6 +37,8 @@ export interface Freedom {
 export const FREE_SEARCH: Freedom = { order: true, keys: true, raise: true };
 
 export interface Choice extends PlacedPlan {
+  /** What of it may leave its silo although the rows below may not. */
+  readonly released: Constrained['released'];
   /** What policies keep back, for the user. */
   readonly notices: readonly string[];
   readonly considered: number;
@@ -53,10 +55,26 @@ export function chooseSites(
   knowledge: Knowledge,
   freedom: Freedom = FREE_SEARCH,
 ): Choice {
-  const { policies } = knowledge;
   const split = context.pushdown === 'off' ? plan : splitFilters(plan, context);
-  const constrained = constrain(split, policies, freshIds(split));
+  return placed(constrain(split, knowledge.policies, freshIds(split)), context, knowledge, freedom);
+}
+
+/**
+ * The cheapest legal placement of a plan that policies have constrained.
+ * @throws CausewayError CW001 when there is none
+ */
+export function placed(
+  constrained: Constrained,
+  context: OptimizerContext,
+  knowledge: Knowledge,
+  freedom: Freedom = FREE_SEARCH,
+): Choice {
+  const { policies } = knowledge;
   const deepest = siteLookup(context);
+  const done = context.underWay?.done;
+  /** What the rows of a leaf that stands for a fragment were made of. */
+  const behind = (leaf: RelationalNode): RelationalNode | undefined =>
+    leaf.kind === 'memory-table' ? done?.get(leaf.name)?.plan : undefined;
   const surroundings: IslandSurroundings = {
     ...knowledge,
     capabilitiesOf: (silo) => context.silos.get(silo)?.capabilities,
@@ -64,7 +82,8 @@ export function chooseSites(
     mayLeave: (each) => mayLeave(each, constrained, policies),
     maySendKeys: (by, to, key) =>
       freedom.keys === 'unchecked' ||
-      (freedom.keys && leaksOf(key === undefined ? by : onlyColumn(by, key), to, policies).length === 0),
+      (freedom.keys && leaksOf(key === undefined ? by : onlyColumn(by, key), to, policies, behind).length === 0),
+    arrived: (leaf) => behind(leaf) !== undefined,
   };
   const whole = (each: RelationalNode): boolean => constrained.released.has(each);
   const reordered = freedom.order
@@ -82,6 +101,7 @@ export function chooseSites(
   requireLawful(reordered.plan, siteOf, constrained, policies);
   return {
     plan: reordered.plan,
+    released: constrained.released,
     siteOf,
     keys: freedom.keys === false ? new Map() : keyFilters(reordered.plan, reordered.hints, { ...surroundings, siteOf }),
     notices: constrained.notices,

@@ -30,6 +30,8 @@ export interface IslandSurroundings {
   readonly mayLeave: (plan: RelationalNode) => boolean;
   /** Whether values of the relation may go to the silo: of the key column, or of all columns without one. */
   readonly maySendKeys: (by: RelationalNode, to: Site, key?: Column) => boolean;
+  /** True for a leaf that stands for rows which are at the mediator already. */
+  readonly arrived?: (leaf: RelationalNode) => boolean;
 }
 
 /** The equality whose keys reduce one side of a join by the other. */
@@ -50,6 +52,10 @@ export function islandProblem(island: Island, around: IslandSurroundings): Islan
   const siteNames = [...new Set(homes.filter((site) => site !== MEDIATOR)), MEDIATOR];
   const mediator = siteNames.length - 1;
   const mayLeave = island.relations.map(around.mayLeave);
+  const arrived = (relation: RelationalNode): boolean =>
+    relation.kind === 'filter' || relation.kind === 'project'
+      ? arrived(relation.input)
+      : around.arrived?.(relation) === true;
   const rows = islandRows(island, estimate);
   const widths = new Map<RelationSet, number>();
   const widthOf = (set: RelationSet): number => {
@@ -146,7 +152,8 @@ export function islandProblem(island: Island, around: IslandSurroundings): Islan
       const home = homes[firstOf(by)]!;
       // Keys come from rows that one silo sent: those are at hand before the mediator's own statement runs.
       for (const relation of members(by)) if (homes[relation] !== home) return undefined;
-      if (home === MEDIATOR) return undefined;
+      if (home === MEDIATOR && !(by === single(firstOf(by)) && arrived(island.relations[firstOf(by)]!)))
+        return undefined;
       const pair = keyPair(set, by);
       if (pair === undefined) return undefined;
       const capabilities = around.capabilitiesOf(siteNames[from]!);

@@ -14,9 +14,8 @@ import { resultWork, subtreeWork } from '../cost/node-work.ts';
 import { secondsFor } from '../cost/work.ts';
 import { ANYWHERE, type KeyFilter } from '../fragments/sites.ts';
 import { expressionSupport } from '../fragments/supports.ts';
-import { type LateKeys, MEDIATOR, type Site } from '../physical.ts';
+import { MEDIATOR, type Site } from '../physical.ts';
 import type { Estimator } from '../statistics/cardinality.ts';
-import { rowWidth } from '../statistics/estimate.ts';
 import type { KeyHint } from './reorder.ts';
 
 export interface KeySurroundings {
@@ -25,13 +24,12 @@ export interface KeySurroundings {
   readonly siteOf: (plan: RelationalNode) => Site;
   readonly capabilitiesOf: (silo: Site) => Capabilities | undefined;
   readonly maySendKeys: (by: RelationalNode, to: Site, key?: Column) => boolean;
+  /** True for a leaf that stands for rows which are at the mediator already: nobody waits for its keys. */
+  readonly arrived?: (leaf: RelationalNode) => boolean;
 }
 
-/** Keys are only waited for unasked when that takes less than this part of what reading all rows takes; else they may come late. */
+/** Keys are only waited for unasked when that takes less than this part of what reading all rows takes. */
 const QUICK = 0.02;
-
-/** Seconds per row below which a silo's rows are read in place. */
-const LOCAL = 1e-8;
 
 /** Types whose values mean the same as text in every silo. */
 const KEY_TYPES: ReadonlySet<TypeKind> = new Set(['smallint', 'integer', 'bigint', 'text', 'varchar', 'date', 'uuid']);
@@ -50,24 +48,12 @@ export function keyFilters(
   for (const candidate of candidates) {
     const { reader, by, column, key, wait, whole, most } = candidate;
     if (filters.has(reader) || waitsFor(by, reader, filters)) continue;
-    if (!wanted(candidate) && (wait > QUICK * whole || filters.has(by))) continue;
+    if (!wanted(candidate) && (wait > QUICK * whole || filters.has(by) || !candidate.pays)) continue;
     filters.set(reader, {
       by,
       byColumn: by.columns.findIndex(({ id }) => id === key.id),
       column: column.id,
       most,
-    });
-  }
-  for (const candidate of candidates) {
-    const { reader, by, column, key, late, most } = candidate;
-    // A silo that streams nothing has nothing to stop; keys that wait for keys come too late.
-    if (filters.has(reader) || waitsFor(by, reader, filters) || !candidate.streams) continue;
-    filters.set(reader, {
-      by,
-      byColumn: by.columns.findIndex(({ id }) => id === key.id),
-      column: column.id,
-      most,
-      late,
     });
   }
   return filters;
@@ -102,10 +88,8 @@ interface Candidate {
   readonly wait: number;
   readonly whole: number;
   readonly most: number;
-  /** What keys are worth that nobody waited for. */
-  readonly late: LateKeys;
-  /** Its rows come over a link, and can be stopped. */
-  readonly streams: boolean;
+  /** False where keys that are there already are too many: the reader need not be stopped for them. */
+  readonly pays: boolean;
 }
 
 function* keyCandidates(plan: RelationalNode, around: KeySurroundings): Generator<Candidate> {
@@ -143,7 +127,7 @@ function* ofJoin(join: Join, around: KeySurroundings): Generator<Candidate> {
       ] as const) {
         const reader = sourceOf(join[side], own, around);
         const by = sourceOf(join[side === 'left' ? 'right' : 'left'], other, around);
-        if (reader === undefined || by === undefined || reader === by) continue;
+        if (reader === undefined || by === undefined || reader === by || !isSent(reader, around)) continue;
         const candidate = priced(reader, by, own, other, around);
         if (candidate !== undefined) yield candidate;
       }
@@ -154,7 +138,7 @@ function* ofJoin(join: Join, around: KeySurroundings): Generator<Candidate> {
 /** The sent subtree from which the column comes, when dropping rows there drops just those rows here. */
 function sourceOf(plan: RelationalNode, id: ColumnId, around: KeySurroundings): RelationalNode | undefined {
   if (!plan.columns.some((column) => column.id === id)) return undefined;
-  if (isSent(plan, around)) return plan;
+  if (isSent(plan, around) || around.arrived?.(plan) === true) return plan;
   switch (plan.kind) {
     case 'filter':
     case 'project':
@@ -196,25 +180,16 @@ function priced(
   const batch = capabilities.maxListLength ?? 1000;
   const perKey = sending / distinct + width * seconds.bytes + (local + seconds.startup) / batch;
   const source = model.profile(siteOf(by)).seconds;
-  const wait = secondsFor(subtreeWork(by, estimate), source) + secondsFor(resultWork(by, estimate), source);
-  const { rows } = estimate(reader);
-  const perRow =
-    seconds.produced +
-    rowWidth(
-      estimate(reader),
-      reader.columns.map(({ id }) => id),
-    ) *
-      seconds.bytes;
+  const wait =
+    around.arrived?.(by) === true
+      ? 0
+      : secondsFor(subtreeWork(by, estimate), source) + secondsFor(resultWork(by, estimate), source);
+  const most = Math.floor((local + sending) / perKey);
   return {
     ...{ reader, by, column, key, wait },
     whole: local + sending,
-    most: Math.floor((local + sending) / perKey),
-    late: {
-      rows,
-      perKey: rows / distinct + (width * seconds.bytes + (local + seconds.startup) / batch) / perRow,
-      restart: (local + seconds.startup) / perRow,
-    },
-    streams: perRow > LOCAL,
+    most,
+    pays: around.arrived?.(by) !== true || (estimate(by).columns.get(other)?.distinct ?? most) <= most,
   };
 }
 

@@ -8,6 +8,7 @@ import {
   DEFAULT_DISTINCT,
   DEFAULT_ROWS,
   type RelationEstimate,
+  resized,
   typicalWidth,
   unknownColumn,
   withRows,
@@ -21,8 +22,8 @@ import { signature, tableKey } from './signature.ts';
 export interface EstimationInput {
   /** A table's statistics, already fetched; undefined when nothing is known. */
   readonly statistics: (scan: Pick<Scan, 'silo' | 'schema' | 'table' | 'version'>) => TableStatistics | undefined;
-  readonly feedback?: Feedback;
-  /** Rows of a table that the engine holds in memory. */
+  readonly feedback?: Pick<Feedback, 'rowsOf' | 'size'>;
+  /** Rows of a table that the engine holds in memory, where they are counted. */
   readonly memoryRows?: (name: string) => number | undefined;
   /** The plan whose result a table in memory will hold: another fragment's. */
   readonly memoryPlan?: (name: string) => RelationalNode | undefined;
@@ -131,11 +132,10 @@ export function estimator(input: EstimationInput): Estimator {
         return flat(node.columns, seriesLength(node.name, node.args));
       case 'memory-table': {
         const behind = input.memoryPlan?.(node.name);
-        if (behind !== undefined) {
-          const rows = estimate(behind).rows * (input.memoryShare?.(node.name) ?? 1);
-          return renamed(node.columns, behind.columns, withRows(estimate(behind), rows));
-        }
-        return flat(node.columns, input.memoryRows?.(node.name) ?? DEFAULT_ROWS);
+        const counted = input.memoryRows?.(node.name);
+        if (behind === undefined) return flat(node.columns, counted ?? DEFAULT_ROWS);
+        const rows = counted ?? estimate(behind).rows * (input.memoryShare?.(node.name) ?? 1);
+        return renamed(node.columns, behind.columns, resized(estimate(behind), rows));
       }
       case 'native-query':
       case 'mediator-query':

@@ -92,3 +92,26 @@ export function withRows(estimate: RelationEstimate, rows: number): RelationEsti
   }
   return { rows, columns };
 }
+
+/** Above this many values per row a column is a key, whose values grow with the rows (PostgreSQL's ANALYZE draws the same line). */
+const KEY_LIKE = 0.1;
+
+/**
+ * Distinct values of a column of a table that has `factor` times the rows it was thought to have. More values than rows were
+ * counted when the table was larger: they hold.
+ */
+export const grownDistinct = (distinct: number, rows: number, factor: number): number =>
+  factor > 1 && distinct > KEY_LIKE * rows && distinct <= rows
+    ? distinct * factor
+    : Math.min(distinct, Math.max(1, rows * factor));
+
+/** The estimate with the true number of rows, more of them or fewer. */
+export function resized(estimate: RelationEstimate, rows: number): RelationEstimate {
+  if (rows <= estimate.rows) return withRows(estimate, rows);
+  const factor = rows / Math.max(1, estimate.rows);
+  const columns = [...estimate.columns].map(([id, column]): readonly [ColumnId, ColumnEstimate] => [
+    id,
+    { ...column, distinct: grownDistinct(column.distinct, Math.max(1, estimate.rows), factor) },
+  ]);
+  return { rows, columns: new Map(columns) };
+}

@@ -4,14 +4,17 @@ import type { BatchResult, ResultColumn } from '../../connectors/connector.ts';
 import type { OptimizerContext, SiloFacts } from '../../optimizer/context.ts';
 import type { Objective } from '../../optimizer/cost/objective.ts';
 import { MEDIATOR, type PhysicalPlan } from '../../optimizer/physical.ts';
+import type { Replanned } from '../../optimizer/replan.ts';
 import type { EgressEntry } from '../catalog/egress.ts';
 import type { RelationalNode } from '../plan/nodes.ts';
 import { nodesOf } from '../plan/traverse.ts';
 import { requireBudget } from './budget.ts';
 import type { Engine } from './engine.ts';
 import { execute } from './execution/execute.ts';
+import type { Revision } from './execution/gather.ts';
 import type { ExecutionMediator } from './execution/mediator.ts';
 import type { FragmentReport } from './execution/report.ts';
+import { revisionOf } from './execution/revision.ts';
 import type { Planned } from './planning/planner.ts';
 import { type Place, readTogether } from './planning/same-place.ts';
 import type { Notice } from './result.ts';
@@ -27,6 +30,8 @@ export interface RunContext {
   /** The statement, for the egress record. Without it nothing is recorded: the rows stay on the silo's side. */
   readonly text?: string;
   readonly onFragment?: (report: FragmentReport) => void;
+  /** Called when what was left of the statement was planned anew. */
+  readonly onReplan?: (planned: Replanned) => void;
   readonly onNotice?: (notice: Notice) => void;
   /** Of the session's user: policies may be for some roles only. */
   readonly roles?: ReadonlySet<string>;
@@ -111,17 +116,39 @@ export function runPlanned(
   onSurprise?: () => void,
 ): Rows {
   for (const message of planned.notices) context.onNotice?.({ severity: 'NOTICE', message });
-  return runPhysical(planned.physical, facts, {
+  let current: Planned = planned;
+  const onReplan = (revised: Replanned): void => {
+    current = { ...current, ...revised };
+    context.onReplan?.(revised);
+  };
+  const observed: RunContext = {
     ...context,
     onFragment(report) {
-      if (context.engine.planner.observe(planned, report)) onSurprise?.();
+      if (context.engine.planner.observe(current, report)) onSurprise?.();
       context.onFragment?.(report);
     },
-  });
+  };
+  return runPhysical(
+    planned.physical,
+    facts,
+    observed,
+    mayReplan(planned, context) ? revisionOf(planned, planned.input, onReplan) : undefined,
+  );
 }
 
+/** What a statement may cost is said of the plan that it was asked for. One silo's statement streams straight through. */
+const mayReplan = ({ physical }: Planned, { settings }: RunContext): boolean =>
+  physical.fragments.length > 1 &&
+  settings.own('causeway.replan') === 'on' &&
+  settings.own('causeway.max_money') === 'off';
+
 /** Runs a plan that is optimized already. */
-export function runPhysical(physical: PhysicalPlan, facts: OptimizerContext, context: RunContext): Rows {
+export function runPhysical(
+  physical: PhysicalPlan,
+  facts: OptimizerContext,
+  context: RunContext,
+  revision?: Revision,
+): Rows {
   const { engine, signal, text, onFragment, parameters } = context;
   const egress: EgressEntry[] = [];
   const part = partsOfSpan();
@@ -133,6 +160,7 @@ export function runPhysical(physical: PhysicalPlan, facts: OptimizerContext, con
       admission: engine.admission,
       optimizer: facts,
       ...(parameters === undefined ? {} : { parameters }),
+      ...(revision === undefined ? {} : { revision }),
       onFragment(report) {
         if (text !== undefined && report.site !== MEDIATOR) {
           egress.push({ silo: report.site, statement: text, kind: 'rows', bytes: report.bytes });

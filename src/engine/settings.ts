@@ -32,6 +32,11 @@ const SETTINGS = {
     pattern: { test: /^(off|\d+(\.\d+)?)$/, means: "off, or an amount in the currency of the silos' prices like 0.50" },
     description: 'what one statement may cost at silos that bill; above it, it is refused before it runs',
   },
+  'causeway.replan': {
+    default: 'on',
+    words: ['on', 'off'],
+    description: 'on: what is left of a SELECT is planned anew while it runs when its estimates turn out to be far off',
+  },
   'causeway.speculation': {
     default: '1000ms',
     pattern: { test: /^(off|\d+ms)$/, means: 'milliseconds like 500ms, or off' },

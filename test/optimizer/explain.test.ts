@@ -10,8 +10,9 @@ import { explainDot } from '../../optimizer/explain/dot.ts';
 import { type Explained, explained, type FragmentActual } from '../../optimizer/explain/explained.ts';
 import { explainText, WIDTH } from '../../optimizer/explain/text.ts';
 import { MEDIATOR } from '../../optimizer/physical.ts';
-import { planStatement } from '../../optimizer/plan-statement.ts';
+import { type PlannedStatement, type PlanningInput, planStatement } from '../../optimizer/plan-statement.ts';
 import { type BoundPolicy, PolicyBook } from '../../optimizer/policy/book.ts';
+import { replan } from '../../optimizer/replan.ts';
 import { type SqlType, scalar } from '../../src/plan/types.ts';
 import { bindSelect } from '../../src/sql/select/bind.ts';
 import type { BindScope, Relation } from '../../src/sql/select/scope.ts';
@@ -82,32 +83,32 @@ interface Options {
   readonly actuals?: { readonly reports: readonly FragmentActual[]; readonly milliseconds: number };
 }
 
-/** The plan with phases that took no time, so that the text is always the same. */
-async function explainOf(
+/** With phases that took no time, so that the text is always the same. */
+const STILL = { rules: 0, search: 0, cut: 0, alternatives: 1 };
+
+async function explainOf(sql: string, options: Options = {}): Promise<Explained> {
+  const { planned, input } = await plannedOf(sql, options);
+  return explained({ ...planned, milliseconds: STILL }, input.objective, 0, options.actuals);
+}
+
+async function plannedOf(
   sql: string,
-  { objective = 'time', policies = [], actuals }: Options = {},
-): Promise<Explained> {
+  { objective = 'time', policies = [] }: Options = {},
+): Promise<{ readonly planned: PlannedStatement; readonly input: PlanningInput }> {
   const { plan } = await bindSelect(sql, scope);
   const model = new CostModel((site) => (site === MEDIATOR ? site : KINDS[site as keyof typeof KINDS].kind));
   if (objective === 'money') for (const silo of Object.keys(KINDS)) model.configure(silo, { moneyPerByte: 9e-11 });
-  const planned = planStatement(
-    plan,
-    {
-      context: {
-        silos: new Map(
-          Object.entries(KINDS).map(([name, { capabilities }]) => [name, { capabilities, context: name }]),
-        ),
-        pushdown: 'on',
-      },
-      estimation: { statistics: ({ silo, table }) => statistics(`${silo}.${table}`) },
-      model,
-      objective,
-      policies: new PolicyBook(policies),
+  const input: PlanningInput = {
+    context: {
+      silos: new Map(Object.entries(KINDS).map(([name, { capabilities }]) => [name, { capabilities, context: name }])),
+      pushdown: 'on',
     },
-    true,
-  );
-  const still = { rules: 0, search: 0, cut: 0, alternatives: 1 };
-  return explained({ ...planned, milliseconds: still }, objective, 0, actuals);
+    estimation: { statistics: ({ silo, table }) => statistics(`${silo}.${table}`) },
+    model,
+    objective,
+    policies: new PolicyBook(policies),
+  };
+  return { planned: planStatement(plan, input, true), input };
 }
 
 const policy = (silo: string, table: string, allow: BoundPolicy['allow']): BoundPolicy => ({
@@ -202,6 +203,38 @@ describe('EXPLAIN', () => {
     const lines = explainText(await explainOf(keys, { actuals: { reports, milliseconds: 90 } }));
     await expect(`${lines.join('\n')}\n`).toMatchFileSnapshot(file('analyze', 'txt'));
     expect(lines.join('\n')).toMatch(/actual 9,000 rows .* 22 keys sent · 22\.5 × off/);
+  });
+
+  it('ANALYZE shows the plan that was made while the first one ran', async () => {
+    const { planned, input } = await plannedOf(
+      "SELECT o.note, p.name FROM paris.orders o JOIN berlin.customers p ON o.customer = p.id WHERE p.name <> 'Ada'",
+    );
+    const at = (site: string) => planned.physical.fragments.find((each) => each.site === site)!.id;
+    const [customers, orders] = [at('berlin'), at('paris')];
+    const replanned = replan(
+      planned,
+      input,
+      new Map([
+        [customers, { rows: 12, done: true }],
+        [orders, { rows: 576, done: false }],
+      ]),
+    )!;
+    const [again, root] = replanned.physical.fragments.map(({ id }) => id).filter((id) => id > 3);
+    const lines = explainText(
+      explained({ ...replanned, rejected: [], milliseconds: STILL }, 'time', 0, {
+        reports: [
+          { fragment: customers, rows: 12, bytes: 480, milliseconds: 15 },
+          { fragment: orders, rows: 576, bytes: 23_000, milliseconds: 20, stopped: true },
+          { fragment: again!, rows: 61, bytes: 2400, milliseconds: 18, keys: 12 },
+          { fragment: root!, rows: 61, bytes: 2400, milliseconds: 2 },
+        ],
+        replans: [{ reason: replanned.reason, milliseconds: 16 }],
+        milliseconds: 41,
+      }),
+    );
+    await expect(`${lines.join('\n')}\n`).toMatchFileSnapshot(file('planned anew while it ran', 'txt'));
+    expect(lines.join('\n')).toMatch(/only rows with a key of \(\d\)/);
+    expect(lines.join('\n')).toMatch(/berlin \(\d\) had 12 rows, .* were expected/);
   });
 
   it('as dot', async () => {

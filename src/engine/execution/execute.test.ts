@@ -6,7 +6,7 @@ import type { Fragment, Silo } from '../../../connectors/connector.ts';
 import { duckdbCapabilities } from '../../../connectors/duckdb-engine/dialect.ts';
 import { Mediator } from '../../../operators/mediator/mediator.ts';
 import { optimize } from '../../../optimizer/optimize.ts';
-import type { PhysicalPlan } from '../../../optimizer/physical.ts';
+import type { PhysicalPlan, Progress } from '../../../optimizer/physical.ts';
 import { filter, integer, join, limit, of, project, table, test, text } from '../../../test/support/plans.ts';
 import { CausewayError } from '../../plan/errors.ts';
 import type { RelationalNode } from '../../plan/nodes.ts';
@@ -221,68 +221,91 @@ describe('execute', () => {
     expect(open).toBe(0);
   });
 
-  describe('with keys that arrive late', () => {
-    const pages = (answer: string) => (answer.includes('IN (') || answer.includes(' = ') ? 1 : 40);
+  describe('with a plan that is made anew while it runs', () => {
+    const asksForKeys = (text: string): boolean => text.includes('IN (') || text.includes(' = ');
     /** Visits come in 40 batches of 100, unless they are asked for by person. */
     const many = () =>
       silo(async function* (fragment) {
-        const text = fragment.kind === 'sql' ? fragment.text : '';
-        for (let page = 0; page < pages(text); page++) {
+        const keyed = asksForKeys(fragment.kind === 'sql' ? fragment.text : '');
+        for (let page = 0; page < (keyed ? 1 : 40); page++) {
           await sleep(5);
-          const person = Array.from({ length: 100 }, (_, i) => (pages(text) === 1 ? (i % 3) + 1 : 10 * page + i));
+          const person = Array.from({ length: 100 }, (_, i) => (keyed ? (i % 3) + 1 : 10 * page + i));
           yield batch({ person, place: person.map((each) => `place ${each}`) });
         }
       });
-    const runLate = async (late: { readonly rows: number; readonly perKey: number; readonly restart: number }) => {
+    /** @param expected rows of the visits; with more than four times as many they are asked for by the people's keys */
+    const runRevised = async (expected: number) => {
       const silos = { north: north(), south: many() };
       const facts = new Map(
         ['north', 'south'].map((name) => [name, { capabilities: duckdbCapabilities, context: name }]),
       );
       const physical = optimize(byName, { silos: facts, pushdown: 'on' });
-      const [first, second, ...rest] = physical.fragments;
-      const keys = {
-        kind: 'late-keys',
-        from: first!.id,
-        fromColumn: 0,
-        column: visits.columns[0]!.id,
-        ...late,
-      } as const;
+      const [first, second, root] = physical.fragments;
+      const keys = { kind: 'keys', from: first!.id, fromColumn: 0, column: visits.columns[0]!.id } as const;
+      const keyed = { ...second!, id: 8, inputs: [keys] };
+      const text = JSON.stringify(root!.request).replaceAll(`exchange_${second!.id}`, 'exchange_8');
+      const revised: PhysicalPlan = {
+        ...physical,
+        fragments: [
+          first!,
+          keyed,
+          {
+            ...root!,
+            id: 9,
+            request: JSON.parse(text),
+            inputs: [first!, keyed].map(({ id }) => ({ kind: 'rows', from: id })),
+          },
+        ],
+        root: 9,
+      };
       const reports: FragmentReport[] = [];
+      const seen: Progress[] = [];
       const { batches } = execute(
-        { ...physical, fragments: [first!, { ...second!, inputs: [keys] }, ...rest] },
+        physical,
         {
           silo: async (name) => silos[name as 'north' | 'south'],
           mediator,
           admission: new Admission(4),
           optimizer: { silos: facts, pushdown: 'on' },
           onFragment: (report) => reports.push(report),
+          revision: {
+            surprising: (fragment, { rows: shown }) => fragment === second!.id && shown > 4 * expected,
+            revise(progress) {
+              seen.push(progress);
+              return revised;
+            },
+          },
         },
         new AbortController().signal,
       );
       const found = await rows(batches);
-      return { asked: silos.south.asked, found, south: reports.find(({ site }) => site === 'south')! };
+      return { asked: silos.south.asked, north: silos.north.asked, found, reports, seen };
     };
 
-    it('stops reading a silo whose rows are far more than was thought, and asks for the keys', async () => {
-      const { asked, found, south } = await runLate({ rows: 20, perKey: 1, restart: 10 });
+    it('stops what the new plan has no use for, begins what is new, and goes on with the rest', async () => {
+      const { asked, north: askedNorth, found, reports, seen } = await runRevised(20);
+      expect(seen).toHaveLength(1);
+      expect(seen[0]!.get(1)).toEqual({ rows: 3, done: true });
+      expect(seen[0]!.get(2)).toMatchObject({ done: false });
       expect(asked).toHaveLength(2);
       expect(asked[1]).toMatch(/IN \(/);
-      expect(south).toMatchObject({ keys: 3, rows: 100 });
-      // What had come before is counted: it has left the silo.
-      expect(south.bytes).toBeGreaterThan(2000);
+      expect(askedNorth).toHaveLength(1);
       expect(found).toHaveLength(100);
+      // What had come before is counted: it has left the silo.
+      const south = reports.filter(({ site }) => site === 'south');
+      expect(south.map(({ fragment, stopped }) => [fragment, stopped === true]).sort()).toEqual([
+        [2, true],
+        [8, false],
+      ]);
+      expect(south.find(({ stopped }) => stopped)!.bytes).toBeGreaterThan(1000);
+      expect(south.find(({ fragment }) => fragment === 8)).toMatchObject({ keys: 3, rows: 100 });
     });
 
-    it('reads on when as much comes as was thought, or asking anew would cost more', async () => {
-      for (const late of [
-        { rows: 4000, perKey: 2000, restart: 10 },
-        { rows: 4000, perKey: 1, restart: 1e6 },
-      ]) {
-        const { asked, found, south } = await runLate(late);
-        expect(asked).toHaveLength(1);
-        expect(south.keys).toBeUndefined();
-        expect(found).toHaveLength(3);
-      }
+    it('reads on when as much comes as was thought', async () => {
+      const { asked, found, seen } = await runRevised(4000);
+      expect(seen).toHaveLength(0);
+      expect(asked).toHaveLength(1);
+      expect(found).toHaveLength(3);
     });
   });
 

@@ -1,6 +1,6 @@
 /** Semi-join key exchange: a fragment is asked only for the rows whose key occurs on the other side of a join. */
 
-import { exchangeName, type Fragment, type KeysExchange, type LateKeysExchange } from '../../../optimizer/physical.ts';
+import { exchangeName, type Fragment, type KeysExchange } from '../../../optimizer/physical.ts';
 import { pushPredicates } from '../../../optimizer/rules/push-predicates.ts';
 import type { Expression, Literal } from '../../plan/expressions.ts';
 import { node, type RelationalNode } from '../../plan/nodes.ts';
@@ -12,7 +12,7 @@ const MOST_KEYS = 50_000;
 
 /** The distinct keys, or undefined when there are more than pay ({@link MOST_KEYS} at most). NULL joins with nothing. */
 export async function collectKeys(
-  exchange: Pick<KeysExchange, 'from' | 'fromColumn' | 'most'>,
+  exchange: KeysExchange,
   type: SqlType,
   session: ExecutionSession,
   signal: AbortSignal,
@@ -41,7 +41,7 @@ function keyLiteral(text: string, type: SqlType): Literal {
 /** The fragment's plan for one batch of keys after the other; without keys there is nothing to ask for. */
 export function restrictedPlans(
   fragment: Fragment,
-  exchange: KeysExchange | LateKeysExchange,
+  exchange: KeysExchange,
   keys: readonly Literal[],
   batch: number,
 ): readonly RelationalNode[] {

@@ -14,6 +14,8 @@ export interface FragmentReport {
   readonly uncounted?: true;
   /** Keys that were sent to the site as a semi-join filter; absent when it ran without one. */
   readonly keys?: number;
+  /** It was stopped before its end, for the rest was planned anew: these rows were of no use, but they have left the silo. */
+  readonly stopped?: true;
 }
 
 export interface Measured {
@@ -21,13 +23,17 @@ export interface Measured {
   readonly total: { rows: number; bytes: number };
 }
 
-/** Counts what flows through. */
-export function measure(batches: AsyncIterable<RecordBatch>): Measured {
-  const total = { rows: 0, bytes: 0 };
+/** Counts what flows through. @param total where it is counted, while it flows; @param onBatch called after each batch */
+export function measure(
+  batches: AsyncIterable<RecordBatch>,
+  total: Measured['total'] = { rows: 0, bytes: 0 },
+  onBatch?: () => void,
+): Measured {
   const counted = async function* (): AsyncGenerator<RecordBatch> {
     for await (const batch of batches) {
       total.rows += batch.numRows;
       total.bytes += batchBytes(batch);
+      onBatch?.();
       yield batch;
     }
   };

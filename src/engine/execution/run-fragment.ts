@@ -55,3 +55,9 @@ function errorOf(thrown: unknown, site: Site): CausewayError {
     cause: thrown,
   });
 }
+
+/** The query of a fragment that runs at the mediator. */
+export function textOf({ request, id }: Fragment): string {
+  if (request.kind === 'sql') return request.text;
+  throw new CausewayError(SQLSTATE.internalError, `fragment ${id} of the mediator is not a query`);
+}

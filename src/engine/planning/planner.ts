@@ -3,7 +3,7 @@ import type { OptimizerContext } from '../../../optimizer/context.ts';
 import { CostModel, type StoredSite } from '../../../optimizer/cost/model.ts';
 import type { Objective } from '../../../optimizer/cost/objective.ts';
 import { type Fragment, MEDIATOR } from '../../../optimizer/physical.ts';
-import { type PlannedStatement, planStatement } from '../../../optimizer/plan-statement.ts';
+import { type PlannedStatement, type PlanningInput, planStatement } from '../../../optimizer/plan-statement.ts';
 import { PolicyBook } from '../../../optimizer/policy/book.ts';
 import { type LoadedStatistics, StatisticsCache, type StoredStatistics } from '../../../optimizer/statistics/cache.ts';
 import type { EstimationInput } from '../../../optimizer/statistics/cardinality.ts';
@@ -32,7 +32,8 @@ export interface PlanRequest {
 export interface Planned extends PlannedStatement {
   /** Milliseconds that planning waited for the silos' statistics. */
   readonly statisticsMs: number;
-  readonly estimation: EstimationInput;
+  /** What it was planned with. */
+  readonly input: PlanningInput;
 }
 
 /** Learned speeds are written no more often: they only tell the next process where to begin. */
@@ -72,10 +73,11 @@ export class Planner implements Disposable {
     const loaded: LoadedStatistics = await this.statistics.load(scans, signal);
     const policies = leaves ? await this.policies(signal, roles) : new PolicyBook([]);
     const estimation: EstimationInput = { statistics: loaded.of, feedback: this.#feedback };
-    const planned = planStatement(plan, { context, estimation, model: this.model, objective, policies }, explain);
+    const input: PlanningInput = { context, estimation, model: this.model, objective, policies };
+    const planned = planStatement(plan, input, explain);
     return {
       ...planned,
-      estimation,
+      input,
       statisticsMs: loaded.waited,
       notices: [...loaded.notices, ...planned.notices],
     };
@@ -96,7 +98,8 @@ export class Planner implements Disposable {
   observe({ physical, cost }: PlannedStatement, report: FragmentReport): boolean {
     const fragment = physical.fragments.find(({ id }) => id === report.fragment);
     const expected = cost.fragments.find((each) => each.fragment === report.fragment);
-    if (fragment === undefined || expected === undefined || report.keys !== undefined || report.uncounted) return false;
+    if (fragment === undefined || expected === undefined) return false;
+    if (report.keys !== undefined || report.uncounted || report.stopped) return false;
     const name = this.#signature(fragment);
     if (name !== '') this.#feedback.observe(name, report.rows);
     if (fragment.site === MEDIATOR) return false;

@@ -3,7 +3,7 @@ import { treeLevels } from '../../../operators/aggregate/tree.ts';
 import type { BackendChoice } from '../../../operators/lstm/choose-backend.ts';
 import type { Objective } from '../../../optimizer/cost/objective.ts';
 import { explainDot } from '../../../optimizer/explain/dot.ts';
-import { type Explained, explained } from '../../../optimizer/explain/explained.ts';
+import { type Explained, explained, type ReplanActual } from '../../../optimizer/explain/explained.ts';
 import { explainText } from '../../../optimizer/explain/text.ts';
 import { trainText } from '../../../optimizer/explain/train.ts';
 import { trainDot } from '../../../optimizer/explain/train-dot.ts';
@@ -15,13 +15,14 @@ import {
   type SiloActual,
 } from '../../../optimizer/explain/training.ts';
 import { siloPlans } from '../../../optimizer/fragments/silo-plans.ts';
+import type { PlannedStatement } from '../../../optimizer/plan-statement.ts';
 import type { Train } from '../../plan/training.ts';
 import type { Explain, QueryText, TrainModel } from '../../sql/statements/statement.ts';
 import { type BoundQuery, bindQuery, streamRows } from '../bind.ts';
 import type { FragmentReport } from '../execution/report.ts';
 import type { StatementResult } from '../result.ts';
 import { columnsOf, rowsResult } from '../rows.ts';
-import { planRows, runPhysical } from '../run-plan.ts';
+import { planRows, runPlanned } from '../run-plan.ts';
 import type { StatementContext } from '../session.ts';
 import { manifestOf } from '../training/manifest.ts';
 import { trainerSpec } from '../training/open-trainers.ts';
@@ -61,16 +62,22 @@ async function explainSelect(query: QueryText, analyze: boolean, context: Statem
   const objective = settings.own('causeway.optimize_for') as Objective;
   if (!analyze) return explained(planned, objective, planned.statisticsMs);
   const reports: FragmentReport[] = [];
+  const replans: ReplanActual[] = [];
   const started = performance.now();
-  const { batches } = runPhysical(planned.physical, facts, {
+  let final: PlannedStatement = planned;
+  const { batches } = runPlanned(planned, facts, {
     ...run,
-    onFragment(report) {
-      context.engine.planner.observe(planned, report);
-      reports.push(report);
+    // EXPLAIN tells them itself.
+    onNotice: () => {},
+    onReplan(replanned) {
+      final = replanned;
+      replans.push({ reason: replanned.reason, milliseconds: performance.now() - started });
     },
+    onFragment: (report) => reports.push(report),
   });
   for await (const _ of batches);
-  return explained(planned, objective, planned.statisticsMs, { reports, milliseconds: performance.now() - started });
+  const milliseconds = performance.now() - started;
+  return explained(final, objective, planned.statisticsMs, { reports, replans, milliseconds });
 }
 
 /** What silos behind agents may send for this training, as their agents will compute it. */

@@ -117,7 +117,7 @@ async function siloFacts(
   const memory = () =>
     Promise.reject(new CausewayError(SQLSTATE.featureNotSupported, 'a model is trained on tables of silos'));
   const { planned } = await planRows(source, { engine, settings, signal, memory });
-  const estimate = estimator(planned.estimation);
+  const estimate = estimator(planned.input.estimation);
   const relation = estimate(source);
   const profile = engine.planner.model.profile(silo);
   const behindAgent = await isBehindAgent(engine, silo);

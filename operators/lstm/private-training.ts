@@ -4,8 +4,9 @@
  */
 import { createHmac } from 'node:crypto';
 import type { LocalPrivacy, LocalTrainingSpec } from '../../src/plan/training.ts';
+import { noiseFor } from '../aggregate/privacy/accountant.ts';
 import { poissonSample, privateGradient } from '../aggregate/privacy/per-example.ts';
-import { type Mechanism, rdpEpsilon } from '../aggregate/privacy/rdp.ts';
+import type { Mechanism } from '../aggregate/privacy/rdp.ts';
 import { normals, uniforms } from '../aggregate/random.ts';
 import type { TrainingBackend } from './backend.ts';
 import { addProximal, optimizerStep } from './optimizers.ts';
@@ -23,8 +24,8 @@ const stepsPerEpoch = (windows: number, batch: number): number => Math.ceil(wind
 const KNOWN = new Map<string, Mechanism>();
 
 /**
- * A whole run's mechanism in a silo with so many windows: noise that keeps the run within (ε, δ) by Rényi accounting,
- * which errs on the safe side. Every step takes each unit with chance q = batch ÷ windows.
+ * A whole run's mechanism in a silo with so many windows: noise that keeps the run within (ε, δ), measured as the privacy ledger does.
+ * Every step takes each unit with chance q = batch ÷ windows.
  */
 export function runMechanism(
   { delta, epsilon }: LocalPrivacy,
@@ -35,16 +36,7 @@ export function runMechanism(
   const name = JSON.stringify([epsilon, delta, q, steps]);
   const known = KNOWN.get(name);
   if (known !== undefined) return known;
-  const within = (z: number): boolean => rdpEpsilon([{ q, z, steps }], delta) <= epsilon;
-  let high = 0.5;
-  while (!within(high)) high *= 2;
-  let low = high === 0.5 ? 0 : high / 2;
-  while (high - low > high * 1e-3) {
-    const middle = (low + high) / 2;
-    if (within(middle)) high = middle;
-    else low = middle;
-  }
-  const found = { q, z: high, steps };
+  const found = { q, z: noiseFor(epsilon, delta, q, steps), steps };
   KNOWN.set(name, found);
   return found;
 }

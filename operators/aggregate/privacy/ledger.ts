@@ -64,8 +64,8 @@ export function privacyLedger(db: DatabaseSync): PrivacyLedger {
       .all(table, unit) as unknown as Row[];
   const balance = (budget: PrivacyBudget, rows: readonly Row[]): PrivacyBalance => ({
     ...budget,
-    // A charge is made before every training, and noise is measured by the same accountant.
-    spent: privacyCost(rows, budget.delta, true).epsilon,
+    // Noise is measured by the same accountant, so that a run spends what it was given.
+    spent: privacyCost(rows, budget.delta).epsilon,
   });
   return {
     allow({ table, unit, epsilon, delta }) {

@@ -12,7 +12,7 @@ import { type Mechanism, rdpEpsilon } from './rdp.ts';
 const ERROR = 0.01;
 /** The part of δ that may be lost to truncation and discretisation. */
 const DELTA_SLACK = 1e-3;
-/** 2²² points are 64 MiB of float64 pairs and about a second. */
+/** 2²² points are 64 MiB of float64 pairs and seconds. */
 const MOST_POINTS = 2 ** 22;
 
 export interface Estimate {
@@ -24,13 +24,17 @@ export interface Estimate {
 type Direction = 'remove' | 'add';
 
 /** ε of the composition at `delta`, the worse of both directions; undefined when the grid would be too large. */
-export function privacyLossEpsilon(mechanisms: readonly Mechanism[], delta: number): Estimate | undefined {
+export function privacyLossEpsilon(
+  mechanisms: readonly Mechanism[],
+  delta: number,
+  mostPoints = MOST_POINTS,
+): Estimate | undefined {
   const steps = mechanisms.reduce((sum, mechanism) => sum + mechanism.steps, 0);
   const deltaError = delta * DELTA_SLACK;
   const mesh = ERROR / Math.sqrt((steps / 2) * Math.log(12 / deltaError));
   const reach = 2 + rdpEpsilon(mechanisms, deltaError) + 3 * ERROR;
   const points = 2 ** Math.ceil(Math.log2((2 * reach) / mesh));
-  if (!Number.isFinite(points) || points > MOST_POINTS) return undefined;
+  if (!Number.isFinite(points) || points > mostPoints) return undefined;
   const estimates = (['remove', 'add'] as const).map((direction) =>
     epsilonOf(compose(mechanisms, direction, points, mesh), delta, delta - deltaError),
   );

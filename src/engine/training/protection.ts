@@ -81,7 +81,7 @@ export const tablesOf = (plan: RelationalNode): ReadonlySet<string> =>
   new Set([...nodesOf(plan)].flatMap((each) => (each.kind === 'scan' ? [`${each.silo}.${each.table}`] : [])));
 
 const costOf = (mechanism: Mechanism, delta = LEDGER_DELTA) => ({
-  epsilon: privacyCost([mechanism], delta, true).epsilon,
+  epsilon: privacyCost([mechanism], delta).epsilon,
   delta,
   mechanism,
 });

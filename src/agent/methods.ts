@@ -17,6 +17,7 @@ import { requireScoredWindows } from '../../optimizer/policy/scoring.ts';
 import type { Engine } from '../engine/engine.ts';
 import { runPlan } from '../engine/run-plan.ts';
 import { Settings } from '../engine/settings.ts';
+import type { AgentAccount } from '../engine/training/privacy-accounts.ts';
 import { tablesOf } from '../engine/training/protection.ts';
 import { type TrainingSchedule, trainTask } from '../engine/training/rounds.ts';
 import type { OwnerTerms } from '../engine/training/silo-trainer.ts';
@@ -141,6 +142,10 @@ export class AgentMethods implements AsyncDisposable {
       } finally {
         gate.forget(purpose);
       }
+    },
+    accounts: async () => {
+      const lines = this.#services.privacyLedger.list();
+      return this.#catalog(lines.map((line): AgentAccount => ({ ...line, epsilon: finite(line.epsilon) })));
     },
     'train.open': async (body, { signal }) => {
       const open = this.#admit((body as OpenBody).job);
@@ -470,6 +475,9 @@ export class AgentMethods implements AsyncDisposable {
     return { body, purpose: 'catalog', kind: 'catalog' as const };
   }
 }
+
+/** JSON has no infinity. */
+const finite = (epsilon: number): number | null => (Number.isFinite(epsilon) ? epsilon : null);
 
 const otherTask = ({ run, silo }: Job): CausewayError =>
   new CausewayError(

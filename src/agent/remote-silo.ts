@@ -13,6 +13,7 @@ import type {
 import { checkOptions } from '../../connectors/options.ts';
 import { connectorOf } from '../../connectors/registry.ts';
 import type { LocalTrainerSpec } from '../../operators/lstm/local-trainer.ts';
+import type { AgentAccount, KeepsAccounts } from '../engine/training/privacy-accounts.ts';
 import type { ScoresInside, ScoringRun, SiloScorer } from '../engine/training/silo-scorer.ts';
 import type { SiloTrainer, TrainingRun, TrainsInside } from '../engine/training/silo-trainer.ts';
 import { CausewayError, SQLSTATE } from '../plan/errors.ts';
@@ -48,7 +49,7 @@ export function agentConnector(hub: Hub, authority: Authority, registry: AgentRe
   return connector;
 }
 
-class RemoteSilo implements Silo, ScoresInside, TrainsInside {
+class RemoteSilo implements Silo, KeepsAccounts, ScoresInside, TrainsInside {
   readonly context: string;
   readonly behind: Connector;
   readonly #name: string;
@@ -75,6 +76,10 @@ class RemoteSilo implements Silo, ScoresInside, TrainsInside {
 
   async statistics(table: TableName, signal: AbortSignal): Promise<TableStatistics | undefined> {
     return ((await this.#call('statistics', table, signal)) ?? undefined) as TableStatistics | undefined;
+  }
+
+  async accounts(signal: AbortSignal): Promise<readonly AgentAccount[]> {
+    return (await this.#call('accounts', null, signal)) as readonly AgentAccount[];
   }
 
   async run(fragment: Fragment, signal: AbortSignal): Promise<FragmentResult> {

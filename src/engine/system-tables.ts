@@ -12,6 +12,7 @@ import { schemaOf } from './schema-of.ts';
 import type { Settings } from './settings.ts';
 import { redact } from './statements/silos.ts';
 import { figuresOf } from './training/metrics.ts';
+import { privacyAccounts } from './training/privacy-accounts.ts';
 
 export interface SystemTable {
   readonly columns: readonly ResultColumn[];
@@ -210,12 +211,18 @@ export const SYSTEM_TABLES: Readonly<Record<string, SystemTable>> = {
       delta: 'double',
       spent: 'double',
       remaining: 'double',
+      silo: 'text',
+      kept_by: 'text',
     }),
-    rows: ({ privacyLedger }) =>
-      privacyLedger.list().map(({ table, unit, epsilon, delta, spent }) => {
-        const limited = Number.isFinite(epsilon);
-        return [table, unit, limited ? epsilon : null, delta, spent, limited ? Math.max(0, epsilon - spent) : null];
-      }),
+    async rows(engine, _, signal) {
+      const accounts = await privacyAccounts(engine, signal);
+      return accounts.map(({ account, keeper, silo }) => {
+        if (account === undefined) return [null, null, null, null, null, null, silo, keeper];
+        const { delta, epsilon, spent, table, unit } = account;
+        const remaining = epsilon === null ? null : Math.max(0, epsilon - spent);
+        return [table, unit, epsilon, delta, spent, remaining, silo, keeper];
+      });
+    },
   },
   egress: {
     columns: columnsOf({ silo: 'text', kind: 'text', bytes: 'bigint', at: 'text', statement: 'text' }),

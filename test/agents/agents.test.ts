@@ -442,6 +442,12 @@ describe('the owner', () => {
     expect(paris!.ledger).toMatchObject([{ table: 'paris.readings', unit: 'silo', budget: 4 }]);
     expect(paris!.ledger[0]!.spent).toBeCloseTo(paris!.spent!.epsilon, 9);
     expect(berlin).toMatchObject({ policies: [], ledger: [], spent: { epsilon: paris!.spent!.epsilon } });
+    const ACCOUNTS = `SELECT silo, kept_by, "table", unit, epsilon, round(spent::numeric, 3), round(remaining::numeric, 3)
+      FROM causeway.privacy_ledger WHERE kept_by <> 'coordinator' ORDER BY 1`;
+    expect(await sql(ACCOUNTS)).toEqual([['paris', 'agent', 'paris.readings', 'silo', '4', '3.000', '1.000']]);
+    // An agent that is away does not hide: its line says so.
+    await agents.get('paris')!.stop();
+    expect(await sql(ACCOUNTS)).toEqual([['paris', 'agent, which does not answer', null, null, null, null, null]]);
     await restart('paris');
   });
 

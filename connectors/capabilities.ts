@@ -58,7 +58,7 @@ export interface Capabilities {
   readonly maxConnections?: number;
   /** True where statements cost money: a budget needs their price (ALTER SILO) or the silo's own word (Silo.estimate). */
   readonly bills?: true;
-  /** Training inside the silo's own engine. */
+  /** `engine`: it can train inside, where the silo's owner has installed the code (Silo.trainingStep). */
   readonly training?: 'none' | 'engine';
 }
 

@@ -8,6 +8,7 @@ import type { RecordBatch } from 'apache-arrow';
 import type { RelationalNode } from '../src/plan/nodes.ts';
 import type { SqlType } from '../src/plan/types.ts';
 import type { Capabilities } from './capabilities.ts';
+import type { TrainingStep } from './training-step.ts';
 
 /** One kind of silo: `postgres`, `duckdb`, `files` … */
 export interface Connector {
@@ -51,6 +52,8 @@ export interface Silo extends AsyncDisposable {
   run(fragment: Fragment, signal: AbortSignal): Promise<FragmentResult>;
   /** Creates or appends to a table from batches; all or nothing. */
   write?(request: WriteRequest, signal: AbortSignal): Promise<{ readonly rows: number }>;
+  /** Training inside the silo's own engine, where its owner has installed the code for it. */
+  readonly trainingStep?: TrainingStep;
   /** Stores a new file at `path` below the silo's root. @throws CausewayError 42P07 when there is one already */
   storeFile?(path: string, body: Uint8Array, signal: AbortSignal): Promise<void>;
   /** Runs a statement as its owner wrote it (`statement ok` of the test suites, DDL); returns no rows. */

@@ -168,5 +168,5 @@ export const snowflakeCapabilities: Capabilities = {
   // Statements of one session run side by side; a warehouse queues beyond eight (MAX_CONCURRENCY_LEVEL).
   maxConnections: 8,
   bills: true,
-  training: 'none',
+  training: 'engine',
 };

@@ -6,6 +6,7 @@ import { snowflakeErrors } from './errors.ts';
 import { LOGIN_OPTIONS, loginOf, secretsOf } from './login.ts';
 import { SnowflakeSession } from './session.ts';
 import { SnowflakeSilo } from './silo.ts';
+import { procedureName } from './training/step.ts';
 
 /** A name of an option as the service keeps it: folded to upper case unless it stands in quotes. */
 const storedName = (name: string): string =>
@@ -18,12 +19,18 @@ export const snowflake: Connector = {
     { name: 'database', description: 'the database', required: true },
     { name: 'schema', description: 'the schema to import; PUBLIC when absent' },
     { name: 'warehouse', description: "what statements run on; the user's default when absent" },
+    {
+      name: 'training_procedure',
+      description: 'the installed procedure of `causeway agent manifest --for snowpark`: TRAIN may call it',
+    },
     { name: 'role', description: "the role to act as; the user's default when absent" },
   ],
   capabilities: snowflakeCapabilities,
   async connect(options, signal) {
     checkOptions(snowflake, options);
     const named = { ...options, schema: storedName(options.schema ?? 'PUBLIC') };
+    const { training_procedure } = options;
+    const procedure = training_procedure === undefined ? {} : { procedure: procedureName(training_procedure) };
     const address = `${options.account}/${options.database}`;
     const errors = snowflakeErrors(address, secretsOf(options));
     const session = await SnowflakeSession.open(() => loginOf(named), errors, signal);
@@ -32,6 +39,7 @@ export const snowflake: Connector = {
       errors,
       context: `snowflake:${address}/${named.schema}:${options.user ?? ''}:${options.role ?? ''}`,
       schema: named.schema,
+      ...procedure,
     });
     try {
       // The service logs in to a database that is not there; its own catalog says so.

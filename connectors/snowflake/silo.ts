@@ -18,11 +18,13 @@ import type {
 import { bindParameters } from '../parameters.ts';
 import { foldedName } from '../quoting.ts';
 import { batchTexts } from '../row-text.ts';
+import type { TrainingStep } from '../training-step.ts';
 import { type Ask, readStatistics, readTables } from './catalog.ts';
 import type { SnowflakeErrors } from './errors.ts';
 import { awaitResult, readResult } from './result.ts';
 import type { SnowflakeSession } from './session.ts';
 import { quoted } from './spelling.ts';
+import { trainingStep } from './training/step.ts';
 import { typeOf } from './types.ts';
 import { writeTable } from './write.ts';
 
@@ -31,15 +33,21 @@ export interface SnowflakePlace {
   readonly errors: SnowflakeErrors;
   readonly context: string;
   readonly schema: string;
+  /** The name of the procedure that trains, where it has been installed. */
+  readonly procedure?: string;
 }
 
 export class SnowflakeSilo implements Silo {
   readonly context: string;
+  readonly trainingStep?: TrainingStep;
   readonly #place: SnowflakePlace;
 
   constructor(place: SnowflakePlace) {
     this.#place = place;
     this.context = place.context;
+    if (place.procedure !== undefined) {
+      this.trainingStep = trainingStep(place.procedure, (signal) => this.#ask(signal));
+    }
   }
 
   tables(signal: AbortSignal): Promise<readonly TableInfo[]> {

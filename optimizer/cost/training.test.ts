@@ -43,7 +43,27 @@ describe('trainingPrices', () => {
 
   it('has seconds of training cost money where they do', () => {
     const { home } = trainingPrices({ ...silo, homeMoneyPerSecond: 2 }, shape);
-    expect(home.money).toBeCloseTo(home.bytes * silo.moneyPerByte + 2 * 20 * home.compute);
+    expect(home.money).toBeCloseTo(home.bytes * silo.moneyPerByte + 2 * (silo.readSeconds + 20 * home.compute));
+  });
+
+  it('pays for a worker what its rows cost to read and to move, and this process where it trains', () => {
+    const priced = { ...silo, home: 'worker', homeMoneyPerSecond: 2, hereMoneyPerSecond: 0.5 } as const;
+    const { home } = trainingPrices(priced, shape);
+    const moved = silo.rows * silo.rowBytes * silo.moneyPerByte;
+    expect(home.money).toBeCloseTo(moved + 2 * silo.readSeconds + 0.5 * 20 * home.compute);
+  });
+
+  it('has an engine start and read once to describe the rows, and twice a round', () => {
+    const engine = { startup: 5, flops: 2e10 };
+    const priced = trainingPrices({ ...silo, home: 'worker', homeMoneyPerSecond: 2, engine }, shape).engine!;
+    expect(priced).toMatchObject({ site: 'engine', bytesKind: 'updates', bytes: 20 * 4 * weights });
+    expect(priced.prepare).toBeCloseTo(5 + silo.readSeconds + silo.roundTrip);
+    expect(priced.exchange).toBeCloseTo(
+      2 * (5 + silo.readSeconds + silo.roundTrip) + 8 * weights * silo.secondsPerByte,
+    );
+    const seconds = 41 * (5 + silo.readSeconds) + 20 * priced.compute;
+    expect(priced.money).toBeCloseTo(priced.bytes * silo.moneyPerByte + 2 * seconds);
+    expect(trainingPrices(silo, shape).engine).toBeUndefined();
   });
 });
 

@@ -12,9 +12,10 @@ export const updateBytes = (weights: number, compression: Compression = 'none'):
 /**
  * - `agent`: behind the silo's own agent; its rows stay on its machine
  * - `worker`: by the silo's worker in the coordinator's process, which reads the rows with the silo's credentials
+ * - `engine`: inside the silo's own engine, by the code that its owner has installed; no row leaves
  * - `mediator`: the rows are brought to the mediator, and count as what left
  */
-export type TrainingSite = 'agent' | 'worker' | 'mediator';
+export type TrainingSite = 'agent' | 'worker' | 'engine' | 'mediator';
 
 export interface SiloTraining {
   readonly silo: string;
@@ -35,9 +36,19 @@ export interface SiloTraining {
   /** Seconds until the silo's engine has answered the feature query, the link aside. */
   readonly readSeconds: number;
   readonly moneyPerByte: number;
-  /** A second of training at home, and in this process. */
+  /** A second of the silo's engine or agent, and of this process. */
   readonly homeMoneyPerSecond?: number;
   readonly hereMoneyPerSecond?: number;
+  /** Where it can train inside its engine, or could but for what this training asks of it. */
+  readonly engine?: EngineTraining;
+}
+
+export interface EngineTraining {
+  /** Seconds of a call before it reads the first row. */
+  readonly startup: number;
+  readonly flops: number;
+  /** Why this training cannot be done there. */
+  readonly refused?: string;
 }
 
 export interface TrainingShape {
@@ -70,44 +81,47 @@ export interface TrainingPrice {
 /** A round trains, and then the new weights are validated. */
 const MESSAGES_PER_ROUND = 2;
 
-/** The silo's share at home, and at the mediator. In this process rows have crossed the link once; then nothing does any more. */
-export function trainingPrices(
-  silo: SiloTraining,
-  shape: TrainingShape,
-): { readonly home: TrainingPrice; readonly mediator: TrainingPrice } {
-  const { home, homeFlops, hereFlops, moneyPerByte, readSeconds, roundTrip, secondsPerByte } = silo;
+export interface TrainingPrices {
+  readonly home: TrainingPrice;
+  /** Where there is such a thing. */
+  readonly engine?: TrainingPrice;
+  readonly mediator: TrainingPrice;
+}
+
+/**
+ * The silo's share at each of its sites. In this process rows have crossed the link once; then nothing does any more. A
+ * call of the engine reads the rows anew, one to describe them, then two a round. Its engine's seconds are paid for wherever it
+ * reads, this process's where it trains.
+ */
+export function trainingPrices(silo: SiloTraining, shape: TrainingShape): TrainingPrices {
+  const { engine, home, homeFlops, hereFlops, moneyPerByte, readSeconds, roundTrip, secondsPerByte } = silo;
+  const { homeMoneyPerSecond = 0, hereMoneyPerSecond = 0 } = silo;
+  const { rounds } = shape;
   const flops = silo.windows * shape.flopsPerWindow * shape.epochs;
   const rowBytes = silo.rows * silo.rowBytes;
   const update = shape.updateBytes ?? updateBytes(shape.weights, shape.compression);
-  const brought = readSeconds + rowBytes * secondsPerByte + roundTrip;
-  const price = (
-    where: Pick<TrainingPrice, 'site' | 'prepare' | 'exchange' | 'bytes' | 'bytesKind'>,
-    rate: number,
-    moneyPerSecond: number,
-  ): TrainingPrice => {
-    const compute = flops / rate;
-    return { ...where, compute, money: where.bytes * moneyPerByte + shape.rounds * compute * moneyPerSecond };
+  const updates = { bytes: rounds * update, bytesKind: 'updates' } as const;
+  const sent = (update + updateBytes(shape.weights)) * secondsPerByte + MESSAGES_PER_ROUND * roundTrip;
+  const here = {
+    prepare: readSeconds + rowBytes * secondsPerByte + roundTrip,
+    compute: flops / hereFlops,
+    exchange: 0,
+    money:
+      readSeconds * homeMoneyPerSecond + rounds * (flops / hereFlops) * hereMoneyPerSecond + rowBytes * moneyPerByte,
   };
-  const behindAgent = home === 'agent';
+  const there = (site: 'agent' | 'engine', read: number, rate: number, perCall: number): TrainingPrice => {
+    const compute = flops / rate;
+    const seconds = read + rounds * (compute + MESSAGES_PER_ROUND * perCall);
+    return {
+      ...{ ...updates, site, compute, prepare: read + roundTrip, exchange: sent + MESSAGES_PER_ROUND * perCall },
+      money: updates.bytes * moneyPerByte + seconds * homeMoneyPerSecond,
+    };
+  };
+  const call = (engine?.startup ?? 0) + readSeconds;
   return {
-    home: price(
-      {
-        site: home,
-        prepare: behindAgent ? readSeconds + roundTrip : brought,
-        exchange: behindAgent
-          ? (update + updateBytes(shape.weights)) * secondsPerByte + MESSAGES_PER_ROUND * roundTrip
-          : 0,
-        bytes: shape.rounds * update,
-        bytesKind: 'updates',
-      },
-      behindAgent ? homeFlops : hereFlops,
-      silo.homeMoneyPerSecond ?? 0,
-    ),
-    mediator: price(
-      { site: 'mediator', prepare: brought, exchange: 0, bytes: rowBytes, bytesKind: 'rows' },
-      hereFlops,
-      silo.hereMoneyPerSecond ?? 0,
-    ),
+    home: home === 'agent' ? there('agent', readSeconds, homeFlops, 0) : { ...here, ...updates, site: 'worker' },
+    ...(engine === undefined ? {} : { engine: there('engine', call, engine.flops, call) }),
+    mediator: { ...here, site: 'mediator', bytes: rowBytes, bytesKind: 'rows' },
   };
 }
 

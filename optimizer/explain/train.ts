@@ -42,12 +42,14 @@ const plural = (count: number, word: string): string => `${countText(count)} ${w
 const WHERE: Readonly<Record<TrainingSite, (silo: string) => string>> = {
   agent: (silo) => `Train in ${silo}, behind its agent`,
   worker: (silo) => `Train in ${silo}, by its worker in this process`,
+  engine: (silo) => `Train in ${silo}, inside its own engine`,
   mediator: (silo) => `Train at the mediator on rows of ${silo}`,
 };
 
 const ELSEWHERE: Readonly<Record<TrainingSite, string>> = {
   agent: 'behind its agent',
   worker: 'by its worker in this process',
+  engine: 'inside its own engine',
   mediator: 'rows to the mediator',
 };
 

@@ -43,32 +43,48 @@ export function placedTraining(
   terms: Omit<TrainingTerms, 'rounds'>,
 ): PlacedTraining {
   const ordered = shares.toSorted((a, b) => (a.training.silo < b.training.silo ? -1 : 1));
-  const priced = ordered.map(({ training }) => trainingPrices(training, shape));
-  const options = ordered.map((share, i): SiloOptions => {
-    const { home, mediator } = priced[i]!;
-    const lawful = [
-      ...(share.legality.home === undefined ? [home] : []),
-      ...(share.legality.mediator === undefined ? [mediator] : []),
-    ];
-    if (lawful.length === 0) throw share.legality.home;
-    return { silo: share.training.silo, prices: lawful };
+  const priced = ordered.map((share) => pricedSites(share, shape));
+  const options = ordered.map(({ legality, training: { silo } }, i): SiloOptions => {
+    const lawful = priced[i]!.flatMap(({ price, refused }) => (refused === undefined ? [price] : []));
+    if (lawful.length === 0) throw legality.home;
+    return { silo, prices: lawful };
   });
   const all = { ...terms, rounds: shape.rounds };
   const placement = placeTraining(options, all);
   const cost = trainingCost(placement, all);
   return {
     shares: ordered.map((share, i): PlacedShare => {
-      const { home, mediator } = priced[i]!;
       const chosen = placement[i]!;
-      const other = chosen.site === 'mediator' ? home : mediator;
-      const refused = chosen.site === 'mediator' ? share.legality.home?.message : share.legality.mediator;
-      const reason = refused ?? reasonAgainst(other, trainingCost(placement.with(i, other), all), chosen, cost, all);
-      return { ...share, chosen, options: options[i]!, rejected: [{ price: other, reason }] };
+      const rejected = priced[i]!.filter(({ price }) => price.site !== chosen.site).map(
+        ({ price, refused }): RejectedSite => {
+          const reason =
+            refused ?? reasonAgainst(price, trainingCost(placement.with(i, price), all), chosen, cost, all);
+          return { price, reason };
+        },
+      );
+      return { ...share, chosen, options: options[i]!, rejected };
     }),
     shape,
     terms: all,
     cost,
   };
+}
+
+interface PricedSite {
+  readonly price: TrainingPrice;
+  /** Why the share may not be done there. */
+  readonly refused?: string | undefined;
+}
+
+/** Every site of a share, home first. Updates leave an engine as they leave home, under the same policies. */
+function pricedSites({ legality, training }: TrainingShare, shape: TrainingShape): readonly PricedSite[] {
+  const { engine, home, mediator } = trainingPrices(training, shape);
+  const updates = legality.home?.message;
+  return [
+    { price: home, refused: updates },
+    ...(engine === undefined ? [] : [{ price: engine, refused: updates ?? training.engine?.refused }]),
+    { price: mediator, refused: legality.mediator },
+  ];
 }
 
 const WORDS: Readonly<Record<Objective, string>> = { time: 'time', egress: 'bytes', money: 'price' };
@@ -84,9 +100,11 @@ function reasonAgainst(
   const word = WORDS[objective];
   const factor = leading(otherRun, objective) / Math.max(leading(run, objective), Number.MIN_VALUE);
   if (factor >= 1.05) return `${factor >= 100 ? '> 100' : factor.toFixed(1)} times the ${word} of the run`;
-  if (chosen.site === 'worker') return 'the same machine as its worker, and rows would leave';
+  if (chosen.site === 'worker' && other.site === 'mediator') {
+    return 'the same machine as its worker, and rows would leave';
+  }
   const [here, there] = [chosen, other].map((price) => secondsAlone(price, rounds));
-  if (objective === 'time' && there! < here! && chosen.site !== 'mediator') {
+  if (objective === 'time' && there! < here! && other.site === 'mediator') {
     return 'faster by itself, but the run waits for other silos, and rows would leave';
   }
   return other.site === 'mediator' ? `about the same ${word}, and rows would leave` : `about the same ${word}`;

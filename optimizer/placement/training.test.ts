@@ -66,6 +66,31 @@ describe('placeTraining', () => {
     expect(sites(placedTraining([priced], SHAPE, { ...TERMS, objective: 'money' }))).toBe('mediator');
   });
 
+  it('trains inside an engine where that is cheapest and lawful', () => {
+    const engine = { startup: 1, flops: 1e12 };
+    const inside = silo('sales', { home: 'worker', hereFlops: 1e9, engine });
+    expect(sites(placedTraining([lawful(inside)], SHAPE, TERMS))).toBe('engine');
+    const refused = placedTraining(
+      [lawful({ ...inside, engine: { ...engine, refused: 'not the loss' } })],
+      SHAPE,
+      TERMS,
+    );
+    expect(sites(refused)).toBe('worker');
+    expect(refused.shares[0]!.rejected.map(({ price, reason }) => [price.site, reason])).toEqual([
+      ['engine', 'not the loss'],
+      ['mediator', 'the same machine as its worker, and rows would leave'],
+    ]);
+    const updatesStay = { training: inside, legality: { home: new Error('no updates') as never } };
+    expect(sites(placedTraining([updatesStay], SHAPE, TERMS))).toBe('mediator');
+  });
+
+  it('does not count an engine among those that share the cores here', () => {
+    const price: TrainingPrice = {
+      ...{ site: 'engine', prepare: 0, compute: 8, exchange: 1, bytes: 0, bytesKind: 'updates', money: 0 },
+    };
+    expect(roundSeconds([price, price, price], 1)).toBe(9);
+  });
+
   it('refuses a silo that may do its share nowhere', () => {
     const home = new Error('no updates either');
     const nowhere = { training: silo('berlin'), legality: { home: home as never, mediator: 'no rows' } };

@@ -36,7 +36,7 @@ export function roundSeconds(placement: TrainingPlacement, cores: number): numbe
   let [slowest, here] = [0, 0];
   for (const { compute, exchange, site } of placement) {
     slowest = Math.max(slowest, compute + exchange);
-    if (site !== 'agent') here += compute;
+    if (site === 'worker' || site === 'mediator') here += compute;
   }
   return Math.max(slowest, here / cores);
 }

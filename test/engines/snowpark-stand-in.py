@@ -1,7 +1,13 @@
-"""Runs the handler of a generated Snowpark procedure with a stand-in for the session. stdin: {handler, rows, job}; stdout: the result."""
+"""Runs the handler of a generated Snowpark procedure with a stand-in for the session.
 
+argv: a file with the handler. stdin: per line {rows, job}; stdout: per line {answer} or {error}. Times are microseconds in the
+rows, and moments without a zone in the session's, as Snowpark gives them.
+"""
+
+import datetime
 import json
 import sys
+import traceback
 
 
 class Query:
@@ -9,18 +15,30 @@ class Query:
         self.rows = rows
 
     def to_local_iterator(self):
-        return iter([tuple(row) for row in self.rows])
+        for time, *others in self.rows:
+            moment = None if time is None else datetime.datetime(1970, 1, 1) + datetime.timedelta(microseconds=time)
+            yield (moment, *others)
 
 
 class Session:
-    def __init__(self, rows):
+    def __init__(self, query, rows):
+        self.query = query
         self.rows = rows
 
     def sql(self, query):
-        return Query(self.rows[query])
+        assert query == self.query
+        return Query(self.rows)
 
 
-given = json.load(sys.stdin)
 scope = {}
-exec(given["handler"], scope)
-print(json.dumps(scope["run"](Session(given["rows"]), given["job"])))
+with open(sys.argv[1], encoding="utf-8") as file:
+    exec(file.read(), scope)
+
+for line in sys.stdin:
+    given = json.loads(line)
+    try:
+        answer = {"answer": scope["run"](Session(given["job"]["query"], given["rows"]), given["job"])}
+    except Exception:
+        answer = {"error": traceback.format_exc()}
+    # The service takes no infinity and no NaN.
+    print(json.dumps(answer, allow_nan=False), flush=True)

@@ -1,47 +1,25 @@
 /**
- * The generated Snowpark procedure, its handler run by a Python with torch and a stand-in for the session: the update is the
- * one of the product's own training thread. TORCH_PYTHON names the Python. Snowflake itself has not run it.
+ * The generated Snowpark procedure, its handler run by a Python with torch and a stand-in for the session, beside the product's
+ * own trainer on the same rows. TORCH_PYTHON names the Python. Snowflake itself has not run it.
  */
-import { spawnSync } from 'node:child_process';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { describe, expect, test } from 'vitest';
-import { trainingProcedure } from '../../connectors/snowflake/training/procedure.ts';
-import { createBackend } from '../../operators/lstm/choose-backend.ts';
-import { initialWeights } from '../../operators/lstm/model.ts';
-import { TrainingSession } from '../../operators/lstm/training-session.ts';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import type { StepAnswers, StepEvaluation, StepJob, StepNetwork, StepRows } from '../../connectors/training-step.ts';
+import { initialWeights, weightLayout } from '../../operators/lstm/model.ts';
+import { decodeSafetensors } from '../../operators/lstm/safetensors.ts';
+import { Engine } from '../../src/engine/engine.ts';
+import type { Session } from '../../src/engine/session.ts';
 import type { LocalTrainingSpec, ModelSpec } from '../../src/plan/training.ts';
+import { siloOptions } from '../servers/snowflake/place.ts';
+import { referenceProcedure } from '../servers/snowflake/reference-procedure.ts';
+import { type SnowflakeTestServer, startSnowflake } from '../servers/snowflake/server.ts';
+import { READINGS, run } from '../support/federation.ts';
+import { Snowpark } from './snowpark-procedure.ts';
 
 const python = process.env.TORCH_PYTHON;
 if (python === undefined) console.log('TORCH_PYTHON is not set: the Snowpark procedure is not run');
-
-const HANDLER = trainingProcedure({ database: 'd', schema: 's', role: 'r' }).split('$$')[1]!;
-const SCALES = [
-  [50, 8],
-  [10, 3],
-] as const;
-const WINDOW = 6;
-const HORIZON = 2;
-const STEP = 3600;
-
-/** Two entities, one with a gap: three runs of rows. */
-const rows = [40, 25, 30].flatMap((length, run) =>
-  Array.from({ length }, (_, i): [number, string, number, number] => [
-    (run === 2 ? 500 : 0) * STEP + i * STEP,
-    run === 0 ? 'a' : 'b',
-    50 + 8 * Math.sin((i + run) / 4) + run,
-    10 + 3 * Math.cos(i / 3),
-  ]),
-);
-
-function expectedStarts(): Uint32Array {
-  const starts: number[] = [];
-  let first = 0;
-  for (const length of [40, 25, 30]) {
-    for (let i = 0; i + WINDOW + HORIZON <= length; i++) starts.push(first + i);
-    first += length;
-  }
-  return Uint32Array.from(starts);
-}
 
 const BASE: ModelSpec = {
   ...{ cell: 'lstm', inputs: 2, hidden: 5, layers: 1, outputs: 1, dropout: 0, readout: 'last', biases: 1, loss: 'mse' },
@@ -58,62 +36,160 @@ const CASES: readonly (readonly [string, ModelSpec, LocalTrainingSpec])[] = [
   [
     'two biases, huber, adamw, proximal',
     { ...BASE, biases: 2, loss: 'huber', delta: 0.5 },
-    { ...LOCAL, optimizer: { name: 'adamw', learningRate: 0.01, proximal: 0.1 } },
+    { ...LOCAL, optimizer: { name: 'adamw', learningRate: 0.01, proximal: 0.1, betas: [0.8, 0.99] } },
   ],
 ];
 
-describe.skipIf(python === undefined)('the Snowpark procedure', () => {
-  test.each(CASES)('%s: the update of the product’s own kernel', (_title, spec, local) => {
-    const weights = initialWeights(spec, 3);
-    const values = Float32Array.from(
-      rows.flatMap(([, , ...each]) => each.map((v, i) => (v - SCALES[i]![0]) / SCALES[i]![1])),
-    );
-    const data = { values, features: 2, targets: [0], window: WINDOW, horizon: HORIZON };
-    const none = new Uint32Array();
-    const session = new TrainingSession(
-      {
-        ...{
-          silo: 'snöw',
-          model: spec,
-          data,
-          names: ['load', 'heat'],
-          segments: [],
-          entityStarts: [0],
-          control: new Int32Array(2),
-        },
-        scales: { features: SCALES.map(() => ({ mean: 0, deviation: 1 })) },
-        windows: { train: expectedStarts(), validation: none, test: none },
-      },
-      (each, batch) => createBackend(spec, each, { choice: 'reference', batch }),
-    );
-    const ours = session.train({ ...local, weights, round: 4 });
+const HOUR = 3600e6;
+/** Rows with a NULL, a gap, two entities, and a part for each use. */
+const ROWS: StepRows = {
+  query: 'SELECT "TS", "METER", "LOAD", "HEAT" FROM "READINGS" ORDER BY "METER", "TS"',
+  names: ['load', 'heat'],
+  entity: true,
+  sequence: { window: 6, horizon: 2, stride: 1, maxGap: HOUR, season: 24 },
+  split: { validate: 0.2, test: 0.1 },
+};
 
-    const job = {
-      ...{ silo: 'snöw', seed: local.seed, round: 4, epochs: local.epochs, batch: local.batch, query: 'SELECT …' },
-      ...{
-        scales: SCALES,
-        targets: [0],
-        window: WINDOW,
-        horizon: HORIZON,
-        step: STEP,
-        spec,
-        optimizer: local.optimizer,
-      },
-      weights: Buffer.from(weights.buffer).toString('base64'),
+const floats = (base64: string): Float32Array => {
+  const bytes = Buffer.from(base64, 'base64');
+  return Float32Array.from({ length: bytes.length / 4 }, (_, k) => bytes.readFloatLE(4 * k));
+};
+
+/** The largest difference, as a part of the largest number. */
+const apart = (a: Float32Array, b: Float32Array): number =>
+  Math.max(...a.map((value, k) => Math.abs(value - b[k]!))) / Math.max(...a.map(Math.abs));
+
+function expectAlike(found: StepEvaluation, expected: StepEvaluation): void {
+  const numbers = (value: unknown): number[] =>
+    typeof value === 'number' ? [value] : Object.values(value as object).flatMap(numbers);
+  const [a, b] = [numbers(sorted(found)), numbers(sorted(expected))];
+  expect(a).toHaveLength(b.length);
+  for (const [i, value] of b.entries())
+    expect(Math.abs(a[i]! - value)).toBeLessThanOrEqual(1e-3 * Math.abs(value) + 1e-6);
+}
+
+/** Members in the order of their names. */
+const sorted = (value: unknown): unknown =>
+  typeof value !== 'object' || value === null
+    ? value
+    : Object.fromEntries(
+        Object.entries(value)
+          .toSorted(([a], [b]) => (a < b ? -1 : 1))
+          .map(([name, each]) => [name, sorted(each)]),
+      );
+
+describe.skipIf(python === undefined)('the Snowpark procedure', () => {
+  const directory = mkdtempSync(join(tmpdir(), 'causeway-snowpark-'));
+  let snowpark: Snowpark;
+  let server: SnowflakeTestServer;
+  let engine: Engine;
+  let session: Session;
+  const signal = new AbortController().signal;
+
+  beforeAll(async () => {
+    snowpark = new Snowpark(python!);
+    server = await startSnowflake({ procedures: (sql) => ({ SNOWPARK: snowpark.procedure(sql) }) });
+    await server.sql.run(`CREATE TABLE "READINGS" AS
+      SELECT ts AS "TS", meter AS "METER", load AS "LOAD",
+        CASE WHEN meter = 2 AND ts = TIMESTAMP '2024-01-02 07:00:00' THEN NULL ELSE 10 + 3 * cos(load) END AS "HEAT"
+      FROM (${READINGS(150, 0)}) WHERE NOT (meter = 1 AND ts = TIMESTAMP '2024-01-03 05:00:00')`);
+    engine = await Engine.open({ directory });
+    session = engine.openSession();
+  });
+  afterAll(async () => {
+    await engine?.[Symbol.asyncDispose]();
+    await server?.[Symbol.asyncDispose]();
+    snowpark?.[Symbol.dispose]();
+    rmSync(directory, { recursive: true, force: true });
+  });
+
+  const both = async <K extends StepJob['ask']>(job: StepJob & { readonly ask: K }) => {
+    const procedures = [snowpark.procedure(server.sql), referenceProcedure(server.sql)!];
+    const [found, expected] = await Promise.all(procedures.map((procedure) => procedure!(job, signal)));
+    return { found, expected } as { readonly found: StepAnswers[K]; readonly expected: StepAnswers[K] };
+  };
+
+  test.each([
+    ['by shares', ROWS.split],
+    ['by the calendar', { validateFrom: Date.UTC(2024, 0, 5) * 1000, testFrom: Date.UTC(2024, 0, 6) * 1000 }],
+  ])('describes rows that are split %s as the trainer does', async (_, split) => {
+    const { expected, found } = await both({ ...ROWS, split, ask: 'describe' });
+    const { longest, moments, ...counts } = found;
+    const { longest: _longest, moments: told, ...others } = expected;
+    expect(counts).toEqual(others);
+    expect(longest).toBeGreaterThan(0);
+    for (const [i, { m2, mean, n }] of moments.entries()) {
+      expect(n).toBe(told[i]!.n);
+      expect(mean).toBeCloseTo(told[i]!.mean, 9);
+      expect(m2 / told[i]!.m2).toBeCloseTo(1, 9);
+    }
+  });
+
+  test.each(CASES)('%s: the update and the errors of the product’s own kernel', async (_, spec, local) => {
+    const weightsOf = (seed: number) => Buffer.from(initialWeights(spec, seed).buffer).toString('base64');
+    const network: StepNetwork = {
+      ...{ spec, kept: [0, 1], targets: [0], weights: weightsOf(3) },
+      scales: [
+        [60, 8],
+        [10, 3],
+      ],
     };
-    const { stdout, stderr } = spawnSync(python!, [join(import.meta.dirname, 'snowpark-stand-in.py')], {
-      input: JSON.stringify({ handler: HANDLER, rows: { 'SELECT …': rows }, job }),
-      encoding: 'utf8',
+    const training = { ...ROWS, ...network, ...local, silo: 'snöw' };
+    const { expected, found } = await both({ ...training, ask: 'train', round: 4 });
+    expect({ ...found, update: '', losses: [], seconds: 0 }).toEqual({
+      ...expected,
+      update: '',
+      losses: [],
+      seconds: 0,
     });
-    expect(stderr).toBe('');
-    const result = JSON.parse(stdout) as { update: string; windows: number; loss: number };
-    expect(result.windows).toBe(ours.windows);
-    expect(result.loss).toBeCloseTo(ours.loss, 5);
-    const bytes = Buffer.from(result.update, 'base64');
-    const update = new Float32Array(bytes.buffer, bytes.byteOffset, bytes.length / 4);
-    expect(update).toHaveLength(weights.length);
-    const apart = Math.max(...update.map((u, i) => Math.abs(u - (ours.weights[i]! - weights[i]!))));
-    const size = Math.max(...update.map(Math.abs));
-    expect(apart / size).toBeLessThan(1e-3);
+    found.losses.forEach((loss, i) => {
+      expect(loss).toBeCloseTo(expected.losses[i]!, 5);
+    });
+    expect(apart(floats(expected.update), floats(found.update))).toBeLessThan(1e-3);
+    for (const part of ['validation', 'test'] as const) {
+      const errors = await both({ ...ROWS, ...network, ask: 'evaluate', part, batch: 32 });
+      expectAlike(errors.found, errors.expected);
+    }
+    const rates = Array.from({ length: 3 }, () => local.optimizer.learningRate);
+    const own = { ...training, weights: weightsOf(local.seed) };
+    const alone = await both({ ...own, ask: 'alone', rates, patience: 5 });
+    expectAlike(alone.found, alone.expected);
+  });
+
+  test('TRAIN through it: after three rounds the weights of the training in this process', async () => {
+    const create = (name: string, procedure: string) => {
+      const options = Object.entries({ ...siloOptions(server.url), training_procedure: procedure });
+      const written = options.map(([option, value]) => `${option} '${value}'`).join(', ');
+      return run(session, `CREATE SILO ${name} USING snowflake OPTIONS (${written})`);
+    };
+    const train = (model: string) =>
+      run(
+        session,
+        `TRAIN MODEL ${model} PREDICT load FORECAST BY ts PER meter WINDOW 12 HORIZON 2
+         USING lstm (hidden => 6, batch => 32, season => 24, learning_rate => 1e-2, clip => 1) FEDERATE fedavg (rounds => 3)
+         AS SELECT ts, meter, load, heat FROM snow.readings`,
+      );
+    const weights = (name: string): Float32Array => {
+      const { models } = engine.catalog;
+      const model = models.get(name)!;
+      return decodeSafetensors(models.weights(model), weightLayout(model.signature.spec)).weights;
+    };
+    const rmse = (name: string) => {
+      const [test] = engine.catalog.models.get(name)!.metrics.silos[0]!.test;
+      return test?.kind === 'regression' ? [test.rmse, test.localRmse] : [];
+    };
+    await create('snow', 'snowpark');
+    await train('here');
+    expect(server.log.some(({ sql }) => sql?.startsWith('CALL') === true)).toBe(false);
+    await run(session, 'ALTER SILO snow SET (price_per_gb => 1000000)');
+    await run(session, "SET causeway.optimize_for = 'money'");
+    await train('inside');
+    expect(server.log.some(({ sql }) => sql?.startsWith('CALL snowpark(') === true)).toBe(true);
+    const distance = apart(weights('here'), weights('inside'));
+    console.log(`three rounds: weights ${distance.toExponential(1)} apart, rmse ${rmse('here')} and ${rmse('inside')}`);
+    expect(distance).toBeLessThan(1e-3);
+    rmse('inside').forEach((error, i) => {
+      expect(error! / rmse('here')[i]!).toBeCloseTo(1, 3);
+    });
   });
 });

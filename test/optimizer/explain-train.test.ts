@@ -101,6 +101,17 @@ const CASES: Readonly<Record<string, readonly [shares: readonly TrainingShare[],
     [share('berlin', { rows: 9000, windows: 7100, homeMoneyPerSecond: 2e-4, moneyPerByte: 9e-11 })],
     { objective: 'money' },
   ],
+  'inside its engine, which is faster': [
+    [share('sales', { home: 'worker', hereFlops: 1e9, engine: { startup: 5, flops: 2e10 } })],
+  ],
+  'what its engine cannot do is refused by name': [
+    [
+      share('sales', {
+        home: 'worker',
+        engine: { startup: 5, flops: 2e10, refused: 'its engine cannot do this: the loss quantile' },
+      }),
+    ],
+  ],
   'rounds are enough': [
     [share('oslo', { home: 'worker' })],
     {

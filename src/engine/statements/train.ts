@@ -12,6 +12,7 @@ import { budgetOf, requireTrainingBudget } from '../budget.ts';
 import type { StatementResult } from '../result.ts';
 import { columnsOf, rowsResult } from '../rows.ts';
 import type { StatementContext } from '../session.ts';
+import { compileInside, stepOf } from '../training/engine-step.ts';
 import { figureNames, figuresOf } from '../training/metrics.ts';
 import { chosenSitesOf, placeTrain, trainingLegalities } from '../training/place.ts';
 import { type StartedTraining, startTraining, type TrainOptions } from '../training/train.ts';
@@ -118,6 +119,7 @@ export function startTrain(
     onNotice,
     ...sites,
     streams: (onSent) => ({ home: streamRows(context), leaving: leavingRows(context, onSent) }),
+    compile: compileInside(context),
     backend: settings.own('causeway.training_backend') as BackendChoice,
     policies: (stop) => engine.planner.policies(stop, context.access.roles),
     baseline: settings.own('causeway.local_baseline') === 'on',
@@ -129,25 +131,36 @@ export function startTrain(
   });
 }
 
+const PRICES = 'EXPLAIN shows what every way of training would cost.';
+
 type Sites = Pick<TrainOptions, 'sites' | 'placed'>;
 
 /** The sites of a TRAIN. Nothing is priced where no silo has a choice. */
 async function chosenSites(plan: Train, context: StatementContext): Promise<Sites> {
   const legalities = await trainingLegalities(plan, context);
-  const open = [...legalities.values()].some(({ home, mediator }) => home === undefined && mediator === undefined);
+  const open = await Promise.all(
+    [...legalities].map(
+      async ([silo, { home, mediator }]) =>
+        home === undefined && (mediator === undefined || (await stepOf(context.engine, silo)) !== undefined),
+    ),
+  );
   const budget = budgetOf(context.settings) !== undefined;
-  if (!open && !budget) return { sites: chosenSitesOf(legalities) };
+  if (!open.includes(true) && !budget) return { sites: chosenSitesOf(legalities) };
   const { placed } = await placeTrain(plan, legalities, context);
   await requireTrainingBudget(
     placed.shares.map(({ training, chosen }) => ({ silo: training.silo, money: chosen.money })),
     context,
   );
   for (const { chosen, training } of placed.shares) {
+    if (chosen.site === 'engine') {
+      const message = `silo "${training.silo}" trains inside its own engine: it is cheaper than to read its rows`;
+      context.onNotice({ severity: 'NOTICE', message, hint: PRICES });
+    }
     if (chosen.site !== 'mediator') continue;
     context.onNotice({
       severity: 'NOTICE',
       message: `rows of silo "${training.silo}" come to the mediator for training: its policies let them, and it is cheaper`,
-      hint: 'EXPLAIN shows what every way of training would cost.',
+      hint: PRICES,
     });
   }
   return { sites: chosenSitesOf(legalities, placed), placed };

@@ -8,6 +8,7 @@ import type { RelationalNode } from '../../plan/nodes.ts';
 import type { Train } from '../../plan/training.ts';
 import type { Engine } from '../engine.ts';
 import type { Notice } from '../result.ts';
+import { type CompileInside, stepOf } from './engine-step.ts';
 import type { EgressMeter } from './metered-trainer.ts';
 import {
   type OpenTrainer,
@@ -19,6 +20,7 @@ import {
 } from './open-trainers.ts';
 import { type OpenAt, type OpenedAt, PlacedTrainer } from './placed-trainer.ts';
 import { type SiloTrainer, trainsInside } from './silo-trainer.ts';
+import { StepTrainer } from './step-trainer.ts';
 
 /** How rows are read: by a silo's own worker, and by the mediator, which counts and checks what leaves. */
 export interface RowStreams {
@@ -29,6 +31,7 @@ export interface RowStreams {
 export interface OpeningContext {
   readonly engine: Engine;
   readonly streams: RowStreams;
+  readonly compile: CompileInside;
   readonly backend: BackendChoice;
   readonly meter: EgressMeter;
   readonly onNotice: (notice: Notice) => void;
@@ -38,7 +41,7 @@ export interface OpeningContext {
 
 /** Where a silo's share was placed, and whether it may be done at home as well. */
 export interface ChosenSite {
-  /** Everything but `mediator` means at home: behind the silo's agent where it has one. */
+  /** Everything but `mediator` and `engine` means at home: behind the silo's agent where it has one. */
   readonly site: TrainingSite;
   readonly homeAllowed: boolean;
   /** Training rows that a category or an entity must have there to be named outside. */
@@ -55,11 +58,12 @@ export function openPlaced(
   signal: AbortSignal,
 ): Promise<Trainers<PlacedTrainer>> {
   const home = context.meter.metered(atHome(plan, context));
+  const inside = context.meter.metered(insideEngine(context));
   return openAll(
     naming(plan, sites),
     (silo, query, spec, opening) => {
       const { homeAllowed, site } = sites.get(silo) ?? AT_HOME;
-      return PlacedTrainer.open(silo, site, openAt(silo, query, spec, homeAllowed, home, context), opening);
+      return PlacedTrainer.open(silo, site, openAt(silo, query, spec, homeAllowed, { home, inside }, context), opening);
     },
     signal,
   );
@@ -83,7 +87,7 @@ function openAt(
   query: RelationalNode,
   spec: LocalTrainerSpec,
   homeAllowed: boolean,
-  home: OpenTrainer<SiloTrainer>,
+  { home, inside }: Readonly<Record<'home' | 'inside', OpenTrainer<SiloTrainer>>>,
   { backend, engine, onNotice, streams }: OpeningContext,
 ): OpenAt {
   const stay = async (signal: AbortSignal): Promise<OpenedAt> => {
@@ -91,6 +95,7 @@ function openAt(
     return { site: (await isBehindAgent(engine, silo)) ? 'agent' : 'worker', trainer };
   };
   return async (site, signal) => {
+    if (site === 'engine') return { site, trainer: await inside(silo, query, spec, signal) };
     if (site !== 'mediator') return stay(signal);
     try {
       // As many threads as an agent would take: the weights are the same, bit for bit, wherever a silo's rows are.
@@ -116,6 +121,18 @@ function openAt(
 /** Rows of several silos that are put together at the mediator have no other home. */
 export const isBehindAgent = async (engine: Pick<Engine, 'silos'>, silo: string): Promise<boolean> =>
   silo !== MEDIATOR && trainsInside((await engine.silos.open(silo)).silo);
+
+/** @throws CausewayError 0A000 where the silo has lost its code, or another plan has taken a part of the query from it */
+const insideEngine =
+  ({ compile, engine }: OpeningContext): OpenTrainer<SiloTrainer> =>
+  async (silo, query, spec, signal) => {
+    const step = await stepOf(engine, silo);
+    const statement = await compile(silo, query);
+    if (step === undefined || statement === undefined) {
+      throw new CausewayError(SQLSTATE.featureNotSupported, `silo "${silo}" cannot train inside its engine any more`);
+    }
+    return StepTrainer.open(step, spec, statement, signal);
+  };
 
 /** Behind an agent training runs there; other silos' rows are trained on in this process. */
 function atHome(plan: Train, { backend, engine, run: id, streams }: OpeningContext): OpenTrainer<SiloTrainer> {

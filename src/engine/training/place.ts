@@ -8,7 +8,7 @@ import type { BackendChoice } from '../../../operators/lstm/choose-backend.ts';
 import { flopsPerWindow, weightCount } from '../../../operators/lstm/model.ts';
 import { subtreeWork } from '../../../optimizer/cost/node-work.ts';
 import type { Objective } from '../../../optimizer/cost/objective.ts';
-import type { SiloTraining, TrainingShape } from '../../../optimizer/cost/training.ts';
+import type { EngineTraining, SiloTraining, TrainingShape } from '../../../optimizer/cost/training.ts';
 import { addWork, secondsFor, work } from '../../../optimizer/cost/work.ts';
 import { siloPlans } from '../../../optimizer/fragments/silo-plans.ts';
 import { MEDIATOR } from '../../../optimizer/physical.ts';
@@ -22,9 +22,11 @@ import type { RelationalNode } from '../../plan/nodes.ts';
 import { type Train, tellsNames } from '../../plan/training.ts';
 import { planRows } from '../run-plan.ts';
 import type { StatementContext } from '../session.ts';
+import { compileInside, refusedInside, stepOf } from './engine-step.ts';
 import { measureLocalRate } from './local-rate.ts';
 import { type ChosenSite, isBehindAgent } from './open-placed.ts';
 import { requireCompatible } from './privacy.ts';
+import { siloQuery } from './open-trainers.ts';
 
 export interface TrainingPlan {
   readonly placed: PlacedTraining;
@@ -112,8 +114,9 @@ async function siloFacts(
   silo: string,
   source: RelationalNode,
   { flopsPerSecond }: TrainingRate,
-  { engine, settings, signal }: StatementContext,
+  context: StatementContext,
 ): Promise<{ readonly training: SiloTraining; readonly statements: readonly string[] }> {
+  const { engine, settings, signal } = context;
   const memory = () =>
     Promise.reject(new CausewayError(SQLSTATE.featureNotSupported, 'a model is trained on tables of silos'));
   const { planned } = await planRows(source, { engine, settings, signal, memory });
@@ -121,6 +124,7 @@ async function siloFacts(
   const relation = estimate(source);
   const profile = engine.planner.model.profile(silo);
   const behindAgent = await isBehindAgent(engine, silo);
+  const inside = await engineTraining(plan, silo, source, context);
   return {
     training: {
       silo,
@@ -140,10 +144,29 @@ async function siloFacts(
       moneyPerByte: profile.moneyPerByte,
       homeMoneyPerSecond: profile.moneyPerSecond,
       hereMoneyPerSecond: engine.planner.model.profile(MEDIATOR).moneyPerSecond,
+      ...(inside === undefined ? {} : { engine: inside }),
     },
     statements: planned.physical.fragments
       .filter(({ site }) => site !== MEDIATOR)
       .map(({ request }) => (request.kind === 'sql' ? request.text : `scan ${request.table.table}`)),
+  };
+}
+
+/** What is known of training inside the silo's engine; undefined where no code for it is installed. */
+async function engineTraining(
+  plan: Train,
+  silo: string,
+  source: RelationalNode,
+  context: StatementContext,
+): Promise<EngineTraining | undefined> {
+  const step = await stepOf(context.engine, silo);
+  if (step === undefined) return undefined;
+  const statement = await compileInside(context)(silo, siloQuery(silo, source, plan).query);
+  const refused = refusedInside(step, plan, statement);
+  return {
+    startup: step.price.startup,
+    flops: context.engine.planner.model.profile(silo).flops ?? step.price.flops,
+    ...(refused === undefined ? {} : { refused }),
   };
 }
 

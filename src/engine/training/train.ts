@@ -22,6 +22,7 @@ import type { Notice } from '../result.ts';
 import { partsOfSpan } from '../telemetry.ts';
 import { candidateLags, type Decided, decide, follow } from './auto.ts';
 import { chargePrivacy } from './charge-privacy.ts';
+import type { CompileInside } from './engine-step.ts';
 import { evaluatePresent } from './evaluate-present.ts';
 import { inTurn } from './in-turn.ts';
 import { EgressMeter } from './metered-trainer.ts';
@@ -44,6 +45,8 @@ export interface TrainOptions {
   readonly onNotice: (notice: Notice) => void;
   /** How a silo's own worker reads its rows, and how rows leave for the mediator. */
   readonly streams: (onSent: (silo: string, bytes: number) => void) => RowStreams;
+  /** How a silo's rows are asked for where its engine trains. */
+  readonly compile: CompileInside;
   readonly sites: ReadonlyMap<string, ChosenSite>;
   /** The plan that chose the sites, where there was a choice: rounds that take far longer change it. */
   readonly placed?: PlacedTraining;
@@ -122,12 +125,13 @@ async function runJob(
   job: number,
   meter: EgressMeter,
 ): Promise<StoredModel> {
-  const { signal, onNotice, placed, sites, streams, backend } = options;
+  const { signal, onNotice, placed, sites, streams, backend, compile } = options;
   const began = performance.now();
   const opening = {
     engine,
     streams: streams((silo, bytes) => meter.rowsSent(silo, bytes)),
     backend,
+    compile,
     meter,
     onNotice,
     run: `${runName(job)} of ${engine.catalog.jobs.list().find(({ id }) => id === job)?.started_at}`,
@@ -230,10 +234,10 @@ async function runJob(
   return stored;
 }
 
-/** How fast agents train is seen where they do: the next plan counts with it. */
+/** How fast agents and engines train is seen where they do: the next plan counts with it. */
 function learnSpeeds({ planner }: Engine, { local, sequence }: Train, trainers: readonly PlacedTrainer[]): void {
   for (const { lastRound, model, silo, site, summary } of trainers) {
-    if (site !== 'agent' || lastRound === undefined || lastRound.compute <= 0) continue;
+    if ((site !== 'agent' && site !== 'engine') || lastRound === undefined || lastRound.compute <= 0) continue;
     const flops = summary.windows.train * flopsPerWindow(model, sequence) * local.epochs;
     planner.model.configure(silo, { flops: flops / lastRound.compute });
   }

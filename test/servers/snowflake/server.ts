@@ -9,6 +9,7 @@ import { gunzipSync } from 'node:zlib';
 import { WarehouseSql } from '../warehouse/duckdb-sql.ts';
 import { checkLogin, type LoginData, type TestUser } from './accounts.ts';
 import { CATALOG_VIEWS, MACROS, toDuckdb } from './dialect.ts';
+import type { Procedures } from './procedures.ts';
 import { Refusal, refusalOf } from './refusal.ts';
 import { type ChunkSizes, type Statement, type StatementResult, startStatement } from './statements.ts';
 import { rowType } from './types.ts';
@@ -40,6 +41,8 @@ export interface SnowflakeTestServer extends AsyncDisposable {
 export interface SnowflakeServerOptions {
   readonly users?: Readonly<Record<string, TestUser>>;
   readonly sizes?: ChunkSizes;
+  /** What CALL runs, by name. */
+  readonly procedures?: (sql: WarehouseSql) => Procedures;
   /** Milliseconds for which a question for a result is held. */
   readonly hold?: number;
 }
@@ -69,8 +72,10 @@ export async function startSnowflake({
   users = { ann: { password: 'secret' } },
   sizes = SIZES,
   hold = 200,
+  procedures: proceduresOf = () => ({}),
 }: SnowflakeServerOptions = {}): Promise<SnowflakeTestServer> {
   const sql = await WarehouseSql.open([...MACROS, ...CATALOG_VIEWS]);
+  const procedures = proceduresOf(sql);
   const sessions = new Set<Session>();
   const statements = new Map<string, Statement>();
   const fresh = () => randomBytes(24).toString('base64url');
@@ -183,7 +188,7 @@ export async function startSnowflake({
           version: 1,
         });
       }
-      const statement = startStatement(sql, text, url.searchParams.get('requestId') ?? '', sizes);
+      const statement = startStatement({ procedures, sql }, text, url.searchParams.get('requestId') ?? '', sizes);
       statements.set(statement.id, statement);
       if (body.asyncExec === true)
         return JSON.stringify({ data: head(statement), code: '333334', message: 'in progress', success: true });

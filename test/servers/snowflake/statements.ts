@@ -4,6 +4,7 @@ import { promisify } from 'node:util';
 import { gzip } from 'node:zlib';
 import type { WarehouseSql } from '../warehouse/duckdb-sql.ts';
 import { isQuery, toDuckdb } from './dialect.ts';
+import { type Procedures, procedureCall } from './procedures.ts';
 import { Refusal, refusalOf } from './refusal.ts';
 import { type RowType, rowType, spelling } from './types.ts';
 
@@ -42,14 +43,19 @@ export interface ChunkSizes {
 }
 
 /** A statement that runs from now on. */
-export function startStatement(sql: WarehouseSql, text: string, requestId: string, sizes: ChunkSizes): Statement {
+export function startStatement(
+  { procedures, sql }: { readonly sql: WarehouseSql; readonly procedures: Procedures },
+  text: string,
+  requestId: string,
+  sizes: ChunkSizes,
+): Statement {
   const controller = new AbortController();
   const statement: Statement = {
     id: `01${randomUUID().slice(2)}`,
     text,
     requestId,
     running: true,
-    done: runStatement(sql, text, sizes, controller.signal)
+    done: (procedureCall(procedures, text, controller.signal) ?? runStatement(sql, text, sizes, controller.signal))
       .catch((thrown) => {
         throw controller.signal.aborted ? new Refusal('000604', 'SQL execution canceled', '57014') : refusalOf(thrown);
       })

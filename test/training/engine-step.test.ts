@@ -111,6 +111,7 @@ describe('training inside the engine of a silo', () => {
     ['masks', { more: 'PRIVACY (secure => true)', federate: ', min_silos => 1' }, 'PRIVACY (secure)'],
     ['noise inside', { more: "PRIVACY (epsilon => 4, unit => 'record')" }, 'noise for every record'],
     ['compression', { federate: ", compress => 'int8'" }, 'the compression int8'],
+    ['heads of its own', { federate: ", personalize => 'head'" }, "a head of each silo's own"],
     ['a loss', { using: ", loss => 'quantile', quantiles => ARRAY[0.1, 0.9]" }, 'the loss quantile'],
     ['an optimizer', { using: ", optimizer => 'rmsprop'" }, 'the optimizer rmsprop'],
     ['scales by entity', { using: ", scale => 'entity'" }, 'scales by entity'],

@@ -37,10 +37,11 @@ export function refusedInside(step: TrainingStep, plan: Train, statement: string
 
 /** What needs more of a silo than a call that knows nothing of the one before. */
 function outOfReach({ federation, local, privacy }: Train): string | undefined {
-  const { compression, options, strategy } = federation;
+  const { compression, options, personalize, strategy } = federation;
   if (privacy?.secure === true) return 'PRIVACY (secure), whose masks need a key of the silo';
   if (local.privacy !== undefined) return `noise for every ${local.privacy.unit}, PRIVACY (epsilon)`;
   if (compression !== undefined) return `the compression ${compression.kind}`;
+  if (personalize !== undefined) return `a ${personalize} of each silo's own (personalize)`;
   if (strategy === 'auto') return 'the trials of strategy auto';
   const named = strategyNamed(strategy);
   const controlled = named.local?.(resolveOptions(named, options)).controlVariates === true;

@@ -25,8 +25,8 @@ import type { StatementContext } from '../session.ts';
 import { compileInside, refusedInside, stepOf } from './engine-step.ts';
 import { measureLocalRate } from './local-rate.ts';
 import { type ChosenSite, isBehindAgent } from './open-placed.ts';
-import { requireCompatible } from './privacy.ts';
 import { siloQuery } from './open-trainers.ts';
+import { requireCompatible } from './privacy.ts';
 
 export interface TrainingPlan {
   readonly placed: PlacedTraining;

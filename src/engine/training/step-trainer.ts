@@ -125,6 +125,11 @@ export class StepTrainer implements SiloTrainer {
     if (aim?.difference !== undefined) throw this.#failure('its engine learns values, not changes');
   }
 
+  /** Nothing may stay in the silo between two calls (engine-step.ts refuses it). */
+  async personalise(): Promise<never> {
+    throw this.#failure('its engine keeps no head');
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {}
 
   #training(

@@ -47,6 +47,8 @@ export interface Dialect {
   readonly sortKeys?: Readonly<Partial<Record<TypeKind, Template>>>;
   readonly booleanLiterals: 'keyword' | 'number';
   readonly limit: 'limit-offset' | 'offset-fetch';
+  /** Set-returning functions that give bigint whatever whole numbers they are called with. */
+  readonly widenedSets?: readonly string[];
   /** True where `a SEMI JOIN b ON …` and `a ANTI JOIN b ON …` may be written. */
   readonly semiJoins?: true;
   /** True where a statement may hold `$1`, `$2` …, whose values stand beside it (`SqlFragment.parameters`). */

@@ -122,6 +122,37 @@ describe('the time', () => {
   });
 });
 
+describe('set-returning functions of the select list', () => {
+  it('have the types that PostgreSQL gives them', async () => {
+    expect(await rows("SELECT date '2024-01-01' + (i % 3)::int FROM generate_series(1, 2) AS g(i) ORDER BY 1")).toEqual(
+      [['2024-01-02'], ['2024-01-03']],
+    );
+  });
+
+  it('are called with volatile arguments once for each row, and stand side by side', async () => {
+    const drawn = 'SELECT meter, unnest(ARRAY[random()]) AS r FROM berlin.readings';
+    expect(await rows(`SELECT count(*) = count(DISTINCT r) FROM (${drawn}) AS d`)).toEqual([['t']]);
+    const text = 'SELECT generate_series(1, (random() * 0)::int + 2) AS g, unnest(ARRAY[7, 8, 9]) AS u ORDER BY u';
+    expect(await rows(text)).toEqual([
+      ['1', '7'],
+      ['2', '8'],
+      [null, '9'],
+    ]);
+  });
+});
+
+describe('the time zone of the session', () => {
+  it('is the one of age() and of current_time', async () => {
+    const session = federation.engine.openSession();
+    await run(session, "SET TimeZone = 'Asia/Kolkata'");
+    const text = `SELECT right(current_time::text, 6), age(current_date::timestamp),
+      age(timestamptz '2024-03-30 20:00+00', timestamptz '2024-02-29 20:00+00')`;
+    // 20:00 in UTC is the next day in Kolkata: from the 1st to the 31st of March.
+    expect(await run(session, text)).toEqual([['+05:30', '00:00:00', '30 days']]);
+    await session[Symbol.asyncDispose]();
+  });
+});
+
 describe('two silos that are one database', () => {
   it('are joined there, in one statement', async () => {
     await federation.client.query('CREATE SCHEMA plant; CREATE TABLE plant.meters AS SELECT 2 AS meter, 7 AS weight');

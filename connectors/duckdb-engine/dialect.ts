@@ -231,6 +231,7 @@ export const duckdbDialect: Dialect = Object.freeze({
   booleanLiterals: 'keyword',
   limit: 'limit-offset',
   semiJoins: true,
+  widenedSets: ['generate_series'],
 } satisfies Dialect);
 
 /** What runs in a .duckdb file or over files runs in the mediator's own engine: pushing it changes nothing. */

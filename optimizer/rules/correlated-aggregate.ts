@@ -4,6 +4,7 @@ import { type Aggregate, node, type RelationalNode } from '../../src/plan/nodes.
 import { columnsOf, hasSubquery, outerColumns, substitute } from '../../src/plan/traverse.ts';
 import { scalar } from '../../src/plan/types.ts';
 import { isAverage, quotient, sumAndCount } from './averages.ts';
+import { COUNTS } from './properties.ts';
 import { pullUp } from './pull-up.ts';
 
 export interface GroupedAggregate {
@@ -13,9 +14,6 @@ export interface GroupedAggregate {
   /** The subquery's value, over the columns of `plan`, NULL or not. */
   readonly value: Expression;
 }
-
-/** Aggregates that are 0, not NULL, over no rows. */
-const COUNTS: ReadonlySet<string> = new Set(['count', 'regr_count']);
 
 /** Undefined unless the plan is one aggregate of all rows that is correlated by equalities alone. */
 export function groupedByCorrelation(plan: RelationalNode, nextId: () => ColumnId): GroupedAggregate | undefined {

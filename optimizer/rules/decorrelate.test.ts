@@ -91,4 +91,21 @@ Filter size > (total + coalesce(n, 0))
     const ranged = filter(p, test('=', of(p, 'size'), subquery('scalar', total)));
     expect(decorrelate(ranged)).toEqual(ranged);
   });
+
+  it('makes an anti join of a NOT IN where the statement itself rules NULLs out on both sides', () => {
+    const [p, s] = [parts(), stock()];
+    const some = filter(s, test('is_not_null', of(s, 'item')));
+    const notIn = test('not', subquery('in', project(some, { item: of(some, 'item') }), of(p, 'size')));
+    const plan = filter(p, test('and', notIn, test('>', of(p, 'size'), literal(1))));
+    expect(print(decorrelate(plan))).toBe(`
+Filter size > 1
+  Join anti on size = item
+    Scan a.parts (part, size)
+    Project item := item
+      Filter is_not_null(item)
+        Scan b.stock (item, quantity)
+`);
+    const either = filter(p, test('and', notIn, test('>', of(p, 'part'), literal(1))));
+    expect(decorrelate(either)).toEqual(either);
+  });
 });

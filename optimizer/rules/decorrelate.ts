@@ -1,5 +1,5 @@
 /**
- * Subqueries of WHERE and of the select list become joins: EXISTS and IN semi joins, NOT EXISTS anti joins, and a
+ * Subqueries of WHERE and of the select list become joins: EXISTS and IN semi joins, NOT EXISTS and a NOT IN without NULLs anti joins, and a
  * correlated aggregate a left join with the aggregate grouped by the columns it was correlated by (Kim's method, with the
  * left join that keeps the rows of empty groups). What cannot be rewritten stays as it is.
  */
@@ -16,7 +16,9 @@ import {
 import { scalar } from '../../src/plan/types.ts';
 import { groupedByCorrelation } from './correlated-aggregate.ts';
 import { freshIds } from './fresh-ids.ts';
+import { isNeverNull } from './properties.ts';
 import { pullUp } from './pull-up.ts';
+import { referenceTo } from './union-branches.ts';
 
 export function decorrelate(plan: RelationalNode): RelationalNode {
   const nextId = freshIds(plan);
@@ -25,7 +27,7 @@ export function decorrelate(plan: RelationalNode): RelationalNode {
       let input = each.input;
       const kept: Expression[] = [];
       for (const part of conjuncts(each.predicate)) {
-        const joined = semiJoin(part, input);
+        const joined = semiJoin(part, input, each);
         if (joined !== undefined) {
           input = joined;
           continue;
@@ -58,8 +60,11 @@ const correlatedWithin = (subquery: Subquery, input: RelationalNode): boolean =>
   return [...outerColumns(subquery.plan)].every((id) => available.has(id));
 };
 
-/** The input joined with the subquery of an EXISTS, NOT EXISTS or IN that must hold; undefined for anything else. */
-function semiJoin(part: Expression, input: RelationalNode): RelationalNode | undefined {
+/**
+ * The input joined with the subquery of an EXISTS, IN or their negation that must hold; undefined for anything else.
+ * @param filter the filter that it is part of, all of which must hold
+ */
+function semiJoin(part: Expression, input: RelationalNode, filter: RelationalNode): RelationalNode | undefined {
   const negated = part.kind === 'call' && part.name === 'not';
   const subquery = negated ? part.args[0] : part;
   if (subquery?.kind !== 'subquery' || !correlatedWithin(subquery, input)) return undefined;
@@ -67,16 +72,20 @@ function semiJoin(part: Expression, input: RelationalNode): RelationalNode | und
     const pulled = pullUp(anyRow(subquery.plan));
     return pulled && joined(negated ? 'anti' : 'semi', input, pulled.plan, pulled.on);
   }
-  // NOT IN is no anti join: a NULL on either side makes it unknown.
-  if (subquery.form !== 'in' || negated || (subquery.operator ?? '=') !== '=') return undefined;
+  if (subquery.form !== 'in' || (subquery.operator ?? '=') !== '=') return undefined;
+  // A NULL on either side makes NOT IN unknown: it is an anti join only where there are none.
+  if (negated && !comparesNoNulls(subquery, filter)) return undefined;
   const pulled = pullUp(subquery.plan);
   if (pulled === undefined) return undefined;
   const equalities = subquery.operands.map((operand, i): Expression => {
     const { id, type } = subquery.plan.columns[i]!;
     return { kind: 'call', name: '=', args: [operand, { kind: 'column', id, type }], type: scalar('boolean') };
   });
-  return joined('semi', input, pulled.plan, [...equalities, ...pulled.on]);
+  return joined(negated ? 'anti' : 'semi', input, pulled.plan, [...equalities, ...pulled.on]);
 }
+
+const comparesNoNulls = ({ operands, plan }: Subquery, filter: RelationalNode): boolean =>
+  operands.every((operand, i) => isNeverNull(operand, filter) && isNeverNull(referenceTo(plan.columns[i]!), plan));
 
 function joined(
   type: JoinType,

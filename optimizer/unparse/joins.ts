@@ -1,20 +1,21 @@
 /** Joins: FROM a JOIN b ON …; semi and anti joins too where the dialect has them, else EXISTS in the WHERE clause. */
-import type { Expression } from '../../src/plan/expressions.ts';
+import type { ColumnId, Expression } from '../../src/plan/expressions.ts';
 import { type Join, node } from '../../src/plan/nodes.ts';
-import { conjuncts, hasSubquery, outerColumns } from '../../src/plan/traverse.ts';
+import { columnsOf, conjuncts, hasSubquery, outerColumns } from '../../src/plan/traverse.ts';
 
 import { fromItem, type Select, STAGE, selectText } from './select.ts';
 import { conditionTexts, mergeable, type Outer, type Writer } from './writer.ts';
 
 export function joinText(join: Join, outer: Outer, writer: Writer): Select {
   if (join.type === 'semi' || join.type === 'anti') {
-    return writer.dialect.semiJoins === true && isUncorrelated(join)
+    return writer.dialect.semiJoins === true && isUncorrelated(join) && comparesSides(join)
       ? semiJoinItem(join, outer, writer)
       : existsText(join, outer, writer);
   }
   const keepsLeft = join.type !== 'right' && join.type !== 'full';
   const keepsRight = join.type !== 'left' && join.type !== 'full';
-  const left = side(writer.select(join.left, outer), keepsLeft, join.on, writer);
+  const reads = join.lateral === true ? outerColumns(join.right) : new Set<ColumnId>();
+  const left = side(writer.select(join.left, outer), keepsLeft, join.on, writer, reads);
   const { right: source, on: condition } = join.lateral === true ? conditionInside(join) : join;
   const built = writer.select(source, join.lateral === true ? (id) => left.scope.get(id) ?? outer(id) : outer);
   const subselect = join.lateral === true && source.kind !== 'table-function';
@@ -50,18 +51,39 @@ function conditionInside({ type, right, on }: Join): Pick<Join, 'right' | 'on'> 
 /**
  * A side as a FROM item. Its WHERE clause and its computed columns may move above the join only where the join keeps
  * the side's rows as they are: on the NULL-extended side `coalesce(x, 1)` would mean another thing.
+ * @param reads columns that a LATERAL other side reads
  */
-function side(select: Select, kept: boolean, on: Expression | undefined, writer: Writer): Select {
+function side(
+  select: Select,
+  kept: boolean,
+  on: Expression | undefined,
+  writer: Writer,
+  reads: ReadonlySet<ColumnId> = new Set(),
+): Select {
   const bare = select.from !== '' && select.ctes.length === 0;
   const free = select.stage === STAGE.from || (kept && select.stage === STAGE.where);
   const plain = select.columns.every((column) => select.scope.get(column.id)?.plain === true);
-  const readable = plain || (kept && mergeable(select.scope, on === undefined ? [] : [on]));
+  const computed = [...reads].some((id) => select.scope.get(id)?.once === true);
+  const readable = plain || (kept && !computed && mergeable(select.scope, on === undefined ? [] : [on]));
   return bare && free && readable ? select : writer.wrapped(select);
 }
 
 /** Joins of any other kind than inner do not reach into a query around them. */
 const isUncorrelated = (join: Join): boolean =>
   join.lateral !== true && !conjuncts(join.on).some(hasSubquery) && outerColumns(join).size === 0;
+
+const COMPARISONS: ReadonlySet<string> = new Set(['=', '<>', '<', '<=', '>', '>=', 'is_not_distinct_from']);
+
+/** Whether all it asks for are comparisons of the two sides: DuckDB loops over all pairs of rows for anything else. */
+function comparesSides({ left, on }: Join): boolean {
+  const ids = new Set(left.columns.map(({ id }) => id));
+  const sidesOf = (part: Expression) => new Set([...columnsOf(part)].map((id) => ids.has(id)));
+  return conjuncts(on).every((part) => {
+    if (part.kind !== 'call' || !COMPARISONS.has(part.name)) return false;
+    const [a, b] = part.args.map(sidesOf);
+    return a!.size === 1 && b!.size === 1 && a!.has(true) !== b!.has(true);
+  });
+}
 
 /** `a SEMI JOIN b ON …`: an engine that has it need not find it behind an EXISTS. */
 function semiJoinItem(join: Join, outer: Outer, writer: Writer): Select {

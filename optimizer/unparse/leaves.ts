@@ -1,8 +1,10 @@
 /** FROM items: tables, VALUES, functions, texts of users. */
+import type { Column, ColumnId } from '../../src/plan/expressions.ts';
 import type { Scan, TableFunction, Values } from '../../src/plan/nodes.ts';
+import { scalar } from '../../src/plan/types.ts';
 import { expressionText } from './expressions.ts';
 import { identifier } from './literals.ts';
-import { fromItem, plainColumn, type ScopeEntry, type Select, STAGE } from './select.ts';
+import { fromItem, plainColumn, type Scope, type ScopeEntry, type Select, STAGE } from './select.ts';
 import type { Outer, Writer } from './writer.ts';
 
 export function scanText(scan: Scan, { dialect, alias }: Writer): Select {
@@ -18,10 +20,23 @@ export function scanText(scan: Scan, { dialect, alias }: Writer): Select {
 export function functionText(call: TableFunction, outer: Outer, writer: Writer): Select {
   const naming = writer.naming(new Map(), outer);
   const args = call.args.map((arg) => expressionText(arg, naming).text).join(', ');
-  return writer.byPosition(
+  const item = writer.byPosition(
     `${call.name}(${args})${call.withOrdinality === true ? ' WITH ORDINALITY' : ''}`,
     call.columns,
   );
+  const [column] = call.columns;
+  const widened = column?.type.kind === 'integer' && writer.dialect.widenedSets?.includes(call.name) === true;
+  return widened ? { ...item, scope: new Map([...item.scope, narrowed(column, item.scope, writer)]) } : item;
+}
+
+/** What stands for a column of whole numbers that the engine gives as bigint. */
+function narrowed({ id, type }: Column, scope: Scope, writer: Writer): readonly [ColumnId, ScopeEntry] {
+  const operand = { kind: 'column', id, type: scalar('bigint') } as const;
+  const piece = expressionText(
+    { kind: 'cast', operand, type },
+    writer.naming(scope, () => undefined),
+  );
+  return [id, { ...piece, plain: false }];
 }
 
 /** One row is a SELECT without FROM, none is a SELECT of NULLs that holds for no row. */

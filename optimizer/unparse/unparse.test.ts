@@ -147,6 +147,15 @@ describe('special forms', () => {
     );
   });
 
+  it('keeps EXISTS for conditions that do not compare the two sides: DuckDB would try all pairs of rows', () => {
+    const dialect: Dialect = { ...plain, semiJoins: true };
+    const [o, c] = [orders(), customers()];
+    const same = test('=', of(o, 'customer'), of(c, 'id'));
+    const either = test('or', test('<', of(o, 'id'), of(c, 'id')), test('is_null', of(o, 'note')));
+    const anti = join('anti', c, o, test('and', same, either));
+    expect(unparse(project(anti, { name: of(c, 'name') }), dialect)).toContain('WHERE NOT EXISTS (');
+  });
+
   it('keeps EXISTS for a join that reaches into the query around it', () => {
     const dialect: Dialect = { ...plain, semiJoins: true };
     const [o, c, outer] = [orders(), customers(), customers()];

@@ -68,8 +68,9 @@ export async function bindQuery(
 }
 
 /** The plan with its parameters' values and the statement's time. */
-export function forExecution(plan: RelationalNode, { parameters, clock }: StatementContext): RelationalNode {
-  return atTime(parameters.length === 0 ? plan : withParameters(plan, parameters), clock);
+export function forExecution(plan: RelationalNode, { parameters, clock, settings }: StatementContext): RelationalNode {
+  const given = parameters.length === 0 ? plan : withParameters(plan, parameters);
+  return atTime(given, { ...clock, zone: settings.get('timezone') });
 }
 
 /** Everything that running a plan without memory tables needs. */

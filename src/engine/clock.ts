@@ -20,12 +20,23 @@ export interface Clock {
   readonly statement: Date;
   /** When the transaction around it began; the statement's own time where there is none. */
   readonly transaction: Date;
+  /** The session's; UTC when absent. What else depends on it is in the plan already (time-zone.ts). */
+  readonly zone?: string | undefined;
 }
 
 /** `2024-02-29 12:34:56.789` in UTC. */
 const instant = (time: Date): string => time.toISOString().replace('T', ' ').replace('Z', '');
 const day = (time: Date): string => instant(time).slice(0, 10);
 const timeOfDay = (time: Date): string => instant(time).slice(11);
+
+/** `12:34:56.789+05:30` */
+function timeInZone(time: Date, zone = 'UTC'): string {
+  const format = new Intl.DateTimeFormat('en-US', { timeZone: zone, timeZoneName: 'longOffset' });
+  const offset = format.formatToParts(time).find(({ type }) => type === 'timeZoneName')?.value ?? '';
+  const [, sign = '+', hours = '00', minutes = '00'] = /([+-])(\d\d):(\d\d)/.exec(offset.replace('−', '-')) ?? [];
+  const shift = Number(`${sign}1`) * (Number(hours) * 60 + Number(minutes)) * 60_000;
+  return `${timeOfDay(new Date(time.getTime() + shift))}${sign}${hours}${minutes === '00' ? '' : `:${minutes}`}`;
+}
 
 const READINGS: Readonly<Record<string, readonly [ScalarKind, (clock: Clock) => string]>> = {
   now: ['timestamptz', ({ transaction }) => `${instant(transaction)}+00`],
@@ -35,7 +46,7 @@ const READINGS: Readonly<Record<string, readonly [ScalarKind, (clock: Clock) => 
   localtimestamp: ['timestamp', ({ transaction }) => instant(transaction)],
   current_date: ['date', ({ transaction }) => day(transaction)],
   localtime: ['time', ({ transaction }) => timeOfDay(transaction)],
-  current_time: ['timetz', ({ transaction }) => `${timeOfDay(transaction)}+00`],
+  current_time: ['timetz', ({ transaction, zone }) => timeInZone(transaction, zone)],
 };
 
 /** `age(x)` counts from today's midnight. */

@@ -5,7 +5,7 @@
 import type { Call, Expression } from '../plan/expressions.ts';
 import type { RelationalNode } from '../plan/nodes.ts';
 import { mapExpression, mapExpressions, transformPlan } from '../plan/traverse.ts';
-import { scalar } from '../plan/types.ts';
+import { type SqlType, scalar } from '../plan/types.ts';
 
 const UTC = /^(?:utc|gmt|uct|zulu|z|etc\/(?:utc|gmt|uct|zulu))$/i;
 
@@ -56,8 +56,19 @@ function converted(cast: Expression & { kind: 'cast' }, zone: Expression): Expre
   return isLocal(operand) && type.kind === 'timestamptz' ? instant(operand, zone) : cast;
 }
 
-/** What clocks show now; now() itself is the same everywhere. */
+/** Answers of clocks; now() itself is the same everywhere. */
 const CLOCKS = new Set(['current_date', 'localtimestamp', 'localtime']);
+
+/** What clocks in the zone show now. */
+function clockIn(zone: Expression, type: SqlType): Expression {
+  const now: Expression = { kind: 'call', name: 'now', args: [], type: TIMESTAMPTZ };
+  const shown = local(now, zone);
+  return type.kind === 'timestamp' ? shown : { kind: 'cast', operand: shown, type };
+}
+
+/** The day's begin, of a date. */
+const MIDNIGHT = { kind: 'cast', type: TIMESTAMP } as const;
+
 const COMPARISONS = new Set(['=', '<>', '<', '<=', '>', '>=']);
 /** Parts of an instant that are the same in every zone. */
 const ABSOLUTE = new Set(['epoch', 'timezone', 'timezone_hour', 'timezone_minute']);
@@ -65,9 +76,10 @@ const ABSOLUTE = new Set(['epoch', 'timezone', 'timezone_hour', 'timezone_minute
 function called(call: Call, zone: Expression): Expression {
   const { name, args } = call;
   const [first, second] = args;
-  if (CLOCKS.has(name)) {
-    const shown = local({ ...call, name: 'now', args: [], type: TIMESTAMPTZ }, zone);
-    return call.type.kind === 'timestamp' ? shown : { kind: 'cast', operand: shown, type: call.type };
+  if (CLOCKS.has(name)) return clockIn(zone, call.type);
+  if (name === 'age') {
+    const since = args.length === 1 ? [{ ...MIDNIGHT, operand: clockIn(zone, scalar('date')) }] : [];
+    return { ...call, args: [...since, ...args.map((each) => (isInstant(each) ? local(each, zone) : each))] };
   }
   if (first === undefined || second === undefined) return call;
   if (COMPARISONS.has(name) && args.some(isInstant) && args.some(isLocal)) {

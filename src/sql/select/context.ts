@@ -2,7 +2,7 @@
 import type { Node, SelectStmt } from '@pgsql/types';
 import { CausewayError, type ErrorDetails, type Position, SQLSTATE } from '../../plan/errors.ts';
 import type { AggregateCall, Column, ColumnId, Expression, WindowCall } from '../../plan/expressions.ts';
-import type { RelationalNode } from '../../plan/nodes.ts';
+import type { RelationalNode, TableFunction } from '../../plan/nodes.ts';
 import type { SqlType } from '../../plan/types.ts';
 import type { Locate } from './parse.ts';
 import type { BindScope, Relation } from './scope.ts';
@@ -104,9 +104,15 @@ export interface Collected {
   }[];
   readonly windows: { readonly call: WindowCall; readonly column: Column }[];
   /** Set-returning functions of the select list. */
-  readonly sets: { readonly node: RelationalNode; readonly column: Column }[];
+  readonly sets: SetInList[];
   /** `GROUPING(…)`: resolved once the groups are known. */
   readonly groupings: { readonly args: readonly Expression[]; readonly column: Column }[];
+}
+
+/** A set-returning function of the select list, and the column that stands for it there. */
+export interface SetInList {
+  readonly column: Column;
+  readonly source: TableFunction;
 }
 
 /** A bound query; output columns by position. */

@@ -56,7 +56,7 @@ export function functionCall(written: FuncCall, level: Level, bind: BindExpressi
   }
   const column = newColumn(level, found.name, resolved.type);
   const source = node({ kind: 'table-function', name: found.name, args: resolved.args, columns: [column] });
-  level.collected.sets.push({ node: source, column });
+  level.collected.sets.push({ source, column });
   return reference(column);
 }
 

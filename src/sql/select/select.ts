@@ -16,6 +16,7 @@ import {
   newColumn,
   notModelled,
   reference,
+  type SetInList,
   within,
 } from './context.ts';
 import { bindCondition, bindExpression, locationOf } from './expression.ts';
@@ -24,7 +25,7 @@ import { type Aggregation, aggregation, bindGroups, placeOf } from './grouping.t
 import { limited } from './limit.ts';
 import { findRelation } from './names.ts';
 import { outputName } from './output-name.ts';
-import { type SetInList, sideBySide } from './side-by-side.ts';
+import { sideBySide, withArgumentsOnce } from './side-by-side.ts';
 import { sortKeys } from './sort-keys.ts';
 import { timeFeatures } from './time-features.ts';
 
@@ -86,11 +87,9 @@ export function bindSelectCore(select: SelectStmt, outer: Level): BoundQuery {
       ...(call.filter === undefined ? {} : { filter: rewrite(call.filter) }),
     },
   }));
-  const sets = collected.sets.map(({ node: source, column }) => ({
-    column,
-    source:
-      source.kind === 'table-function' ? node({ ...source, args: source.args.map((arg) => rewrite(arg)) }) : source,
-  }));
+  const sets = collected.sets.map(({ source, column }) => {
+    return { column, source: node({ ...source, args: source.args.map((arg) => rewrite(arg)) }) };
+  });
 
   if (grouped !== undefined) plan = grouped.node();
   if (filter !== undefined) plan = node({ kind: 'filter', input: plan, predicate: filter, columns: plan.columns });
@@ -103,12 +102,12 @@ export function bindSelectCore(select: SelectStmt, outer: Level): BoundQuery {
 }
 
 /** Set-returning functions of the select list: each row is repeated for every value. */
-function withSets(plan: RelationalNode, sets: readonly SetInList[], level: Level): RelationalNode {
-  const [only] = sets;
-  if (only === undefined) return plan;
-  const right = sets.length === 1 ? only.source : sideBySide(sets, level);
-  const columns = [...plan.columns, ...right.columns];
-  return node({ kind: 'join', type: 'cross', left: plan, right, lateral: true, columns });
+function withSets(plan: RelationalNode, listed: readonly SetInList[], level: Level): RelationalNode {
+  if (listed.length === 0) return plan;
+  const { input: left, sets } = withArgumentsOnce(plan, listed, level);
+  const right = sets.length === 1 ? sets[0]!.source : sideBySide(sets, level);
+  const columns = [...left.columns, ...right.columns];
+  return node({ kind: 'join', type: 'cross', left, right, lateral: true, columns });
 }
 
 /** Projection, DISTINCT, ORDER BY and LIMIT; sort keys that are not put out are carried along and dropped at the end. */

@@ -1,5 +1,7 @@
-/** TPC-H: 22 of 22 right with the tables split between a warehouse and PostgreSQL. */
+/** TPC-H: 22 of 22 right with the tables split between Snowflake, BigQuery and PostgreSQL. */
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
+import { siloOptions as bigqueryOptions } from './servers/bigquery/place.ts';
+import { type BigQueryTestServer, startBigQuery } from './servers/bigquery/server.ts';
 import { type TestDatabase, testDatabase } from './servers/postgres.ts';
 import { siloOptions } from './servers/snowflake/place.ts';
 import { type SnowflakeTestServer, startSnowflake } from './servers/snowflake/server.ts';
@@ -19,17 +21,26 @@ if (!tpchIsThere) console.log('TPC-H is skipped: ../shared/data/tpch_sf0005 is n
 /** The large ones in the warehouse, the small ones in PostgreSQL. */
 const IN_WAREHOUSE: readonly string[] = ['lineitem', 'orders', 'partsupp', 'customer'];
 
+/** Three ways: every join of the larger tables crosses a border. */
+const THREE: Readonly<Record<string, string>> = { lineitem: 'bq', partsupp: 'bq', orders: 'snow', part: 'snow' };
+const three = (table: string): string => THREE[table] ?? 'pg';
+
 const PLACEMENTS: Readonly<Record<string, QueryOptions>> = {
   'all in Snowflake': { placement: () => 'snow' },
   'split between Snowflake and PostgreSQL': { placement: (table) => (IN_WAREHOUSE.includes(table) ? 'snow' : 'pg') },
   'split the other way': { placement: (table) => (IN_WAREHOUSE.includes(table) ? 'pg' : 'snow') },
   'split, placed by cost': { placement: (table) => (IN_WAREHOUSE.includes(table) ? 'snow' : 'pg'), choose: 'cost' },
+  'all in BigQuery': { placement: () => 'bq' },
+  'split between BigQuery and PostgreSQL': { placement: (table) => (IN_WAREHOUSE.includes(table) ? 'bq' : 'pg') },
+  'split between Snowflake, BigQuery and PostgreSQL': { placement: three },
+  'split three ways, placed by cost': { placement: three, choose: 'cost' },
 };
 
 describe.skipIf(!tpchIsThere)('TPC-H with warehouses', () => {
   let database: TestDatabase;
   let data: TpchFiles;
   let snow: SnowflakeTestServer;
+  let bq: BigQueryTestServer;
   let silos: OpenSilos;
 
   beforeAll(async () => {
@@ -47,15 +58,20 @@ describe.skipIf(!tpchIsThere)('TPC-H with warehouses', () => {
       });
       await snow.sql.run(`CREATE TABLE "${table.toUpperCase()}" AS SELECT ${items.join(', ')} FROM tpch.${table}`);
     }
+    bq = await startBigQuery();
+    await bq.sql.run(`ATTACH '${data.database}' AS tpch (READ_ONLY)`);
+    for (const table of TPCH_TABLES) await bq.sql.run(`CREATE TABLE ${table} AS SELECT * FROM tpch.${table}`);
     silos = await openSilos({
       pg: { kind: 'postgres', options: { url: database.url } },
       snow: { kind: 'snowflake', options: siloOptions(snow.url) },
+      bq: { kind: 'bigquery', options: bigqueryOptions(bq.url) },
     });
   });
 
   afterAll(async () => {
     await silos?.[Symbol.asyncDispose]();
     await snow?.[Symbol.asyncDispose]();
+    await bq?.[Symbol.asyncDispose]();
     await database?.[Symbol.asyncDispose]();
     data?.[Symbol.dispose]();
   });

@@ -1,5 +1,5 @@
 /** The options of CREATE SILO that say who asks, and where the tokens come from that prove it. */
-import type { BigQuery, BigQueryOptions } from '@google-cloud/bigquery';
+import type { GoogleAuth, GoogleAuthOptions } from 'google-auth-library';
 import { CausewayError, messageOf, SQLSTATE } from '../../src/plan/errors.ts';
 import type { OptionSpec, SiloOptions } from '../connector.ts';
 import { fetchWithRetry } from '../http-retry.ts';
@@ -26,6 +26,7 @@ export interface TokenSource {
 const SCOPE = 'https://www.googleapis.com/auth/bigquery';
 /** What a token that makes other tokens must be good for. */
 const WIDE_SCOPE = 'https://www.googleapis.com/auth/cloud-platform';
+const SERVICE = 'https://bigquery.googleapis.com';
 const TOKENS_OF_OTHERS = 'https://iamcredentials.googleapis.com';
 
 /**
@@ -42,30 +43,29 @@ export async function signIn(options: SiloOptions, tokensOfOthers = TOKENS_OF_OT
       { hint: 'Give one of key_file, key, access_token, or none for the credentials of the environment.' },
     );
   }
-  const { BigQuery: Library } = await import('@google-cloud/bigquery');
-  const library = new Library(libraryOptions(options));
-  const endpoint = library.apiEndpoint;
   const { access_token: fixed, impersonate } = options;
+  const endpoint = (options.endpoint ?? SERVICE).replace(/\/+$/, '');
   const anonymous = given.length === 0 && endpoint.startsWith('http:');
-  const own = anonymous || fixed !== undefined ? async () => fixed : tokensOf(library);
+  const own = anonymous || fixed !== undefined ? async () => fixed : tokensOf(await credentialsOf(options));
   if (impersonate === undefined || anonymous) return { endpoint, token: own };
   return { endpoint, token: tokensFor(impersonate, own, tokensOfOthers) };
 }
 
-function libraryOptions(options: SiloOptions): BigQueryOptions {
-  const { project, key_file: keyFilename, key, endpoint, impersonate } = options;
-  return {
+/** Google's own library, loaded with the first silo: it knows every kind of credentials there is. */
+async function credentialsOf(options: SiloOptions): Promise<GoogleAuth> {
+  const { project, key_file: keyFilename, key, impersonate } = options;
+  const { GoogleAuth: Library } = await import('google-auth-library');
+  return new Library({
     projectId: project!,
-    ...(endpoint === undefined ? {} : { apiEndpoint: endpoint }),
+    scopes: [impersonate === undefined ? SCOPE : WIDE_SCOPE],
     ...(keyFilename === undefined ? {} : { keyFilename }),
     ...(key === undefined ? {} : { credentials: parsedKey(key) }),
-    ...(impersonate === undefined ? {} : { scopes: [WIDE_SCOPE] }),
-  };
+  });
 }
 
-function parsedKey(key: string): NonNullable<BigQueryOptions['credentials']> {
+function parsedKey(key: string): NonNullable<GoogleAuthOptions['credentials']> {
   try {
-    return JSON.parse(key) as NonNullable<BigQueryOptions['credentials']>;
+    return JSON.parse(key) as NonNullable<GoogleAuthOptions['credentials']>;
   } catch {
     // The parser's message would repeat the key.
     throw new CausewayError(SQLSTATE.invalidParameterValue, 'the option key is no JSON', {
@@ -74,11 +74,11 @@ function parsedKey(key: string): NonNullable<BigQueryOptions['credentials']> {
   }
 }
 
-/** The client library's tokens. It keeps one for as long as it is good by the clock; a refused one is called expired. */
-function tokensOf({ authClient }: BigQuery): TokenSource['token'] {
+/** The library's tokens. It keeps one for as long as it is good by the clock; a refused one is called expired. */
+function tokensOf(credentials: GoogleAuth): TokenSource['token'] {
   return async (_signal, refused) => {
     try {
-      const client = await authClient.getClient();
+      const client = await credentials.getClient();
       if (refused !== undefined && client.credentials.access_token === refused) {
         client.setCredentials({ ...client.credentials, expiry_date: 1 });
       }

@@ -1,6 +1,6 @@
 /**
- * Requests to BigQuery's REST interface (bigquery/v2). The service's own client library signs in and knows the address; the
- * requests are sent from here, because an abort must end them, a Retry-After must be kept, and numbers must stay the texts they are.
+ * Requests to BigQuery's REST interface (bigquery/v2). Google's library signs in; the requests are sent from here and not by
+ * its client of BigQuery, because an abort must end them, a Retry-After must be kept, and numbers must stay the texts they are.
  */
 import { canceled } from '../../src/plan/errors.ts';
 import { AskAgain, fetchWithRetry } from '../http-retry.ts';

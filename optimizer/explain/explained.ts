@@ -1,4 +1,5 @@
 /** A planned (and perhaps executed) statement as data: what every form of EXPLAIN prints. */
+import type { StatementEstimate } from '../../connectors/connector.ts';
 import type { Objective } from '../cost/objective.ts';
 import { MEDIATOR } from '../physical.ts';
 import type { PlannedStatement, Rejected } from '../plan-statement.ts';
@@ -16,6 +17,8 @@ export interface ExplainedFragment {
   readonly statement: string;
   readonly inputs: readonly { readonly from: number; readonly kind: 'rows' | 'keys' }[];
   readonly estimated: Amounts;
+  /** By the silo's own word. */
+  readonly price?: StatementEstimate;
   readonly actual?: Amounts & { readonly keys?: number };
   /** Of the rows. */
   readonly qError?: number;
@@ -72,19 +75,23 @@ export interface ReplanActual {
   readonly milliseconds: number;
 }
 
-/**
- * @param statisticsMs how long planning waited for statistics
- * @param actuals of EXPLAIN ANALYZE: the fragments' reports and the statement's time in milliseconds
- */
+interface Facts {
+  /** What silos say that their fragments cost, by fragment. */
+  readonly prices?: ReadonlyMap<number, StatementEstimate>;
+  /** Of EXPLAIN ANALYZE: the fragments' reports and the statement's time in milliseconds. */
+  readonly actuals?: {
+    readonly reports: readonly FragmentActual[];
+    readonly milliseconds: number;
+    readonly replans?: readonly ReplanActual[];
+  };
+}
+
+/** @param statisticsMs how long planning waited for statistics */
 export function explained(
   planned: PlannedStatement,
   objective: Objective,
   statisticsMs: number,
-  actuals?: {
-    readonly reports: readonly FragmentActual[];
-    readonly milliseconds: number;
-    readonly replans?: readonly ReplanActual[];
-  },
+  { prices, actuals }: Facts = {},
 ): Explained {
   const { physical, cost, milliseconds } = planned;
   const counted = actuals?.reports.filter(({ uncounted, stopped }) => uncounted !== true && stopped !== true);
@@ -94,12 +101,14 @@ export function explained(
     const { rows, bytes, seconds } = cost.fragments.find((each) => each.fragment === fragment.id)!;
     const report = reports.get(fragment.id);
     const border = fragment.site !== MEDIATOR;
+    const price = prices?.get(fragment.id);
     return {
       id: fragment.id,
       site: fragment.site,
       statement: fragment.request.kind === 'sql' ? fragment.request.text : scanText(fragment.request),
       inputs: fragment.inputs.map(({ from, kind }) => ({ from, kind })),
       estimated: { rows, bytes, seconds },
+      ...(price === undefined ? {} : { price }),
       ...(report === undefined
         ? {}
         : {
@@ -113,12 +122,13 @@ export function explained(
           }),
     };
   });
+  const told = cost.fragments.map(({ fragment, money }) => prices?.get(fragment)?.money ?? money);
   const sent = fragments.reduce((sum, { actual }) => sum + (actual?.bytes ?? 0), wasted);
   return {
     objective,
     fragments,
     root: physical.root,
-    estimated: { seconds: cost.seconds, bytes: cost.bytes, money: cost.money },
+    estimated: { seconds: cost.seconds, bytes: cost.bytes, money: told.reduce((sum, money) => sum + money, 0) },
     ...(actuals === undefined ? {} : { actual: { seconds: actuals.milliseconds / 1000, bytes: sent } }),
     ...((actuals?.replans ?? []).length === 0 ? {} : { replanned: { steps: actuals!.replans!, wastedBytes: wasted } }),
     rejected: planned.rejected.map(rejectedData),

@@ -1,4 +1,5 @@
 /** EXPLAIN's text: a tree of fragments, at most 100 columns wide. */
+import type { StatementEstimate } from '../../connectors/connector.ts';
 import type { Amounts, Explained, ExplainedFragment } from './explained.ts';
 import { bytesText, errorText, rowsText, timeText } from './units.ts';
 import { wrapped } from './wrap.ts';
@@ -39,6 +40,7 @@ function tree(plan: Explained): readonly string[] {
     const lines = [
       aligned(`${first}${title}`, amountsText(fragment.estimated, fragment.site)),
       ...(fragment.actual === undefined ? [] : [aligned(`${rest}${bar}`, actualText(fragment))]),
+      ...(fragment.price === undefined ? [] : [`${rest}${bar}   ${priceText(fragment.price)}`]),
       ...(keys.length === 0 ? [] : [`${rest}${bar}   only rows with a key of (${keys.join(', ')})`]),
       ...wrapped(fragment.statement, WIDTH - rest.length - 4).map((line) => `${rest}${bar}   ${line}`),
     ];
@@ -54,6 +56,8 @@ function tree(plan: Explained): readonly string[] {
 
 const amountsText = ({ rows, seconds, bytes }: Amounts, site: string): string =>
   [rowsText(rows), timeText(seconds), ...(site === 'mediator' ? [] : [`${bytesText(bytes)} out`])].join(' · ');
+
+const priceText = ({ basis, money }: StatementEstimate): string => `${basis} · price ${money.toPrecision(2)}`;
 
 function actualText({ actual, qError, site }: ExplainedFragment): string {
   const keys = actual!.keys === undefined ? [] : [`${actual!.keys} keys sent`];

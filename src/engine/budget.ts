@@ -1,4 +1,5 @@
 /** `SET causeway.max_money`: a statement that would cost more at the silos that bill is refused before it runs. */
+import type { StatementEstimate } from '../../connectors/connector.ts';
 import type { Fragment } from '../../optimizer/physical.ts';
 import { MEDIATOR } from '../../optimizer/physical.ts';
 import type { PlannedStatement } from '../../optimizer/plan-statement.ts';
@@ -38,21 +39,56 @@ export async function requireBudget({ physical, cost }: PlannedStatement, contex
   requireWithin(limit, prices);
 }
 
+/** A silo's share of a training: what it would cost by the cost model, and the statements that read its rows. */
+interface TrainingShare {
+  readonly silo: string;
+  readonly money: number;
+  readonly statements: readonly string[];
+}
+
 /**
- * The same for a sum that was estimated elsewhere: a training.
+ * The same for a training: what its silos' own estimates of reading say, or the sum of the cost model.
  * @throws CausewayError as {@link requireBudget}
  */
-export async function requireTrainingBudget(
-  silos: readonly { readonly silo: string; readonly money: number }[],
-  context: BudgetContext,
-): Promise<void> {
+export async function requireTrainingBudget(shares: readonly TrainingShare[], context: BudgetContext): Promise<void> {
   const limit = budgetOf(context.settings);
   if (limit === undefined) return;
-  for (const { silo } of silos) await requirePrice(silo, context.engine);
-  requireWithin(
-    limit,
-    silos.map((each) => ({ ...each, from: 'reading and training' })),
+  const prices = await Promise.all(
+    shares.map(async ({ silo, money, statements }): Promise<SiloPrice> => {
+      const runs = await Promise.all(statements.map((text) => dryRun(silo, text, context)));
+      const known = runs.filter((run) => run !== undefined);
+      if (known.length === 0 || known.length < runs.length) {
+        await requirePrice(silo, context.engine);
+        return { silo, money, from: 'reading and training' };
+      }
+      const read = known.reduce((sum, run) => sum + run.money, 0);
+      return { silo, money: money + read, from: known.map(({ basis }) => basis).join(', ') };
+    }),
   );
+  requireWithin(limit, prices);
+}
+
+/** What the silos say themselves of the statements they would be asked, by fragment: EXPLAIN shows it. */
+export async function dryRuns(
+  { fragments }: PlannedStatement['physical'],
+  context: Pick<BudgetContext, 'engine' | 'signal'>,
+): Promise<ReadonlyMap<number, StatementEstimate>> {
+  const found = await Promise.all(
+    fragments.map(async ({ id, site, request }) => {
+      if (site === MEDIATOR || request.kind !== 'sql') return [];
+      const estimate = await dryRun(site, request.text, context);
+      return estimate === undefined ? [] : [[id, estimate] as const];
+    }),
+  );
+  return new Map(found.flat());
+}
+
+async function dryRun(
+  name: string,
+  text: string,
+  { engine, signal }: Pick<BudgetContext, 'engine' | 'signal'>,
+): Promise<StatementEstimate | undefined> {
+  return (await engine.silos.open(name)).silo.estimate?.(text, signal);
 }
 
 export const budgetOf = (settings: Settings): number | undefined => {
@@ -64,12 +100,11 @@ async function fragmentPrice(
   { site, request }: Fragment,
   money: number,
   seconds: number,
-  { engine, signal }: BudgetContext,
+  context: BudgetContext,
 ): Promise<SiloPrice> {
-  const { silo } = await engine.silos.open(site);
-  const dryRun = request.kind === 'sql' ? await silo.estimate?.(request.text, signal) : undefined;
-  if (dryRun !== undefined) return { silo: site, money: dryRun.money, from: dryRun.basis };
-  await requirePrice(site, engine);
+  const own = request.kind === 'sql' ? await dryRun(site, request.text, context) : undefined;
+  if (own !== undefined) return { silo: site, money: own.money, from: own.basis };
+  await requirePrice(site, context.engine);
   return { silo: site, money, from: `about ${seconds.toPrecision(2)} s by the cost model` };
 }
 

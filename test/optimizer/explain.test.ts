@@ -88,7 +88,12 @@ const STILL = { rules: 0, search: 0, cut: 0, alternatives: 1 };
 
 async function explainOf(sql: string, options: Options = {}): Promise<Explained> {
   const { planned, input } = await plannedOf(sql, options);
-  return explained({ ...planned, milliseconds: STILL }, input.objective, 0, options.actuals);
+  return explained(
+    { ...planned, milliseconds: STILL },
+    input.objective,
+    0,
+    options.actuals && { actuals: options.actuals },
+  );
 }
 
 async function plannedOf(
@@ -222,14 +227,16 @@ describe('EXPLAIN', () => {
     const [again, root] = replanned.physical.fragments.map(({ id }) => id).filter((id) => id > 3);
     const lines = explainText(
       explained({ ...replanned, rejected: [], milliseconds: STILL }, 'time', 0, {
-        reports: [
-          { fragment: customers, rows: 12, bytes: 480, milliseconds: 15 },
-          { fragment: orders, rows: 576, bytes: 23_000, milliseconds: 20, stopped: true },
-          { fragment: again!, rows: 61, bytes: 2400, milliseconds: 18, keys: 12 },
-          { fragment: root!, rows: 61, bytes: 2400, milliseconds: 2 },
-        ],
-        replans: [{ reason: replanned.reason, milliseconds: 16 }],
-        milliseconds: 41,
+        actuals: {
+          reports: [
+            { fragment: customers, rows: 12, bytes: 480, milliseconds: 15 },
+            { fragment: orders, rows: 576, bytes: 23_000, milliseconds: 20, stopped: true },
+            { fragment: again!, rows: 61, bytes: 2400, milliseconds: 18, keys: 12 },
+            { fragment: root!, rows: 61, bytes: 2400, milliseconds: 2 },
+          ],
+          replans: [{ reason: replanned.reason, milliseconds: 16 }],
+          milliseconds: 41,
+        },
       }),
     );
     await expect(`${lines.join('\n')}\n`).toMatchFileSnapshot(file('planned anew while it ran', 'txt'));

@@ -19,6 +19,7 @@ import type { PlannedStatement } from '../../../optimizer/plan-statement.ts';
 import type { Train } from '../../plan/training.ts';
 import type { Explain, QueryText, TrainModel } from '../../sql/statements/statement.ts';
 import { type BoundQuery, bindQuery, streamRows } from '../bind.ts';
+import { dryRuns, requireBudget } from '../budget.ts';
 import type { FragmentReport } from '../execution/report.ts';
 import type { StatementResult } from '../result.ts';
 import { columnsOf, rowsResult } from '../rows.ts';
@@ -60,7 +61,9 @@ async function explainSelect(query: QueryText, analyze: boolean, context: Statem
   const { plan, run }: BoundQuery = await bindQuery(query.text, context.locate(query.offset), context);
   const { planned, facts } = await planRows(plan, run, true);
   const objective = settings.own('causeway.optimize_for') as Objective;
-  if (!analyze) return explained(planned, objective, planned.statisticsMs);
+  const prices = await dryRuns(planned.physical, run);
+  if (!analyze) return explained(planned, objective, planned.statisticsMs, { prices });
+  await requireBudget(planned, run);
   const reports: FragmentReport[] = [];
   const replans: ReplanActual[] = [];
   const started = performance.now();
@@ -76,8 +79,10 @@ async function explainSelect(query: QueryText, analyze: boolean, context: Statem
     onFragment: (report) => reports.push(report),
   });
   for await (const _ of batches);
-  const milliseconds = performance.now() - started;
-  return explained(final, objective, planned.statisticsMs, { reports, replans, milliseconds });
+  const actuals = { reports, replans, milliseconds: performance.now() - started };
+  // Of the statements that were planned first.
+  const known = final === planned ? { prices } : {};
+  return explained(final, objective, planned.statisticsMs, { ...known, actuals });
 }
 
 /** What silos behind agents may send for this training, as their agents will compute it. */

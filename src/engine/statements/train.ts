@@ -146,9 +146,11 @@ async function chosenSites(plan: Train, context: StatementContext): Promise<Site
   );
   const budget = budgetOf(context.settings) !== undefined;
   if (!open.includes(true) && !budget) return { sites: chosenSitesOf(legalities) };
-  const { placed } = await placeTrain(plan, legalities, context);
+  const { placed, statements } = await placeTrain(plan, legalities, context);
   await requireTrainingBudget(
-    placed.shares.map(({ training, chosen }) => ({ silo: training.silo, money: chosen.money })),
+    placed.shares.map(({ training: { silo }, chosen }) => ({
+      ...{ silo, money: chosen.money, statements: statements.get(silo) ?? [] },
+    })),
     context,
   );
   for (const { chosen, training } of placed.shares) {

@@ -1,13 +1,15 @@
 /** One bound statement in, the plan that will run out, with what it will cost and what was rejected. */
-import { CausewayError, messageOf } from '../src/plan/errors.ts';
-import type { RelationalNode } from '../src/plan/nodes.ts';
+import { CausewayError, messageOf, SQLSTATE } from '../src/plan/errors.ts';
+import type { Aggregate, RelationalNode } from '../src/plan/nodes.ts';
+import { nodesOf } from '../src/plan/traverse.ts';
 import type { OptimizerContext } from './context.ts';
 import type { CostModel } from './cost/model.ts';
-import { type Cost, compareCosts, type Objective } from './cost/objective.ts';
+import { type Cost, compareCosts, leading, type Objective } from './cost/objective.ts';
 import { cutIntoFragments } from './fragments/cut.ts';
 import { normalize, rewrite } from './optimize.ts';
 import { exchangeName, MEDIATOR, type PhysicalPlan } from './physical.ts';
-import { type Choice, chooseSites, FREE_SEARCH, type Freedom } from './placement/choose.ts';
+import { type Choice, chooseSites, FREE_SEARCH, type Freedom, type Knowledge, siteLookup } from './placement/choose.ts';
+import { eagerAggregations } from './placement/eager-aggregation.ts';
 import { type PlanCost, planCost } from './placement/plan-cost.ts';
 import type { PolicyBook } from './policy/book.ts';
 import { assertLawful, onlyColumn } from './policy/check.ts';
@@ -75,34 +77,112 @@ export function planStatement(bound: RelationalNode, input: PlanningInput, expla
   const estimate = estimator(input.estimation);
   const knowledge = { estimate, model: input.model, objective: input.objective, policies: input.policies };
   const context: OptimizerContext = { ...input.context, rows: (each) => estimate(each).rows };
-  const choice = chooseSites(rewritten, context, knowledge);
+  let cutting = 0;
+  const made = (plan: RelationalNode): Made => {
+    const choice = chooseSites(plan, context, knowledge);
+    const searched = performance.now();
+    const physical = cutIntoFragments(choice, context);
+    assertLawfulExchanges(physical, input.policies);
+    const cost = planCost(physical, input.estimation, input.model);
+    cutting += performance.now() - searched;
+    return { plan, choice, physical, cost };
+  };
+  const { best, other } = cheapest(rewritten, made, context, knowledge);
+  const { choice, physical, cost } = best;
   const searched = performance.now();
-  const physical = cutIntoFragments(choice, context);
-  assertLawfulExchanges(physical, input.policies);
-  const cost = planCost(physical, input.estimation, input.model);
-  const cut = performance.now();
   const rejected = explain
-    ? ALTERNATIVES.flatMap((alternative) => {
-        const priced = priceAlternative(alternative, rewritten, physical, cost, input, context, knowledge);
-        return priced === undefined ? [] : [priced];
-      })
+    ? [
+        ...(other === undefined ? [] : [rejectedPlan(other, best, input.objective)]),
+        ...ALTERNATIVES.flatMap((alternative) => {
+          const priced = priceAlternative(alternative, best.plan, physical, cost, input, context, knowledge);
+          return priced === undefined ? [] : [priced];
+        }),
+      ]
     : [];
   return {
     physical,
     placement: choice,
     cost,
-    notices: choice.notices,
+    notices: [...choice.notices, ...(other instanceof CausewayError ? [PUT_TOGETHER] : [])],
     rejected: distinctTexts(rejected),
     considered: choice.considered,
     exact: choice.exact,
     milliseconds: {
       rules: rules - started,
-      search: searched - rules,
-      cut: cut - searched,
-      alternatives: performance.now() - cut,
+      search: searched - rules - cutting,
+      cut: cutting,
+      alternatives: performance.now() - searched,
     },
   };
 }
+
+interface Made {
+  readonly plan: RelationalNode;
+  readonly choice: Choice;
+  readonly physical: PhysicalPlan;
+  readonly cost: PlanCost;
+}
+
+/** Said where only a partial aggregate is lawful. */
+const PUT_TOGETHER =
+  'the aggregates are put together from groups in the silo: what is withheld there is missing in them';
+
+/** An aggregate that leaves more of its rows than this is no help. */
+const REDUCES = 0.5;
+
+/** What divides an aggregate has to be so many times cheaper: it rests on one more estimate. */
+const CLEARLY = 1.1;
+
+/**
+ * The plan as it stands, or with a partial aggregate below a join where that is clearly cheaper, or the only lawful one.
+ * @throws CausewayError CW001 when policies leave no plan
+ */
+function cheapest(
+  plan: RelationalNode,
+  made: (plan: RelationalNode) => Made,
+  context: OptimizerContext,
+  { estimate, objective }: Pick<Knowledge, 'estimate' | 'objective'>,
+): { readonly best: Made; readonly other?: Made | CausewayError } {
+  const lawful = (each: RelationalNode): Made | CausewayError => {
+    try {
+      return made(each);
+    } catch (thrown) {
+      if (thrown instanceof CausewayError && thrown.sqlstate === SQLSTATE.policyViolation) return thrown;
+      throw thrown;
+    }
+  };
+  const plain = lawful(plan);
+  if (context.pushdown === 'off') return { best: required(plain) };
+  const worth = (partial: Aggregate): boolean =>
+    plain instanceof CausewayError || estimate(partial).rows < REDUCES * estimate(partial.input).rows;
+  let divided: Made | undefined;
+  for (const each of eagerAggregations(plan, siteLookup(context), worth)) {
+    const other = lawful(each);
+    if (other instanceof CausewayError) continue;
+    if (divided === undefined || compareCosts(other.cost, divided.cost, objective) < 0) divided = other;
+  }
+  if (divided === undefined) return { best: required(plain) };
+  if (plain instanceof CausewayError) return { best: divided, other: plain };
+  const isCheaper = CLEARLY * leading(divided.cost, objective) < leading(plain.cost, objective);
+  return isCheaper ? { best: divided, other: plain } : { best: plain, other: divided };
+}
+
+function required(plan: Made | CausewayError): Made {
+  if (plan instanceof CausewayError) throw plan;
+  return plan;
+}
+
+/** The plan that divides the aggregate and the one that does not, of which one was taken. */
+function rejectedPlan(other: Made | CausewayError, best: Made, objective: Objective): Rejected {
+  if (other instanceof CausewayError) return { name: 'aggregate after the join', reason: messageOf(other) };
+  const name = isDivided(other, best) ? 'partial aggregate below the join' : 'aggregate after the join';
+  return { name, cost: other.cost, reason: comparison(other.cost, best.cost, objective) };
+}
+
+/** Dividing an aggregate makes two of it. */
+const isDivided = (a: Made, b: Made): boolean => aggregatesOf(a) > aggregatesOf(b);
+
+const aggregatesOf = ({ plan }: Made): number => [...nodesOf(plan)].filter(({ kind }) => kind === 'aggregate').length;
 
 /**
  * Judges every exchange of a plan by the policies, from the plan as it would run.

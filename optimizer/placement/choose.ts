@@ -111,7 +111,7 @@ export function placed(
 }
 
 /** The silo that could run a whole subtree, each answered once. */
-function siteLookup(context: OptimizerContext): (plan: RelationalNode) => Site {
+export function siteLookup(context: OptimizerContext): (plan: RelationalNode) => Site {
   const known = new Map<RelationalNode, Site>();
   return (plan) => {
     let site = known.get(plan);

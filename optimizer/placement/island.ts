@@ -58,7 +58,7 @@ export function islandOf(root: RelationalNode, whole: (plan: RelationalNode) => 
   };
   collect(root);
   if (joins === 0) return undefined;
-  return assemble(leaves, conditions, root.columns);
+  return islandFrom(leaves, conditions, root.columns);
 }
 
 const isFree = (plan: RelationalNode): plan is Join =>
@@ -74,7 +74,12 @@ function leadsToJoin(plan: RelationalNode, whole: (plan: RelationalNode) => bool
   return isFree(plan) || ((plan.kind === 'filter' || isSelection(plan)) && leadsToJoin(plan.input, whole));
 }
 
-function assemble(leaves: readonly RelationalNode[], all: readonly Expression[], output: readonly Column[]): Island {
+/** An island of these relations under conditions of any kind. */
+export function islandFrom(
+  leaves: readonly RelationalNode[],
+  all: readonly Expression[],
+  output: readonly Column[],
+): Island {
   const owner = new Map<ColumnId, number>();
   leaves.forEach((leaf, i) => {
     for (const { id } of leaf.columns) owner.set(id, i);

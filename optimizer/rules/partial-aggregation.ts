@@ -36,11 +36,13 @@ export function aggregatePartially(plan: RelationalNode): RelationalNode {
   });
 }
 
-const isDivisible = (call: AggregateCall): boolean =>
+/** True for a call that can be made of parts. */
+export const isDivisible = (call: AggregateCall): boolean =>
   !call.distinct && call.orderBy.length === 0 && (MERGED_BY.has(call.name) || isAverage(call));
 
-/** What the branches compute for one call. */
-const partialsOf = (call: AggregateCall): readonly AggregateCall[] => (isAverage(call) ? sumAndCount(call) : [call]);
+/** What is computed of each part for one call. */
+export const partialsOf = (call: AggregateCall): readonly AggregateCall[] =>
+  isAverage(call) ? sumAndCount(call) : [call];
 
 function inTwoSteps(plan: Aggregate, union: UnionAll, nextId: () => ColumnId): RelationalNode {
   const partials = plan.aggregates.map(partialsOf);
@@ -63,11 +65,7 @@ function inTwoSteps(plan: Aggregate, union: UnionAll, nextId: () => ColumnId): R
 
   const groups = all.columns.slice(0, plan.groups.length);
   const parts = all.columns.slice(plan.groups.length);
-  const merges = calls.map((call, i): AggregateCall => {
-    const name = MERGED_BY.get(call.name)!;
-    const type = name === 'sum' ? sumType(call.type) : call.type;
-    return { name, args: [referenceTo(parts[i]!)], distinct: false, orderBy: [], type };
-  });
+  const merges = calls.map((call, i) => mergeOf(call, parts[i]!));
   const merged = [
     ...groups.map(({ name, type }) => column(name, type)),
     ...merges.map(({ type }, i) => column(parts[i]!.name, type)),
@@ -89,8 +87,15 @@ function inTwoSteps(plan: Aggregate, union: UnionAll, nextId: () => ColumnId): R
   return node({ kind: 'project', input: final, expressions, columns: plan.columns });
 }
 
+/** What puts the values of a partial call together, which stand in `part`. */
+export function mergeOf(call: AggregateCall, part: Column): AggregateCall {
+  const name = MERGED_BY.get(call.name)!;
+  const type = name === 'sum' ? sumType(call.type) : call.type;
+  return { name, args: [referenceTo(part)], distinct: false, orderBy: [], type };
+}
+
 /** The call's value from its merged parts, in the call's own type. `total`: over all rows, of which there may be none. */
-function finished(call: AggregateCall, [first, second]: readonly Expression[], total: boolean): Expression {
+export function finished(call: AggregateCall, [first, second]: readonly Expression[], total: boolean): Expression {
   if (second !== undefined) return quotient(first!, second, call.type);
   const value = castTo(first!, call.type);
   if (call.name !== 'count' || !total) return value;

@@ -180,6 +180,13 @@ const CASES: Readonly<Record<string, readonly [sql: string, options?: Options]>>
     'SELECT o.note, c.name FROM berlin.orders o JOIN paris.cities c ON o.customer = c.id WHERE c.country = 7',
     { objective: 'money' },
   ],
+  'a partial aggregate is below the join': [
+    'SELECT c.name, count(*), avg(o.cents) FROM paris.orders o JOIN berlin.customers c ON o.customer = c.id GROUP BY c.name',
+  ],
+  'a partial aggregate makes the statement legal': [
+    'SELECT c.country, sum(o.cents) FROM berlin.orders o JOIN paris.cities c ON o.customer = c.id GROUP BY c.country',
+    { policies: [policy('berlin', 'orders', { kind: 'aggregates', minGroup: 5 })] },
+  ],
   'a policy forbids the keys': [
     'SELECT o.note, c.name FROM berlin.orders o JOIN paris.cities c ON o.customer = c.id WHERE c.country = 7',
     { policies: [policy('paris', 'cities', { kind: 'rows', columns: ['id', 'country', 'name'] })] },

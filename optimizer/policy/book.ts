@@ -76,13 +76,18 @@ export class PolicyBook {
     ).slice(0, 1);
   }
 
-  /** The policy that lets updates leave under the statement's PRIVACY clause. */
+  /**
+   * The policy that lets updates leave under the statement's PRIVACY clause: one about all rows, else the first about some
+   * (its WHERE is put into the feature query, see trained-rows.ts).
+   */
   updates(table: ProtectedTable, privacy: PrivacySpec | undefined): BoundPolicy | undefined {
-    return this.on(table, TO_MEDIATOR).find(({ allow, where }) => {
-      if (allow.kind !== 'updates' || where !== undefined) return false;
-      if (allow.secure && privacy?.secure !== true) return false;
-      return allow.maxEpsilon === undefined || (privacy?.epsilon ?? Number.POSITIVE_INFINITY) <= allow.maxEpsilon;
-    });
+    return unconditionalFirst(
+      this.on(table, TO_MEDIATOR).filter(({ allow }) => {
+        if (allow.kind !== 'updates') return false;
+        if (allow.secure && privacy?.secure !== true) return false;
+        return allow.maxEpsilon === undefined || (privacy?.epsilon ?? Number.POSITIVE_INFINITY) <= allow.maxEpsilon;
+      }),
+    )[0];
   }
 }
 

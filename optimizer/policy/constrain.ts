@@ -17,6 +17,7 @@ import {
 } from '../../src/plan/traverse.ts';
 import { scalar } from '../../src/plan/types.ts';
 import { type BoundPolicy, minGroupOf, type PolicyBook, TO_MEDIATOR } from './book.ts';
+import { conditionalScan } from './conditional-scan.ts';
 import { aggregatedTable, countsOf, unsafeCall } from './released.ts';
 import { policyViolation, type Refusal } from './violation.ts';
 
@@ -121,33 +122,9 @@ class Constrainer {
 
   /** The scan under the policies' WHERE, as any of them may let a row pass. */
   #conditional(scan: Scan, policies: readonly BoundPolicy[]): RelationalNode {
-    if (policies.some((policy) => policy.condition === undefined)) return scan;
-    const missing = [...new Set(policies.flatMap((policy) => policy.conditionColumns ?? []))].filter(
-      (name) => !scan.sourceColumns.includes(name),
-    );
-    const added = missing.map((name): Column => ({ id: this.#nextId(), name, type: scalar('unknown') }));
-    const wide: Scan = node({
-      ...scan,
-      sourceColumns: [...scan.sourceColumns, ...missing],
-      columns: [...scan.columns, ...added],
-    });
-    const conditions = policies.map((policy) => policy.condition!(wide));
-    const predicate: Expression =
-      conditions.length === 1
-        ? conditions[0]!
-        : { kind: 'call', name: 'or', args: conditions, type: scalar('boolean') };
-    const names = policies.map((policy) => `policy ${policy.name} (WHERE ${policy.where})`);
-    this.#notices.add(`${scan.silo}.${scan.table}: rows outside ${names.join(', ')} are left out`);
-    const filtered = node({ kind: 'filter', input: wide, predicate, columns: wide.columns });
-    const conditional =
-      missing.length === 0
-        ? filtered
-        : node({
-            kind: 'project',
-            input: filtered,
-            expressions: scan.columns.map(({ id, type }): Expression => ({ kind: 'column', id, type })),
-            columns: scan.columns,
-          });
+    const { node: conditional, notice } = conditionalScan(scan, policies, this.#nextId);
+    if (notice === undefined) return scan;
+    this.#notices.add(notice);
     this.#released.set(conditional, scan.silo);
     return conditional;
   }

@@ -25,6 +25,7 @@ const schema = z.strictObject({
     .strictObject({
       rows: z.number().int().positive().optional(),
       seconds: z.number().positive().optional(),
+      cpu: z.number().int().positive().optional(),
       row_bytes: z.number().int().positive().optional(),
     })
     .default({}),

@@ -13,7 +13,7 @@ import { withHead } from '../../operators/lstm/head-tuning.ts';
 import { LocalTrainer } from '../../operators/lstm/local-trainer.ts';
 import type { FeatureStatistics } from '../../operators/lstm/statistics.ts';
 import type { Aim, TrainRequest } from '../../operators/lstm/training-session.ts';
-import { requireScoredWindows } from '../../optimizer/policy/scoring.ts';
+import { requireScoredWindows, SCORED } from '../../optimizer/policy/scoring.ts';
 import type { Engine } from '../engine/engine.ts';
 import { runPlan } from '../engine/run-plan.ts';
 import { Settings } from '../engine/settings.ts';
@@ -25,6 +25,7 @@ import { CausewayError, SQLSTATE } from '../plan/errors.ts';
 import type { RelationalNode } from '../plan/nodes.ts';
 import { tellsNames } from '../plan/training.ts';
 import type { Method } from './calls.ts';
+import { Cores } from './cores.ts';
 import type { EgressGate } from './egress-gate.ts';
 import type { EgressKind } from './egress-ledger.ts';
 import type { HeadStore } from './head-store.ts';
@@ -58,6 +59,8 @@ export interface Quotas {
   readonly rows?: number;
   /** Seconds a job may train, all rounds together. */
   readonly seconds?: number;
+  /** Processor cores that training and scoring may use, all jobs together. */
+  readonly cpu?: number;
   /** Bytes of rows that one statement may take out. */
   readonly rowBytes?: number;
 }
@@ -109,9 +112,11 @@ export class AgentMethods implements AsyncDisposable {
   readonly #services: AgentServices;
   readonly #open = new Map<string, OpenJob>();
   readonly #closing = new AbortController();
+  readonly #cores: Cores;
 
   constructor(services: AgentServices) {
     this.#services = services;
+    this.#cores = new Cores(services.quotas.cpu);
   }
 
   readonly methods: Readonly<Record<string, Method>> = {
@@ -167,7 +172,9 @@ export class AgentMethods implements AsyncDisposable {
         update,
         weights: trained,
         ...rest
-      } = await trainer.trainRound(this.#noised(open, { ...request, ...correction, weights }), signal);
+      } = await this.#cores.run(signal, () =>
+        trainer.trainRound(this.#noised(open, { ...request, ...correction, weights }), signal),
+      );
       open.seconds += rest.seconds;
       this.#services.log('round trained', { job: open.job.id, round: request.round, seconds: rest.seconds });
       const answer: RoundAnswer = rest;
@@ -178,7 +185,9 @@ export class AgentMethods implements AsyncDisposable {
       const open = this.#admit(signed);
       const trainer = await this.#scaled(open, statistics, signal);
       trainer.aimAt(aim);
-      return answerOf(open.job, await trainer.evaluate(weightsOfBytes(payloads[0]), part, signal), 'statistics');
+      const weights = weightsOfBytes(payloads[0]);
+      const evaluation = await this.#cores.run(signal, () => trainer.evaluate(weights, part, signal));
+      return answerOf(open.job, evaluation, 'statistics');
     },
     'score.open': async (body, { signal }) => {
       const open = this.#admit((body as OpenBody).job, 'score');
@@ -191,7 +200,8 @@ export class AgentMethods implements AsyncDisposable {
       const open = this.#admit(signed, 'score');
       const trainer = await this.#scaled(open, statistics, signal, own);
       trainer.aimAt(aim);
-      const evaluation = await trainer.evaluate(weightsOfBytes(payloads[0]), part, signal);
+      const weights = weightsOfBytes(payloads[0]);
+      const evaluation = await this.#cores.run(signal, () => trainer.evaluate(weights, part, signal));
       requireScoredWindows(open.job.silo, evaluation.windows, this.#leastWindows(open.job));
       this.#services.log('rows scored', { job: open.job.id, windows: evaluation.windows });
       return answerOf(open.job, evaluation, 'statistics');
@@ -203,7 +213,7 @@ export class AgentMethods implements AsyncDisposable {
       const found = this.#ownModel(open.job, trainer, weightsOfBytes(payloads[0]), aim);
       if (found === undefined) return answerOf(open.job, null, 'statistics');
       trainer.aimAt(found.aim);
-      const evaluation = await trainer.evaluate(found.weights, part, signal);
+      const evaluation = await this.#cores.run(signal, () => trainer.evaluate(found.weights, part, signal));
       requireScoredWindows(open.job.silo, evaluation.windows, this.#leastWindows(open.job));
       return answerOf(open.job, evaluation, 'statistics');
     },
@@ -212,7 +222,8 @@ export class AgentMethods implements AsyncDisposable {
       const open = this.#admit(signed, 'score');
       const trainer = await this.#scaled(open, statistics, signal, own);
       trainer.aimAt(aim);
-      const explanation = await trainer.explain({ ...request, weights: weightsOfBytes(payloads[0]) }, signal);
+      const asked = { ...request, weights: weightsOfBytes(payloads[0]) };
+      const explanation = await this.#cores.run(signal, () => trainer.explain(asked, signal));
       requireScoredWindows(open.job.silo, explanation.attributed, this.#leastWindows(open.job));
       return answerOf(open.job, explanation, 'statistics');
     },
@@ -222,9 +233,7 @@ export class AgentMethods implements AsyncDisposable {
       const trainer = await this.#scaled(open, statistics, signal);
       trainer.aimAt(aim);
       this.#requireTime(open);
-      const began = performance.now();
-      const evaluation = await trainer.trainAlone(request, signal);
-      open.seconds += (performance.now() - began) / 1000;
+      const evaluation = await this.#timed(open, signal, () => trainer.trainAlone(request, signal));
       return answerOf(open.job, evaluation, 'statistics');
     },
     'train.personalise': async (body, { payloads, signal }) => {
@@ -234,12 +243,12 @@ export class AgentMethods implements AsyncDisposable {
       const trainer = await this.#scaled(open, statistics, signal);
       trainer.aimAt(aim);
       this.#requireTime(open);
-      const began = performance.now();
       const weights = weightsOfBytes(payloads[0]);
-      const { head, ...answer } = await trainer.personalise({ ...request, weights }, signal);
+      const { head, ...answer } = await this.#timed(open, signal, () =>
+        trainer.personalise({ ...request, weights }, signal),
+      );
       const share = answer.share === undefined ? {} : { share: answer.share };
       this.#services.heads.put(open.job.run.id, { head, weights: sha256(bytesOfWeights(weights)), ...share });
-      open.seconds += (performance.now() - began) / 1000;
       return answerOf(open.job, answer satisfies PersonalAnswer, 'statistics');
     },
     'train.terms': async (body, { signal }) => {
@@ -384,12 +393,16 @@ export class AgentMethods implements AsyncDisposable {
     const { query, run, spec } = job;
     const { engine, policy, quotas, silo } = this.#services;
     const { signal } = this.#closing;
-    const { batches } = await runPlan(query, { engine, settings: new Settings(), signal, memory: nothingElse });
+    const rows = policy.trained(query, run.scoring === undefined ? run.privacy : SCORED);
+    const { batches } = await runPlan(rows, { engine, settings: new Settings(), signal, memory: nothingElse });
     // The coordinator may ask for larger groups than the owner does, not for smaller ones.
     const least = run.scoring === undefined && tellsNames(spec.features) ? policy.smallestNamedGroup(query) : 1;
     const minRows = Math.max(least, spec.minRows ?? 1);
     return LocalTrainer.open(
-      { ...spec, silo, minRows, noiseKey: this.#services.noiseKey, residuals: this.#services.residuals },
+      {
+        ...{ ...spec, silo, minRows, noiseKey: this.#services.noiseKey, residuals: this.#services.residuals },
+        ...(this.#cores.threads === undefined ? {} : { threads: this.#cores.threads }),
+      },
       within(batches, quotas.rows, silo),
       signal,
     );
@@ -447,11 +460,23 @@ export class AgentMethods implements AsyncDisposable {
       train: async (task, signal) => {
         const trainer = await open.trainer;
         const trainRound = (request: TrainRequest, stop: AbortSignal) =>
-          trainer.trainRound(this.#noised(open, request), stop);
+          this.#cores.run(stop, () => trainer.trainRound(this.#noised(open, request), stop));
         return trainTask({ summary: trainer.summary, trainRound }, open.schedule!, task, signal);
       },
     });
     return open.party;
+  }
+
+  /** Counts the seconds of work, not those of waiting for a core. */
+  #timed<T>(open: OpenJob, signal: AbortSignal, work: () => Promise<T>): Promise<T> {
+    return this.#cores.run(signal, async () => {
+      const began = performance.now();
+      try {
+        return await work();
+      } finally {
+        open.seconds += (performance.now() - began) / 1000;
+      }
+    });
   }
 
   #requireTime({ job, seconds }: OpenJob): void {

@@ -15,10 +15,6 @@ function load(text: string): OwnerPolicy {
 test.each([
   ['DROP POLICY p', /holds a statement that is no CREATE POLICY/],
   ['CREATE POLICY p ON paris.t ALLOW NOTHING TO ANY', /is about silo "paris", this agent stands beside "berlin"/],
-  [
-    'CREATE POLICY p ON berlin.t ALLOW UPDATES (secure => true) TO ANY WHERE a > 1',
-    /has a WHERE, and a model is trained/,
-  ],
   ['CREATE POLICY p ON berlin.t ALLOW ROWZ (a) TO ANY', /./],
   [
     'CREATE POLICY p ON berlin.t ALLOW ROWS (a) TO ANY; CREATE POLICY q ON berlin.t ALLOW NOTHING TO ANY',

@@ -4,6 +4,7 @@ import { type BoundPolicy, PolicyBook, TO_MEDIATOR, validatePolicy } from '../..
 import { leaksOf } from '../../optimizer/policy/check.ts';
 import { constrain } from '../../optimizer/policy/constrain.ts';
 import { leastScoredWindows } from '../../optimizer/policy/scoring.ts';
+import { trainedRows } from '../../optimizer/policy/trained-rows.ts';
 import { smallestNamedGroup } from '../../optimizer/policy/training.ts';
 import { policyViolation, type Refusal } from '../../optimizer/policy/violation.ts';
 import { boundPolicies } from '../engine/planning/policies.ts';
@@ -57,13 +58,6 @@ export class OwnerPolicy {
           { position, hint: `Write ON ${silo}.${table.value}.` },
         );
       }
-      if (where !== undefined && allow.kind === 'updates') {
-        throw new CausewayError(
-          SQLSTATE.featureNotSupported,
-          `policy "${name.value}" has a WHERE, and a model is trained on whole tables`,
-          { position, hint: 'Make a view of those rows in the silo, and a policy about the view.' },
-        );
-      }
       const policy: Policy = {
         name: name.value,
         silo,
@@ -92,6 +86,11 @@ export class OwnerPolicy {
     });
     if (refusals.length > 0) throw policyViolation(refusals, this.#book);
     return kept;
+  }
+
+  /** The plan over the rows that a model may learn from, or be scored on: where a policy about updates has a WHERE, with it. */
+  trained(plan: RelationalNode, privacy: PrivacySpec | undefined): RelationalNode {
+    return trainedRows(plan, privacy, this.#book).plan;
   }
 
   /**

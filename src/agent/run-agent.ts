@@ -51,7 +51,7 @@ export async function runAgent(config: AgentConfig, options: RunAgentOptions, si
   try {
     const ledger = new EgressLedger(db);
     const gate = new EgressGate(silo, ledger);
-    const { row_bytes: rowBytes, rows, seconds } = quotas;
+    const { cpu, row_bytes: rowBytes, rows, seconds } = quotas;
     await using methods = new AgentMethods({
       silo,
       kind: connector,
@@ -62,6 +62,7 @@ export async function runAgent(config: AgentConfig, options: RunAgentOptions, si
       quotas: {
         ...(rows === undefined ? {} : { rows }),
         ...(seconds === undefined ? {} : { seconds }),
+        ...(cpu === undefined ? {} : { cpu }),
         ...(rowBytes === undefined ? {} : { rowBytes }),
       },
       needsApproval: approval === 'ask',

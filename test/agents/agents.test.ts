@@ -476,6 +476,33 @@ describe('the owner', () => {
     await restart('paris');
   });
 
+  test('lets a model learn from the rows of a WHERE: the agent puts it in, into training and scoring', async () => {
+    const file = policy(
+      'CREATE POLICY p ON paris.readings ALLOW UPDATES (secure => false) TO mediator WHERE meter = 2',
+    );
+    await restart('paris', { policy: file });
+    await sql(TRAIN);
+    const { silos } = engine.catalog.models.get('load')!.metrics;
+    expect(silos.map(({ rows, silo }) => [silo, rows])).toEqual([
+      ['berlin', 400],
+      ['oslo', 400],
+      ['paris', 200],
+    ]);
+    const windows = (where: string) =>
+      sql(
+        `SELECT windows FROM ml.evaluate('load', (SELECT ts, meter, load FROM paris.readings ${where})) WHERE silo = 'paris'`,
+      );
+    expect(await windows('')).toEqual(await windows('WHERE meter = 2'));
+    expect(
+      (
+        await refusal(
+          `SELECT windows FROM ml.evaluate('load', (SELECT ts, meter, load FROM paris.readings WHERE meter = 1))`,
+        )
+      )?.message,
+    ).toContain('has not one training window');
+    await restart('paris');
+  });
+
   test('approves plans by hash', async () => {
     await restart('berlin', { approval: 'ask' });
     const asked = await refusal(TRAIN);
@@ -492,7 +519,9 @@ describe('the owner', () => {
     await restart('berlin');
   });
 
-  test('limits rows and bytes', async () => {
+  test('limits cores, rows and bytes', async () => {
+    await restart('oslo', { quotas: { cpu: 1 } });
+    await sql(TRAIN);
     await restart('oslo', { quotas: { rows: 100, row_bytes: 1000 } });
     expect((await refusal(TRAIN))?.message).toMatch(/silo oslo lets a job read 100 rows at most/);
     expect((await refusal('SELECT * FROM oslo.readings'))?.message).toMatch(/does not send \d+ bytes of rows/);

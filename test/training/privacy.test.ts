@@ -44,6 +44,29 @@ test('noise on the mean is as large as its budget says, with and without secure 
   }
 });
 
+test('a policy with a WHERE lets a model learn from those rows only', async () => {
+  const select = `TRAIN OR REPLACE MODEL load PREDICT load FORECAST BY ts PER meter WINDOW 12 HORIZON 1
+    USING lstm (hidden => 8) FEDERATE fedavg (rounds => 2) AS SELECT ts, meter, load FROM readings`;
+  await sql(`${select} WHERE silo <> 'oslo' OR meter = 2`);
+  const some = weights();
+  await sql('CREATE POLICY half ON oslo.readings ALLOW UPDATES (secure => false) TO mediator WHERE meter = 2');
+  try {
+    const notices: string[] = [];
+    await run(federation.session, select, {
+      onNotice: ({ message, severity }) => severity === 'NOTICE' && notices.push(message),
+    });
+    expect(weights()).toEqual(some);
+    expect(notices).toContain('oslo.readings: rows outside policy half (WHERE meter = 2) are left out');
+    const windows = (where: string) =>
+      sql(
+        `SELECT windows FROM ml.evaluate('load', (SELECT ts, meter, load FROM oslo.readings ${where})) WHERE silo = 'oslo'`,
+      );
+    expect(await windows('')).toEqual(await windows('WHERE meter = 2'));
+  } finally {
+    await sql('DROP POLICY half');
+  }
+});
+
 test('the ledger counts what trainings cost a table, and refuses when its budget is spent', async () => {
   await sql('CREATE POLICY budget ON oslo.readings ALLOW UPDATES (max_epsilon => 3) TO mediator');
   try {

@@ -1,5 +1,6 @@
 /** TRAIN MODEL, and RESUME TRAIN. */
 import type { BackendChoice } from '../../../operators/lstm/choose-backend.ts';
+import { trainedRows } from '../../../optimizer/policy/trained-rows.ts';
 import { CausewayError, type Position, SQLSTATE } from '../../plan/errors.ts';
 import { didYouMean } from '../../plan/nearest.ts';
 import type { Train } from '../../plan/training.ts';
@@ -17,13 +18,17 @@ import { figureNames, figuresOf } from '../training/metrics.ts';
 import { chosenSitesOf, placeTrain, trainingLegalities } from '../training/place.ts';
 import { type StartedTraining, startTraining, type TrainOptions } from '../training/train.ts';
 
-/** The bound statement: every name found, every option checked, nothing run. */
+/** The bound statement over the rows that policies let a model learn from: every name found, every option checked, nothing run. */
 export async function bindTrainModel(statement: TrainModel, context: StatementContext): Promise<Train> {
   const query = await bindQuery(statement.query.text, context.locate(statement.query.offset), {
     ...context,
     privilege: 'train',
   });
-  return bindTrain(statement, query, context.locate);
+  const train = bindTrain(statement, query, context.locate);
+  const book = await context.engine.planner.policies(context.signal, context.access.roles);
+  const { notices, plan } = trainedRows(train.source, train.privacy, book);
+  for (const message of notices) context.onNotice({ severity: 'NOTICE', message });
+  return { ...train, source: plan };
 }
 
 /** Answers one row per silo and target: what it trained on, and how good the model is on its test part. */

@@ -7,7 +7,8 @@ import type { Evaluation } from '../../../operators/lstm/evaluation.ts';
 import type { Explanation } from '../../../operators/lstm/explain.ts';
 import type { LocalTrainerSpec } from '../../../operators/lstm/local-trainer.ts';
 import { MEDIATOR } from '../../../optimizer/physical.ts';
-import { leastScoredWindows, requireScoredWindows } from '../../../optimizer/policy/scoring.ts';
+import { leastScoredWindows, requireScoredWindows, SCORED } from '../../../optimizer/policy/scoring.ts';
+import { trainedRows } from '../../../optimizer/policy/trained-rows.ts';
 import { CausewayError, SQLSTATE } from '../../plan/errors.ts';
 import type { RelationalNode } from '../../plan/nodes.ts';
 import { nodesOf } from '../../plan/traverse.ts';
@@ -60,7 +61,13 @@ export async function openScorers(
         return leaving(silo, query, spec, opening);
       }
       try {
-        return counted(await inside(silo, query, spec, least, opening), silo, least, statement, engine);
+        return counted(
+          await inside(silo, trainedRows(query, SCORED, book).plan, spec, least, opening),
+          silo,
+          least,
+          statement,
+          engine,
+        );
       } catch (refused) {
         if (!isRefusal(refused)) throw refused;
         // What keeps the sums in says more than that the rows stay, too.

@@ -179,6 +179,8 @@ export interface BatchResult {
   readonly kind: 'batches';
   readonly columns: readonly ResultColumn[];
   readonly batches: AsyncIterable<RecordBatch>;
+  /** What the user should know of how the rows were read; asked for once they were. */
+  readonly notices?: () => readonly string[];
 }
 
 /**

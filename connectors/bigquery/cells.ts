@@ -100,9 +100,11 @@ function jsonOf(field: Field, value: CellValue): string {
   }
   const text = String(value);
   const { kind } = typeOf(field);
-  if (kind === 'bigint' || kind === 'numeric' || kind === 'double')
-    return /^-?\d/.test(text) ? text : JSON.stringify(text);
+  if (kind === 'bigint' || kind === 'numeric') return text;
+  if (kind === 'double') return Number.isFinite(Number(text)) ? String(Number(text)) : JSON.stringify(text);
   if (kind === 'boolean' || kind === 'json') return text;
+  if (kind === 'interval') return JSON.stringify(intervalOf(text));
+  if (kind === 'timestamp') return JSON.stringify(text.replace('T', ' '));
   if (kind === 'timestamptz') return JSON.stringify(timestampText(BigInt(text), true));
   return JSON.stringify(kind === 'bytea' ? `\\x${Buffer.from(text, 'base64').toString('hex')}` : text);
 }

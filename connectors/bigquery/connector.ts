@@ -6,9 +6,11 @@ import { bigqueryCapabilities } from './capabilities.ts';
 import { locationOf } from './catalog.ts';
 import { LIST_PRICE } from './cost.ts';
 import { bigqueryErrors } from './errors.ts';
+import { LargeResults } from './large-results.ts';
 import { LOGIN_OPTIONS, secretsOf, signIn } from './login.ts';
 import { BigQuerySession } from './session.ts';
 import { BigQuerySilo } from './silo.ts';
+import { STORAGE_ENDPOINT } from './storage-client.ts';
 
 export const bigquery: Connector = {
   kind: 'bigquery',
@@ -23,6 +25,10 @@ export const bigquery: Connector = {
     {
       name: 'price_per_tib',
       description: `money for a TiB that is read; ${LIST_PRICE} when absent, 0 with reserved capacity`,
+    },
+    {
+      name: 'storage_endpoint',
+      description: 'of the Storage Read API, beside endpoint; none: every result is read page by page through REST',
     },
     { name: 'endpoint', description: 'https://host of a private endpoint, http://host:port of an emulator' },
   ],
@@ -50,8 +56,11 @@ export const bigquery: Connector = {
         { hint: `Set the option location to '${found}', or leave it out.` },
       );
     }
+    const storage = storageEndpoint(options);
+    const headers = (until: AbortSignal, refused?: string) => session.headers(until, refused);
     return new BigQuerySilo({
       ...place,
+      ...(storage === undefined ? {} : { large: new LargeResults({ endpoint: storage, headers }) }),
       location,
       pricePerTib: priceOf(options),
       context: `bigquery:${tokens.endpoint}:${project}:${location}:${billingProject}:${whoOf(options)}`,
@@ -62,6 +71,16 @@ export const bigquery: Connector = {
 /** Whose eyes see the tables, as far as the options tell. */
 const whoOf = ({ impersonate, key_file: file, key }: SiloOptions): string =>
   impersonate ?? file ?? (key === undefined ? '' : (/"client_email"\s*:\s*"([^"]*)"/.exec(key)?.[1] ?? 'key'));
+
+/** Undefined where the API is not to be used: by the user's word, or because a server that stands in for the service has none. */
+function storageEndpoint({ endpoint, storage_endpoint: text }: SiloOptions): string | undefined {
+  if (text === undefined) return endpoint === undefined ? STORAGE_ENDPOINT : undefined;
+  if (text === 'none') return undefined;
+  if (/^https?:\/\/[^/]+\/?$/.test(text) && URL.canParse(text)) return text;
+  throw new CausewayError(SQLSTATE.invalidParameterValue, `the option storage_endpoint is no address: "${text}"`, {
+    hint: "Write it as 'https://host' or 'http://host:port', or 'none' to read results page by page.",
+  });
+}
 
 /** Label of every job beside the user's own: bills are told apart by it. */
 const OWN_LABEL = { causeway: 'query' };

@@ -1,4 +1,4 @@
-/** The result of a statement: a short one from the REST interface, page by page. */
+/** The result of a statement: a short one from the REST interface, page by page; a long one from the table it stands in. */
 import type { RecordBatch } from 'apache-arrow';
 import { CausewayError, SQLSTATE, throwIfAborted } from '../../src/plan/errors.ts';
 import type { ResultColumn } from '../connector.ts';
@@ -10,14 +10,20 @@ import { awaitJob, cancelJob, type Job, type ResultPage, resultPage } from './jo
 const FIRST_ROWS = 10_000;
 const PAGE_ROWS = 50_000;
 
-/** The rows of a job in order; the job is cancelled where they are not wanted to its end. */
+/**
+ * The rows of a job in order; the job is cancelled where they are not wanted to its end.
+ * @param large gives the rows of a result that has more than one page another way, where there is one
+ */
 export async function* readResult(
   job: Job,
   columns: readonly ResultColumn[],
+  large: (result: ResultPage) => Promise<AsyncIterable<RecordBatch> | undefined>,
   signal: AbortSignal,
 ): AsyncGenerator<RecordBatch, void, undefined> {
   const first = await finished(job, signal);
-  yield* rowBatches(columns, pagedRows(job, first, columns, signal));
+  const batches = first.pageToken === undefined ? undefined : await large(first);
+  if (batches !== undefined) yield* batches;
+  else yield* rowBatches(columns, pagedRows(job, first, columns, signal));
 }
 
 /** Waits for the end of a statement, which is cancelled when the wait ends otherwise. */

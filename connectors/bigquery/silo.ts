@@ -5,6 +5,7 @@ import type {
   ColumnInfo,
   Fragment,
   FragmentResult,
+  ResultColumn,
   Silo,
   SqlFragment,
   StatementEstimate,
@@ -16,7 +17,8 @@ import type {
 import { bindParameters } from '../parameters.ts';
 import { columnsOf, readStatistics, readTables } from './catalog.ts';
 import { billed } from './cost.ts';
-import { dryRun, type JobPlace, startJob } from './jobs.ts';
+import { destinationOf, dryRun, type Job, type JobPlace, type ResultPage, startJob } from './jobs.ts';
+import type { LargeResults } from './large-results.ts';
 import { finished, readResult } from './result.ts';
 import { quoted } from './spelling.ts';
 import { writeTable } from './write.ts';
@@ -25,6 +27,8 @@ export interface BigQueryPlace extends JobPlace {
   readonly context: string;
   /** Money for 2^40 bytes that a statement reads. */
   readonly pricePerTib: number;
+  /** Absent where the Storage API is not to be used. */
+  readonly large?: LargeResults;
 }
 
 export class BigQuerySilo implements Silo {
@@ -51,12 +55,35 @@ export class BigQuerySilo implements Silo {
       throw new CausewayError(SQLSTATE.featureNotSupported, 'a bigquery silo takes SQL fragments only');
     }
     if (signal.aborted) throw canceled(signal.reason);
-    return { kind: 'batches', columns: fragment.columns, batches: this.#rows(fragment, signal) };
+    const told: string[] = [];
+    const batches = this.#rows(fragment, (message) => told.push(message), signal);
+    return { kind: 'batches', columns: fragment.columns, batches, notices: () => told };
   }
 
-  async *#rows(fragment: SqlFragment, signal: AbortSignal): AsyncGenerator<RecordBatch, void, undefined> {
+  async *#rows(
+    fragment: SqlFragment,
+    onNotice: (message: string) => void,
+    signal: AbortSignal,
+  ): AsyncGenerator<RecordBatch, void, undefined> {
+    const { columns, text } = fragment;
     const job = await startJob(this.#place, bindParameters(fragment, quoted), signal);
-    yield* readResult(job, fragment.columns, signal);
+    const ordered = /\bORDER\s+BY\b/i.test(text);
+    const large = (result: ResultPage) => this.#large(job, result, ordered, columns, onNotice, signal);
+    yield* readResult(job, columns, large, signal);
+  }
+
+  async #large(
+    job: Job,
+    { totalRows = '0' }: ResultPage,
+    ordered: boolean,
+    columns: readonly ResultColumn[],
+    onNotice: (message: string) => void,
+    signal: AbortSignal,
+  ): Promise<AsyncIterable<RecordBatch> | undefined> {
+    const { billingProject, large } = this.#place;
+    const table = large && (await destinationOf(job, signal));
+    if (table === undefined) return undefined;
+    return large?.read({ table, billingProject, ordered, rows: Number(totalRows) }, columns, onNotice, signal);
   }
 
   async estimate(text: string, signal: AbortSignal): Promise<StatementEstimate> {
@@ -78,6 +105,6 @@ export class BigQuerySilo implements Silo {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    // Jobs are their readers', and a request keeps no connection that must be closed.
+    await this.#place.large?.[Symbol.asyncDispose]();
   }
 }

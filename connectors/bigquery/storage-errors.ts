@@ -66,8 +66,10 @@ export function storageError(thrown: unknown, table: string): CausewayError {
     SQLSTATE.connectionFailure,
     'Run the statement again; if it fails again, check that this machine may reach the Storage Read API.',
   ];
+  // The service may repeat the token that it refuses.
+  const reason = isUnauthenticated(thrown) ? 'the access token is refused' : reasonOf(thrown);
   // No cause: what gRPC throws holds the request's metadata, and with it the token.
-  return new CausewayError(sqlstate, `reading ${table} through BigQuery's Storage API failed: ${reasonOf(thrown)}`, {
+  return new CausewayError(sqlstate, `reading ${table} through BigQuery's Storage API failed: ${reason}`, {
     hint,
   });
 }

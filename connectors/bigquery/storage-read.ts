@@ -6,15 +6,10 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { MessageReader } from 'apache-arrow';
 import { CausewayError, canceled, SQLSTATE, throwIfAborted } from '../../src/plan/errors.ts';
 import type { HttpRetryPolicy } from '../http-retry.ts';
+import type { TableReference } from './jobs.ts';
 import type { ReadSessionMessage, RowsMessage, SessionRequestMessage, StorageClient } from './storage-client.ts';
 import { isRefused, isUnauthenticated, mayPass, reasonOf, storageError } from './storage-errors.ts';
 import { resumedRows, STREAM_RETRY } from './storage-stream.ts';
-
-export interface TableReference {
-  readonly projectId: string;
-  readonly datasetId: string;
-  readonly tableId: string;
-}
 
 export interface ReadRequest {
   /** Who pays for the session; the table's project by default. */

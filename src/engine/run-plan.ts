@@ -161,6 +161,7 @@ export function runPhysical(
       optimizer: facts,
       ...(parameters === undefined ? {} : { parameters }),
       ...(revision === undefined ? {} : { revision }),
+      onNotice: (message) => context.onNotice?.({ severity: 'NOTICE', message }),
       onFragment(report) {
         if (text !== undefined && report.site !== MEDIATOR) {
           egress.push({ silo: report.site, statement: text, kind: 'rows', bytes: report.bytes });

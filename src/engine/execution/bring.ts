@@ -1,7 +1,6 @@
 /** One fragment's rows, from its silo into the session. */
 import type { RecordBatch } from 'apache-arrow';
 import type { FragmentResult, Silo } from '../../../connectors/connector.ts';
-import type { OptimizerContext } from '../../../optimizer/context.ts';
 import { requestOf } from '../../../optimizer/fragments/cut.ts';
 import { exchangeName, type Fragment, type KeysExchange, MEDIATOR } from '../../../optimizer/physical.ts';
 import { throwIfAborted } from '../../plan/errors.ts';
@@ -43,7 +42,7 @@ export async function bring(fragment: Fragment, bringing: Bringing): Promise<Fra
     exchange === undefined || type === undefined ? undefined : await collectKeys(exchange, type, session, signal);
   const requests =
     exchange === undefined || keys === undefined ? [fragment] : withKeys(fragment, exchange, keys, context);
-  const result = await answers(silo, fragment, requests, context.optimizer, signal);
+  const result = await answers(silo, fragment, requests, context, signal);
   if (result.kind === 'relation' && result.release !== undefined) held.push(result.release);
   const measured = result.kind === 'batches' ? measure(result.batches, total, onBatch) : undefined;
   let rows: number | undefined;
@@ -89,14 +88,20 @@ async function answers(
   silo: Silo,
   fragment: Fragment,
   requests: readonly Asked[],
-  optimizer: OptimizerContext,
+  { onNotice, optimizer }: Pick<ExecutionContext, 'onNotice' | 'optimizer'>,
   signal: AbortSignal,
 ): Promise<FragmentResult> {
   const { columns, site } = fragment;
   const split = requests[0] === fragment ? splitOf(fragment, optimizer) : undefined;
   const ask = ({ plan, request }: Asked): Promise<FragmentResult> => {
     const whole = requestTo(request, plan, columns);
-    return runAt(silo, site, whole.kind === 'sql' && split !== undefined ? { ...whole, split } : whole, signal);
+    return runAt(
+      silo,
+      site,
+      whole.kind === 'sql' && split !== undefined ? { ...whole, split } : whole,
+      signal,
+      onNotice,
+    );
   };
   const [request, ...more] = requests;
   if (request === undefined) return { kind: 'batches', columns, batches: nothing() };

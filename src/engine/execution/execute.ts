@@ -22,6 +22,8 @@ export interface ExecutionContext {
   /** Of a plan that is one silo's statement: the values of `$1` … in it, none for a statement that comes again as it is. */
   readonly parameters?: readonly (string | null)[];
   readonly onFragment?: (report: FragmentReport) => void;
+  /** What a silo has to tell of how it read its rows. */
+  readonly onNotice?: (message: string) => void;
   /** Plans the rest anew when the truth is far from the estimates; without it the plan runs as it is. */
   readonly revision?: Revision;
 }
@@ -69,7 +71,13 @@ async function* straight(
 ): AsyncGenerator<RecordBatch> {
   const started = performance.now();
   const silo = await context.silo(root.site, signal);
-  const result = await runAt(silo, root.site, requestTo(root.request, root.plan, columns, context.parameters), signal);
+  const result = await runAt(
+    silo,
+    root.site,
+    requestTo(root.request, root.plan, columns, context.parameters),
+    signal,
+    context.onNotice,
+  );
   if (result.kind === 'batches') {
     const { batches, total } = measure(result.batches);
     yield* batches;

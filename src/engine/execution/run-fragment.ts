@@ -1,6 +1,12 @@
 /** Asks a silo to run one fragment; whatever goes wrong, the error names the silo. */
 import type { RecordBatch } from 'apache-arrow';
-import type { FragmentResult, Fragment as Request, ResultColumn, Silo } from '../../../connectors/connector.ts';
+import type {
+  BatchResult,
+  FragmentResult,
+  Fragment as Request,
+  ResultColumn,
+  Silo,
+} from '../../../connectors/connector.ts';
 import type { Fragment, Site } from '../../../optimizer/physical.ts';
 import { CausewayError, messageOf, SQLSTATE } from '../../plan/errors.ts';
 import type { RelationalNode } from '../../plan/nodes.ts';
@@ -20,19 +26,33 @@ export function requestTo(
   return parameters === undefined ? { kind: 'sql', text, columns, plan } : { kind: 'sql', text, columns, parameters };
 }
 
-/** The silo's answer, with errors that name the silo: those of asking and those in the middle of the stream. */
-export async function runAt(silo: Silo, site: Site, request: Request, signal: AbortSignal): Promise<FragmentResult> {
+/**
+ * The silo's answer, with errors that name the silo: those of asking and those in the middle of the stream.
+ * @param onNotice what the silo has to tell the user
+ */
+export async function runAt(
+  silo: Silo,
+  site: Site,
+  request: Request,
+  signal: AbortSignal,
+  onNotice: ((message: string) => void) | undefined,
+): Promise<FragmentResult> {
   try {
     const result = await silo.run(request, signal);
-    return result.kind === 'batches' ? { ...result, batches: named(result.batches, site) } : result;
+    return result.kind === 'batches' ? { ...result, batches: named(result, site, onNotice) } : result;
   } catch (thrown) {
     throw errorOf(thrown, site);
   }
 }
 
-async function* named(batches: AsyncIterable<RecordBatch>, site: Site): AsyncGenerator<RecordBatch> {
+async function* named(
+  { batches, notices }: BatchResult,
+  site: Site,
+  onNotice: ((message: string) => void) | undefined,
+): AsyncGenerator<RecordBatch> {
   try {
     yield* batches;
+    for (const message of notices?.() ?? []) onNotice?.(`silo "${site}": ${message}`);
   } catch (thrown) {
     throw errorOf(thrown, site);
   }

@@ -10,13 +10,16 @@ import { runLoad } from './jobs.ts';
 import { type BigQueryServerOptions, type BigQueryTestServer, PROJECT, startBigQuery } from './server.ts';
 
 /** Options of a silo at the server. */
-export const siloOptions = (url: string) => ({ project: PROJECT, dataset: DATASET, endpoint: url });
+export const siloOptions = (url: string, storage = 'none') => ({
+  ...{ project: PROJECT, dataset: DATASET, endpoint: url },
+  storage_endpoint: storage,
+});
 
 export async function bigqueryPlace(options: BigQueryServerOptions = {}) {
   const server = await startBigQuery(options);
   return {
     server,
-    options: siloOptions(server.url),
+    options: siloOptions(server.url, server.storage.endpoint),
     load: (tables: readonly ProbeTable[]) => loadProbes(server, tables),
     slow: 'SELECT count(*) FROM range(100000000) AS a(x), range(100000) AS b(y) WHERE x * y % 7 = 3',
     busy: async () => server.running(),

@@ -19,6 +19,7 @@ import {
   type TestJob,
 } from './jobs.ts';
 import { Refusal, refusalOf } from './refusal.ts';
+import { type StorageTestServer, startStorageServer } from './storage-server.ts';
 import { TestTables } from './tables.ts';
 import { fieldOf } from './types.ts';
 
@@ -43,6 +44,8 @@ export interface BigQueryTestServer extends AsyncDisposable {
   readonly port: number;
   readonly sql: WarehouseSql;
   readonly tables: TestTables;
+  /** Its Storage Read API: the same tables, results among them. */
+  readonly storage: StorageTestServer;
   readonly log: LoggedRequest[];
   /** Asked for every request. */
   fault: (method: string, path: string) => Fault | undefined;
@@ -304,12 +307,19 @@ export async function startBigQuery({
   });
   await new Promise<void>((done) => server.listen(0, '127.0.0.1', done));
   const { port } = server.address() as AddressInfo;
+  const storage = await startStorageServer({
+    sql,
+    select: (table) => tables.select(table.datasetId, table.tableId),
+    condition: toDuckdb,
+    ...(guarded ? { authorized: (token) => granted.has(token) } : {}),
+  });
 
   const self: BigQueryTestServer = {
     url: `http://127.0.0.1:${port}`,
     port,
     sql,
     tables,
+    storage,
     log: [],
     fault: () => undefined,
     partitions: new Map(),
@@ -329,6 +339,7 @@ export async function startBigQuery({
       await Promise.allSettled([...jobs.values()].map(({ done }) => done));
       server.closeAllConnections();
       await new Promise((done) => server.close(done));
+      await storage[Symbol.asyncDispose]();
       await sql[Symbol.asyncDispose]();
     },
   };

@@ -27,6 +27,8 @@ export interface StorageTables {
   select(table: StorageTable): Promise<string | undefined>;
   /** A filter in BigQuery's dialect for DuckDB. */
   condition?(restriction: string): string;
+  /** Whether an access token is good; absent: none is asked for. */
+  authorized?(token: string): boolean;
 }
 
 /** What happens instead of an answer, or to a stream of rows after it has sent at least `afterRows`. */
@@ -69,7 +71,7 @@ interface Prepared {
   readonly encoded: Map<string, Buffer>;
 }
 
-const STATUS = { notFound: 5, invalidArgument: 3, outOfRange: 11 } as const;
+const STATUS = { notFound: 5, invalidArgument: 3, outOfRange: 11, unauthenticated: 16 } as const;
 const COMPRESSIONS = [undefined, CompressionType.LZ4_FRAME, CompressionType.ZSTD] as const;
 const SERVICE = '/google.cloud.bigquery.storage.v1.BigQueryRead';
 
@@ -80,6 +82,8 @@ export async function startStorageServer(
   const prepared = new Map<string, Promise<Prepared>>();
   const streams = new Map<string, { readonly prepared: Prepared; readonly index: number; readonly of: number }>();
   let sent = 0;
+  const permitted = (authorization: string | undefined): boolean =>
+    tables.authorized?.(authorization?.replace(/^Bearer /, '') ?? '') ?? true;
 
   const createReadSession: handleUnaryCall<
     google.cloud.bigquery.storage.v1.CreateReadSessionRequest,
@@ -92,6 +96,7 @@ export async function startStorageServer(
     self.log.push(call);
     const fault = self.fault(call);
     if (fault !== undefined && 'code' in fault) return answer(refusal(fault.code, fault.details));
+    if (!permitted(authorization)) return answer(unauthenticated(authorization));
     try {
       const fields = readOptions?.selectedFields ?? [];
       const restriction = readOptions?.rowRestriction ?? '';
@@ -129,6 +134,7 @@ export async function startStorageServer(
     const stream = streams.get(resource);
     const fail = (code: number, details: string) => call.emit('error', refusal(code, details));
     if (fault !== undefined && 'code' in fault && fault.afterRows === undefined) return fail(fault.code, fault.details);
+    if (!permitted(authorization)) return call.emit('error', unauthenticated(authorization));
     if (stream === undefined) return fail(STATUS.notFound, `Stream ${resource} was not found or has expired`);
     const {
       prepared: { batches, compression, encoded, schema },
@@ -212,6 +218,9 @@ export async function startStorageServer(
 
 const refusal = (code: number, details: string): Error & { code: number; details: string } =>
   Object.assign(new Error(details), { code, details });
+
+const unauthenticated = (authorization = '') =>
+  refusal(STATUS.unauthenticated, `Request had invalid authentication credentials. ${authorization}`);
 
 function tableOf(path: string): StorageTable {
   const [, projectId = '', , datasetId = '', , tableId = ''] = path.split('/');

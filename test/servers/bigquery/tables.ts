@@ -45,6 +45,12 @@ export class TestTables {
     });
   }
 
+  /** All its rows; undefined when there is no such table. */
+  async select(dataset: string, table: string): Promise<string | undefined> {
+    const found = (await this.list(dataset)).some(({ name }) => name === table);
+    return found ? `SELECT * FROM ${this.#path(dataset, table)}` : undefined;
+  }
+
   async rows(dataset: string, table: string): Promise<number> {
     return Number((await this.#rows(`SELECT count(*) FROM ${this.#path(dataset, table)}`))[0]![0]);
   }

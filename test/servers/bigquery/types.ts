@@ -81,7 +81,12 @@ const DUCKDB: Readonly<Record<string, string>> = {
 
 /** SQL over `$1` that gives a value's text in a JSON result; moments in microseconds. Records and lists as JSON. */
 export function spelling(type: string): string {
-  if (type.endsWith('[]') || type.startsWith('STRUCT')) return 'to_json($1)';
+  if (type.endsWith('[]')) {
+    const element = spelling(type.slice(0, -2));
+    const asItIs = element === '$1' || element === 'to_json($1)' || element === 'json($1)';
+    return asItIs ? 'to_json($1)' : `to_json(list_transform($1, lambda e: ${element.replaceAll('$1', 'e')}))`;
+  }
+  if (type.startsWith('STRUCT')) return 'to_json($1)';
   if (type.startsWith('DECIMAL'))
     return "regexp_replace(regexp_replace(CAST($1 AS VARCHAR), '(\\.\\d*?)0+$', '\\1'), '\\.$', '')";
   switch (type) {

@@ -11,6 +11,7 @@ import { exchangeName, MEDIATOR, type PhysicalPlan } from './physical.ts';
 import { type Choice, chooseSites, FREE_SEARCH, type Freedom, type Knowledge, siteLookup } from './placement/choose.ts';
 import { eagerAggregations } from './placement/eager-aggregation.ts';
 import { type PlanCost, planCost } from './placement/plan-cost.ts';
+import { reshape } from './placement/reshape.ts';
 import type { PolicyBook } from './policy/book.ts';
 import { assertLawful, onlyColumn } from './policy/check.ts';
 import { type EstimationInput, estimator } from './statistics/cardinality.ts';
@@ -77,6 +78,7 @@ export function planStatement(bound: RelationalNode, input: PlanningInput, expla
   const estimate = estimator(input.estimation);
   const knowledge = { estimate, model: input.model, objective: input.objective, policies: input.policies };
   const context: OptimizerContext = { ...input.context, rows: (each) => estimate(each).rows };
+  const shaped = reshape(rewritten, context, knowledge);
   let cutting = 0;
   const made = (plan: RelationalNode): Made => {
     const choice = chooseSites(plan, context, knowledge);
@@ -87,7 +89,7 @@ export function planStatement(bound: RelationalNode, input: PlanningInput, expla
     cutting += performance.now() - searched;
     return { plan, choice, physical, cost };
   };
-  const { best, other } = cheapest(rewritten, made, context, knowledge);
+  const { best, other } = cheapest(shaped, made, context, knowledge);
   const { choice, physical, cost } = best;
   const searched = performance.now();
   const rejected = explain

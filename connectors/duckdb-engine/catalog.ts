@@ -35,6 +35,8 @@ export interface DuckDBDatabase {
   readonly schema: string;
   /** Whether tables may be written. */
   readonly writable: boolean;
+  /** The Parquet files behind a view: a path or a glob; undefined for anything else. */
+  readonly parquet?: (table: string) => string | undefined;
   /** Called before the tables are listed: brings views up to date. */
   readonly refresh?: (connection: DuckDBConnection) => Promise<void>;
   /** Called when the silo is closed. */
@@ -84,7 +86,9 @@ export class DuckDBSilo implements Silo {
 
   async statistics(table: TableName, signal: AbortSignal): Promise<TableStatistics | undefined> {
     throwIfAborted(signal);
-    return this.#connected((connection) => tableStatistics(connection, this.#place(table)));
+    return this.#connected((connection) =>
+      tableStatistics(connection, this.#place(table), this.#database.parquet?.(table.table)),
+    );
   }
 
   async run(fragment: Fragment, signal: AbortSignal): Promise<FragmentResult> {

@@ -2,21 +2,32 @@
 import type { DuckDBConnection } from '@duckdb/node-api';
 import type { ColumnStatistics, TableStatistics } from '../connector.ts';
 import { quoteIdentifier } from './conform.ts';
+import { distinctInFooters } from './parquet-distinct.ts';
 import { placeText, type TablePlace } from './storage.ts';
 
-/** Rows and per-column bounds; never reads the rows themselves. */
+/**
+ * Rows, per-column bounds and different values; never reads the rows themselves.
+ * @param parquet the files behind the view, where they are Parquet
+ */
 export async function tableStatistics(
   connection: DuckDBConnection,
   place: TablePlace,
+  parquet?: string,
 ): Promise<TableStatistics | undefined> {
   const rows = await estimatedRows(connection, place);
   if (rows === undefined) return undefined;
+  const distinct = parquet === undefined ? undefined : await distinctInFooters(connection, parquet);
   const names = (await connection.runAndReadAll(`SELECT * FROM ${placeText(place)} LIMIT 0`)).columnNames();
   const calls = names.map((name) => `stats(${quoteIdentifier(name)})`).join(', ');
   const texts = (await connection.runAndReadAll(`SELECT ${calls} FROM ${placeText(place)} LIMIT 1`)).getRows()[0];
   const columns: Record<string, ColumnStatistics> = {};
   for (const [index, name] of names.entries()) {
-    if (texts !== undefined) columns[name] = columnStatistics(String(texts[index]));
+    if (texts === undefined) continue;
+    const values = distinct?.get(name);
+    columns[name] = {
+      ...columnStatistics(String(texts[index])),
+      ...(values === undefined ? {} : { distinct: values }),
+    };
   }
   return { rows, columns };
 }

@@ -36,7 +36,7 @@ export const files: Connector = {
     checkOptions(files, options);
     throwIfAborted(signal);
     const list = () => fileTables(options);
-    const tables = await list();
+    let tables = await list();
     const alias = `files_${randomUUID().replaceAll('-', '')}`;
     const connection = await connectDuckDB();
     try {
@@ -53,7 +53,14 @@ export const files: Connector = {
       alias,
       schema: 'main',
       writable: false,
-      refresh: async (fresh) => createViews(fresh, alias, await list()),
+      parquet(table) {
+        const found = tables.find(({ name }) => name === table);
+        return found?.reader.startsWith('read_parquet') === true ? found.path : undefined;
+      },
+      async refresh(fresh) {
+        tables = await list();
+        await createViews(fresh, alias, tables);
+      },
       detach: async (last) => {
         await last.run(`DETACH ${quoteIdentifier(alias)}`);
       },

@@ -31,7 +31,7 @@ import { ANYWHERE, type PlacedPlan } from './sites.ts';
 
 const NOTHING_BEGUN: UnderWay = { done: new Map(), running: [], nextId: 1 };
 
-export function cutIntoFragments({ plan, siteOf, keys }: PlacedPlan, context: OptimizerContext): PhysicalPlan {
+export function cutIntoFragments({ plan, siteOf, keys, early }: PlacedPlan, context: OptimizerContext): PhysicalPlan {
   const { done, running, nextId } = context.underWay ?? NOTHING_BEGUN;
   const begun = [...done.values(), ...running].sort((a, b) => a.id - b.id);
   const fragments: Fragment[] = [...begun];
@@ -45,7 +45,7 @@ export function cutIntoFragments({ plan, siteOf, keys }: PlacedPlan, context: Op
     const site = siteOf(root) === ANYWHERE ? MEDIATOR : siteOf(root);
     const inputs = new Map<FragmentId, Exchange>();
     const own = (each: RelationalNode): RelationalNode => {
-      const elsewhere = siteOf(each) !== site && siteOf(each) !== ANYWHERE;
+      const elsewhere = (siteOf(each) !== site && siteOf(each) !== ANYWHERE) || (each !== root && early?.has(each));
       if (elsewhere) return exchange(each);
       const arrived = each.kind === 'memory-table' ? done.get(each.name) : undefined;
       if (arrived !== undefined) inputs.set(arrived.id, { kind: 'rows', from: arrived.id });

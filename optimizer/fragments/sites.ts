@@ -38,6 +38,8 @@ export interface PlacedPlan {
   readonly siteOf: (node: RelationalNode) => Site;
   /** Semi-joins, by the subtree that is to be reduced; both subtrees are sent to the mediator by silos, or the keys are there already. */
   readonly keys?: ReadonlyMap<RelationalNode, KeyFilter>;
+  /** Nodes of the mediator whose rows are made before the statement that reads them. */
+  readonly early?: ReadonlySet<RelationalNode>;
 }
 
 export type ChooseSites = (plan: RelationalNode, context: OptimizerContext) => PlacedPlan;

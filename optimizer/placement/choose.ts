@@ -13,6 +13,7 @@ import { leaksOf, onlyColumn } from '../policy/check.ts';
 import { type Constrained, constrain, mayLeave } from '../policy/constrain.ts';
 import type { Estimator } from '../statistics/cardinality.ts';
 import { raisedNodes } from './cuts.ts';
+import { earlyJoins } from './early-joins.ts';
 import type { IslandSurroundings } from './island-problem.ts';
 import { keyFilters } from './key-filters.ts';
 import { reorder } from './reorder.ts';
@@ -104,6 +105,7 @@ export function placed(
     released: constrained.released,
     siteOf,
     keys: freedom.keys === false ? new Map() : keyFilters(reordered.plan, reordered.hints, { ...surroundings, siteOf }),
+    ...(freedom.raise ? { early: earlyJoins(reordered.plan, { ...surroundings, siteOf }) } : {}),
     notices: constrained.notices,
     considered: reordered.considered,
     exact: reordered.exact,

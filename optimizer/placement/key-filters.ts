@@ -8,7 +8,6 @@ import type { Capabilities } from '../../connectors/capabilities.ts';
 import type { Column, ColumnId } from '../../src/plan/expressions.ts';
 import type { Join, RelationalNode } from '../../src/plan/nodes.ts';
 import { conjuncts, inputsOf } from '../../src/plan/traverse.ts';
-import type { TypeKind } from '../../src/plan/types.ts';
 import type { CostModel } from '../cost/model.ts';
 import { resultWork, subtreeWork } from '../cost/node-work.ts';
 import { secondsFor } from '../cost/work.ts';
@@ -16,6 +15,7 @@ import { ANYWHERE, type KeyFilter } from '../fragments/sites.ts';
 import { expressionSupport } from '../fragments/supports.ts';
 import { MEDIATOR, type Site } from '../physical.ts';
 import type { Estimator } from '../statistics/cardinality.ts';
+import { EXACT_TYPES } from './exact-types.ts';
 import type { KeyHint } from './reorder.ts';
 
 export interface KeySurroundings {
@@ -31,8 +31,6 @@ export interface KeySurroundings {
 /** Keys are only waited for unasked when that takes less than this part of what reading all rows takes. */
 const QUICK = 0.02;
 
-/** Types whose values mean the same as text in every silo. */
-const KEY_TYPES: ReadonlySet<TypeKind> = new Set(['smallint', 'integer', 'bigint', 'text', 'varchar', 'date', 'uuid']);
 
 export function keyFilters(
   plan: RelationalNode,
@@ -119,7 +117,7 @@ function* ofJoin(join: Join, around: KeySurroundings): Generator<Candidate> {
     if (part.kind !== 'call' || part.name !== '=') continue;
     const [a, b] = part.args;
     if (a?.kind !== 'column' || b?.kind !== 'column') continue;
-    if (a.type.kind !== b.type.kind || !KEY_TYPES.has(a.type.kind)) continue;
+    if (a.type.kind !== b.type.kind || !EXACT_TYPES.has(a.type.kind)) continue;
     for (const side of REDUCIBLE[join.type]) {
       for (const [own, other] of [
         [a.id, b.id],
@@ -208,7 +206,7 @@ export function acceptsKeys(column: Column, capabilities: Capabilities): boolean
     },
     capabilities,
   );
-  return list !== 'none' && KEY_TYPES.has(column.type.kind);
+  return list !== 'none' && EXACT_TYPES.has(column.type.kind);
 }
 
 /** True when `subtree` starts only after `other`, directly or not. */

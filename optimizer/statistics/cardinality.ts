@@ -14,7 +14,7 @@ import {
   withRows,
 } from './estimate.ts';
 import type { Feedback } from './feedback.ts';
-import { innerJoin, joinCondition, matchFraction } from './joins.ts';
+import { equalitySelectivity, innerJoin, joinCondition, matchFraction } from './joins.ts';
 import { onScale } from './scale.ts';
 import { selectivity } from './selectivity.ts';
 import { signature, tableKey } from './signature.ts';
@@ -235,7 +235,11 @@ function ofJoin(join: Join, left: RelationEstimate, right: RelationEstimate): Re
   if (join.type === 'semi' || join.type === 'anti') {
     const { equalities, residual } = joinCondition(join.on, left.columns, right.columns);
     const both = { rows: left.rows, columns: new Map([...left.columns, ...right.columns]) };
-    const kept = residual.reduce((sum, part) => sum * selectivity(part, both), matchFraction(left, right, equalities));
+    const matched = matchFraction(left, right, equalities);
+    // Of several partners one that satisfies the rest of the condition is enough.
+    const partners = (right.rows * equalitySelectivity(left, right, equalities)) / Math.max(matched, Number.MIN_VALUE);
+    const each = residual.reduce((product, part) => product * selectivity(part, both), 1);
+    const kept = matched * (1 - (1 - each) ** Math.max(1, partners));
     return withRows(left, left.rows * (join.type === 'semi' ? kept : Math.max(0, 1 - kept)));
   }
   const inner = innerJoin(left, right, join.on);

@@ -5,6 +5,8 @@ import type { Capabilities } from '../../../connectors/capabilities.ts';
 import type { Fragment, Silo } from '../../../connectors/connector.ts';
 import { duckdbCapabilities } from '../../../connectors/duckdb-engine/dialect.ts';
 import { Mediator } from '../../../operators/mediator/mediator.ts';
+import { cutIntoFragments } from '../../../optimizer/fragments/cut.ts';
+import { deepestSites } from '../../../optimizer/fragments/sites.ts';
 import { optimize } from '../../../optimizer/optimize.ts';
 import type { PhysicalPlan, Progress } from '../../../optimizer/physical.ts';
 import { filter, integer, join, limit, of, project, table, test, text } from '../../../test/support/plans.ts';
@@ -219,6 +221,22 @@ describe('execute', () => {
     await iterator.next();
     await iterator.return?.();
     expect(open).toBe(0);
+  });
+
+  it('makes the rows of the mediator first that are wanted so', async () => {
+    const silos = { north: north(), south: south() };
+    const facts = new Map(
+      Object.keys(silos).map((name) => [name, { capabilities: duckdbCapabilities, context: name }]),
+    );
+    const optimizer = { silos: facts, pushdown: 'on' } as const;
+    const physical = cutIntoFragments({ ...deepestSites(byName, optimizer), early: new Set([joined]) }, optimizer);
+    expect(physical.fragments.map(({ site }) => site)).toEqual(['north', 'south', 'mediator', 'mediator']);
+    const context = { silo: async (name: string) => silos[name as 'north'], mediator, admission: new Admission(4) };
+    const { batches } = execute(physical, { ...context, optimizer }, new AbortController().signal);
+    expect((await rows(batches)).sort()).toEqual([
+      ['ann', 'rome'],
+      ['cid', 'oslo'],
+    ]);
   });
 
   describe('with a plan that is made anew while it runs', () => {

@@ -31,7 +31,6 @@ export interface KeySurroundings {
 /** Keys are only waited for unasked when that takes less than this part of what reading all rows takes. */
 const QUICK = 0.02;
 
-
 export function keyFilters(
   plan: RelationalNode,
   hints: readonly KeyHint[],

@@ -230,7 +230,8 @@ function priceAlternative(
   }
 }
 
-const sameRequests = (a: PhysicalPlan, b: PhysicalPlan): boolean => requests(a) === requests(b);
+/** Whether two plans ask the same sites for the same, and move the same rows and keys. */
+export const sameRequests = (a: PhysicalPlan, b: PhysicalPlan): boolean => requests(a) === requests(b);
 
 const requests = (plan: PhysicalPlan): string =>
   JSON.stringify(

@@ -73,10 +73,35 @@ describe('a lookup with parameters', () => {
     expect(new Set(answers)).toEqual(new Set([5]));
   });
 
-  it('over several silos is planned for its values', async () => {
-    const text = 'SELECT count(*) FROM berlin.readings b JOIN paris.readings p USING (ts, meter) WHERE b.meter = $1';
-    expect(await again(4, text, ['1'])).toEqual([['48']]);
-    expect(await again(1, text, ['9'])).toEqual([['0']]);
+  it('over several silos is seldom planned anew, and filled with its values', async () => {
+    const text = `SELECT b.meter, count(*) FROM berlin.readings b JOIN paris.readings p USING (ts, meter)
+      WHERE b.meter = $1 AND p.load > $2 GROUP BY 1`;
+    expect(await again(4, text, ['1', '-1'])).toEqual([['1', '48']]);
+    const planned = plannings();
+    expect(await again(2, text, ['2', '-1'])).toEqual([['2', '48']]);
+    expect(await again(2, text, ['2', null])).toEqual([]);
+    expect(await again(2, text, ['9', '-1'])).toEqual([]);
+    // Rows that are not as expected have it looked at again: after the first, the second, the fourth time.
+    expect(planned()).toBeLessThanOrEqual(2);
+    await expect(again(1, text, ['one', '-1'])).rejects.toMatchObject({ sqlstate: '22P02' });
+  });
+
+  it('whose values are part of the plan is planned for each', async () => {
+    const text =
+      'SELECT ts FROM (SELECT ts FROM berlin.readings UNION ALL SELECT ts FROM paris.readings) r ORDER BY ts LIMIT $1';
+    expect(await again(4, text, ['3'])).toHaveLength(3);
+    expect(await again(2, text, ['5'])).toHaveLength(5);
+  });
+
+  it('that reads the clock is planned no more, and sees the time go on', async () => {
+    const text =
+      'SELECT now()::text, count(*) FROM berlin.readings b JOIN paris.readings p USING (meter) WHERE b.ts < now()';
+    const [[before, count] = []] = await again(4, text);
+    const planned = plannings();
+    const [[after, ...rest] = []] = await again(1, text);
+    expect(planned()).toBe(0);
+    expect(rest).toEqual([count]);
+    expect(after! > before!).toBe(true);
   });
 });
 

@@ -8,6 +8,7 @@
  */
 import type { OptimizerContext } from '../../../optimizer/context.ts';
 import type { BoundSelect } from '../../sql/select/bind.ts';
+import type { OpenPlan } from './open-plan.ts';
 import type { Planned } from './planner.ts';
 import { Recent } from './recent.ts';
 
@@ -24,8 +25,9 @@ export interface ReadyPlan {
 
 export interface KeptStatement {
   readonly bound: BoundSelect;
-  /** Absent where each execution is planned for its own parameters. */
+  /** The plan, as it runs or as one silo is told it; at most one of the two. With neither, each execution is planned for itself. */
   readonly ready?: ReadyPlan;
+  readonly open?: OpenPlan;
 }
 
 export class PlanCache {

@@ -2,13 +2,15 @@
 import type { OptimizerContext } from '../../../optimizer/context.ts';
 import { MEDIATOR } from '../../../optimizer/physical.ts';
 import { CausewayError, SQLSTATE } from '../../plan/errors.ts';
+import type { RelationalNode } from '../../plan/nodes.ts';
 import { nodesOf } from '../../plan/traverse.ts';
 import type { BoundSelect } from '../../sql/select/bind.ts';
 import type { QueryText } from '../../sql/statements/statement.ts';
 import { bindQuery, forExecution, runContext } from '../bind.ts';
-import { requireBudget } from '../budget.ts';
+import { budgetOf, requireBudget } from '../budget.ts';
 import { readsClock } from '../clock.ts';
 import { parameterTexts } from '../parameters.ts';
+import { OpenPlan } from '../planning/open-plan.ts';
 import type { KeptStatement, ReadyPlan } from '../planning/plan-cache.ts';
 import type { Planned } from '../planning/planner.ts';
 import type { StatementResult } from '../result.ts';
@@ -27,7 +29,7 @@ export async function runSelect({ text, offset }: QueryText, context: StatementC
   const { planned, facts } = await planRows(plan, run);
   await requireBudget(planned, run);
   if (plans.wants(key)) {
-    const keep = await keepable(statement, { planned, facts }, run);
+    const keep = await keepable(statement, { planned, facts }, run, context);
     if (keep !== undefined) plans.keep(key, keep, madeFrom);
   }
   return result(runPlanned(planned, facts, run));
@@ -45,20 +47,39 @@ function requireValues({ parameters }: BoundSelect, context: StatementContext): 
 
 /** Runs a statement by what was kept of it. */
 async function again(kept: KeptStatement, context: StatementContext, forget: () => void): Promise<Rows> {
-  const { bound, ready } = kept;
+  const { bound, ready, open } = kept;
   requireValues(bound, context);
   const run = runContext(context);
-  const texts = ready === undefined ? undefined : parameterTexts(bound.parameters, context.parameters);
-  if (ready === undefined || texts === undefined) {
-    return runPlan(forExecution(bound.plan, context), run);
-  }
+  const plain = bound.parameters.length === 0;
+  const texts = plain ? [] : parameterTexts(bound.parameters, context.parameters);
+  if (open !== undefined && texts !== undefined) return byOpenPlan(open, bound, context, forget);
+  if (ready === undefined || texts === undefined) return runPlan(forExecution(bound.plan, context), run);
   const { planned, facts } = ready;
   await requireBudget(planned, run);
   const oneStatement = isOneStatement(planned, facts);
   const rows = runPlanned(planned, facts, oneStatement ? { ...run, parameters: texts } : run, () => {
     // With parameters the rows are those of their values, whatever was expected.
-    if (bound.parameters.length === 0) forget();
+    if (plain) forget();
   });
+  return { columns: rows.columns, batches: forgetOnError(rows.batches, forget) };
+}
+
+async function byOpenPlan(
+  open: OpenPlan,
+  { plan }: BoundSelect,
+  context: StatementContext,
+  forget: () => void,
+): Promise<Rows> {
+  const run = runContext(context);
+  const fill = (each: RelationalNode) => forExecution(each, context);
+  if (open.doubtful) {
+    const made = await planRows(fill(plan), run);
+    if (!open.isAs(made.planned, fill)) forget();
+    return runPlanned(made.planned, made.facts, run);
+  }
+  const filled = open.filled(fill);
+  if (filled === undefined) return runPlan(fill(plan), run);
+  const rows = runPlanned(filled.planned, filled.facts, run, () => open.surprised());
   return { columns: rows.columns, batches: forgetOnError(rows.batches, forget) };
 }
 
@@ -73,17 +94,28 @@ async function* forgetOnError<T>(batches: AsyncIterable<T>, forget: () => void):
 }
 
 /**
- * What may be kept of a statement: its plan; with parameters only where one silo runs all of it, and plans for their values
- * itself. Rows in memory belong to one execution, and so does the time.
+ * What may be kept of a statement: its plan; with parameters one that is filled with their values, by the one silo that runs
+ * all of it, or here. Rows in memory belong to one execution.
  */
-async function keepable(bound: BoundSelect, made: ReadyPlan, run: RunContext): Promise<KeptStatement | undefined> {
+async function keepable(
+  bound: BoundSelect,
+  made: ReadyPlan,
+  run: RunContext,
+  context: StatementContext,
+): Promise<KeptStatement | undefined> {
   if ([...nodesOf(bound.plan)].some(({ kind }) => kind === 'memory-table')) return undefined;
-  if (readsClock(bound.plan)) return { bound };
-  if (bound.parameters.length === 0) return { bound, ready: made };
-  if (!isOneStatement(made.planned, made.facts)) return { bound };
+  const asksTime = readsClock(bound.plan);
+  if (bound.parameters.length === 0 && !asksTime) return { bound, ready: made };
   // Something in the plan may need a parameter's value, a LIMIT that is pushed down for one: then there is none without.
-  const ready = await planRows(bound.plan, run).catch(() => undefined);
-  return ready !== undefined && isOneStatement(ready.planned, ready.facts) ? { bound, ready } : { bound };
+  const open = await planRows(bound.plan, run).catch(() => undefined);
+  if (open === undefined) return { bound };
+  if (!asksTime && [made, open].every(({ planned, facts }) => isOneStatement(planned, facts))) {
+    return { bound, ready: open };
+  }
+  // Policies and budgets are about the statement as it runs.
+  if (run.engine.catalog.policies.list().length > 0 || budgetOf(run.settings) !== undefined) return { bound };
+  const found = OpenPlan.of(open, made.planned, (each) => forExecution(each, context));
+  return found === undefined ? { bound } : { bound, open: found };
 }
 
 /** One statement of one silo whose connector takes parameters beside the text. An agent is sent plans, not text. */

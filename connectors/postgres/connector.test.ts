@@ -84,6 +84,23 @@ test('tables come with exact types, keys and comments', async () => {
   });
 });
 
+test('rows are those of the present size, analysed long ago or never', async () => {
+  await database.client.query(
+    `CREATE TABLE growing (id integer, note text) WITH (autovacuum_enabled = false);
+     INSERT INTO growing SELECT i, 'note ' || i FROM generate_series(1, 5000) AS s(i)`,
+  );
+  const never = await silo.statistics({ table: 'growing' }, signal);
+  expect(never!.rows).toBeGreaterThan(2500);
+  expect(never!.rows).toBeLessThan(10_000);
+  expect(never!.columns).toEqual({});
+  await database.client.query(
+    `ANALYZE growing; INSERT INTO growing SELECT i, 'note ' || i FROM generate_series(1, 45000) AS s(i)`,
+  );
+  const grown = await silo.statistics({ table: 'growing' }, signal);
+  expect(grown!.rows / 50_000).toBeCloseTo(1, 1);
+  await database.client.query('DROP TABLE growing');
+});
+
 test('statistics come from ANALYZE', async () => {
   const statistics = await silo.statistics({ table: 'readings' }, signal);
   expect(statistics?.rows).toBe(1001);

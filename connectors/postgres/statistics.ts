@@ -1,10 +1,24 @@
-/** Statistics from pg_class and pg_stats: what ANALYZE left, no rows are read. */
+/**
+ * Statistics from pg_class and pg_stats: what ANALYZE left, no rows are read. Rows are scaled to the table's present size, as
+ * PostgreSQL's own planner does it (estimate_rel_size in plancat.c); a table that was never analysed has as many as fit into its pages.
+ */
 import type { ClientBase } from 'pg';
 import type { ColumnStatistics, TableStatistics } from '../connector.ts';
 import { parseArray } from '../postgres-language/array-text.ts';
 
+/** Bytes of a value of varying length in a table that nobody has looked at. */
+const TYPICAL_TEXT = 32;
+
+/** A row's header with its pointer in the page, and a page's own. */
+const ROW_HEADER = 28;
+const PAGE_HEADER = 24;
+
 const TABLE = `
-  SELECT c.reltuples::float8 AS rows, pg_table_size(c.oid)::float8 AS bytes
+  SELECT c.reltuples::float8 AS rows, c.relpages AS pages, pg_table_size(c.oid)::float8 AS bytes,
+    CASE WHEN c.relkind IN ('r', 'm', 't') THEN pg_relation_size(c.oid)::float8 / current_setting('block_size')::int END AS "pagesNow",
+    (SELECT sum(CASE WHEN a.attlen > 0 THEN a.attlen ELSE ${TYPICAL_TEXT} END) FROM pg_attribute a
+     WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped)::float8 AS width,
+    current_setting('block_size')::int AS "pageBytes"
   FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE n.nspname = $1 AND c.relname = $2`;
 
 const COLUMNS = `
@@ -28,20 +42,38 @@ interface ColumnRow {
   histogram: string | null;
 }
 
-/** Undefined when the table is unknown or was never analysed. */
+interface TableRow {
+  /** -1 when neither VACUUM nor ANALYZE ever saw the table. */
+  rows: number;
+  /** When they did. */
+  pages: number;
+  bytes: number;
+  /** Null for what has no pages of its own: partitioned and foreign tables. */
+  pagesNow: number | null;
+  width: number | null;
+  pageBytes: number;
+}
+
+function rowsNow({ rows, pages, pagesNow, width, pageBytes }: TableRow): number | undefined {
+  if (pagesNow === null) return rows < 0 ? undefined : rows;
+  if (rows >= 0 && pages > 0) return Math.round((rows / pages) * pagesNow);
+  return Math.round(pagesNow * Math.floor((pageBytes - PAGE_HEADER) / (ROW_HEADER + (width ?? 0))));
+}
+
+/** Undefined when the table is unknown, or nothing tells how many rows it has. */
 export async function readStatistics(
   client: ClientBase,
   schema: string,
   table: string,
 ): Promise<TableStatistics | undefined> {
-  const found = (await client.query<{ rows: number; bytes: number }>(TABLE, [schema, table])).rows[0];
-  // -1: neither VACUUM nor ANALYZE ever saw the table.
-  if (found === undefined || found.rows < 0) return undefined;
+  const found = (await client.query<TableRow>(TABLE, [schema, table])).rows[0];
+  const count = found === undefined ? undefined : rowsNow(found);
+  if (found === undefined || count === undefined) return undefined;
   const { rows } = await client.query<ColumnRow>(COLUMNS, [schema, table]);
   return {
-    rows: found.rows,
+    rows: count,
     bytes: found.bytes,
-    columns: Object.fromEntries(rows.map((row) => [row.name, columnStatistics(row, found.rows)])),
+    columns: Object.fromEntries(rows.map((row) => [row.name, columnStatistics(row, count)])),
   };
 }
 

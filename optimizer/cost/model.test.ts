@@ -111,8 +111,8 @@ describe('CostModel', () => {
     expect(again.observations('berlin')).toBe(20);
     stored.set('berlin', { ...stored.get('berlin')!, version: MODEL_VERSION + 1 });
     const other = new CostModel(() => 'postgres', store);
-    expect(other.notices).toEqual([
-      'cost model of berlin is of another version and was left aside; run CALIBRATE SILO',
+    expect([...other.notices]).toEqual([
+      ['berlin', 'the cost model of berlin is of another version and was left aside; run CALIBRATE SILO berlin'],
     ]);
     expect(other.profile('berlin')).toBe(defaultProfile('postgres'));
   });

@@ -72,17 +72,20 @@ export class CostModel {
   readonly #store: CostModelStore | undefined;
   readonly #unsaved = new Set<string>();
   readonly #kindOf: (site: string) => string;
-  /** What was wrong with the stored model, for the user. */
-  readonly notices: readonly string[];
+  /** What was wrong with the stored models, for the user, by site. */
+  readonly notices: ReadonlyMap<string, string>;
 
   /** @param kindOf the connector's kind of a silo, `mediator` for the mediator: it decides the defaults */
   constructor(kindOf: (site: string) => string, store?: CostModelStore) {
     this.#kindOf = kindOf;
     this.#store = store;
-    const notices: string[] = [];
+    const notices = new Map<string, string>();
     for (const [site, stored] of store?.load() ?? []) {
       if (!this.#restore(site, stored)) {
-        notices.push(`cost model of ${site} is of another version and was left aside; run CALIBRATE SILO`);
+        notices.set(
+          site,
+          `the cost model of ${site} is of another version and was left aside; run CALIBRATE SILO ${site}`,
+        );
       }
     }
     this.notices = notices;

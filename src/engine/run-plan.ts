@@ -166,6 +166,10 @@ export function runPhysical(
         if (text !== undefined && report.site !== MEDIATOR) {
           egress.push({ silo: report.site, statement: text, kind: 'rows', bytes: report.bytes });
         }
+        const { keysOf } = report;
+        if (text !== undefined && keysOf !== undefined && keysOf.site !== MEDIATOR) {
+          egress.push({ silo: keysOf.site, statement: text, kind: 'keys', bytes: keysOf.bytes });
+        }
         const { site, rows, bytes, milliseconds } = report;
         part(`fragment at ${site}`, milliseconds, {
           'causeway.site': site,

@@ -2,11 +2,18 @@
 import type { RecordBatch } from 'apache-arrow';
 import type { FragmentResult, Silo } from '../../../connectors/connector.ts';
 import { requestOf } from '../../../optimizer/fragments/cut.ts';
-import { exchangeName, type Fragment, type KeysExchange, MEDIATOR } from '../../../optimizer/physical.ts';
+import {
+  exchangeName,
+  type Fragment,
+  type FragmentId,
+  type KeysExchange,
+  MEDIATOR,
+  type Site,
+} from '../../../optimizer/physical.ts';
 import { throwIfAborted } from '../../plan/errors.ts';
 import type { Literal } from '../../plan/expressions.ts';
 import type { ExecutionContext } from './execute.ts';
-import { collectKeys, restrictedPlans } from './keys.ts';
+import { collectKeys, keyBytes, restrictedPlans } from './keys.ts';
 import type { ExecutionSession } from './mediator.ts';
 import { type FragmentReport, type Measured, measure } from './report.ts';
 import { requestTo, runAt, textOf } from './run-fragment.ts';
@@ -20,6 +27,8 @@ export interface Bringing {
   readonly signal: AbortSignal;
   /** True when others wait for the fragment's keys. */
   readonly givesKeys: boolean;
+  /** The site of another fragment of the plan. */
+  readonly siteOf: (fragment: FragmentId) => Site;
   /** Grows while rows come. */
   readonly total: Measured['total'];
   readonly onBatch?: () => void;
@@ -27,7 +36,7 @@ export interface Bringing {
 
 /** @returns undefined for a fragment of the mediator */
 export async function bring(fragment: Fragment, bringing: Bringing): Promise<FragmentReport | undefined> {
-  const { session, held, context, signal, givesKeys, total, onBatch } = bringing;
+  const { session, held, context, signal, givesKeys, siteOf, total, onBatch } = bringing;
   throwIfAborted(signal);
   const started = performance.now();
   const name = exchangeName(fragment.id);
@@ -60,7 +69,9 @@ export async function bring(fragment: Fragment, bringing: Bringing): Promise<Fra
     bytes: total.bytes,
     milliseconds: performance.now() - started,
     ...(measured === undefined ? { uncounted: true } : {}),
-    ...(keys === undefined ? {} : { keys: keys.length }),
+    ...(keys === undefined || exchange === undefined
+      ? {}
+      : { keys: keys.length, keysOf: { site: siteOf(exchange.from), bytes: keyBytes(keys) } }),
   };
 }
 

@@ -8,6 +8,7 @@ import {
   type Fragment,
   type FragmentId,
   type FragmentProgress,
+  MEDIATOR,
   type PhysicalPlan,
   type Progress,
 } from '../../../optimizer/physical.ts';
@@ -81,6 +82,7 @@ export function gather(
       const report = await bring(fragment, {
         ...gathering,
         ...{ givesKeys, total },
+        siteOf: (id) => current.fragments.find((each) => each.id === id)?.site ?? MEDIATOR,
         ...(revision === undefined ? {} : { signal: AbortSignal.any([signal, own.signal]), onBatch }),
       });
       task.done = true;

@@ -31,6 +31,16 @@ export async function collectKeys(
   return keys.length > most ? undefined : keys;
 }
 
+/** Bytes of the keys as values: text in UTF-8, numbers in their own width. */
+export function keyBytes(keys: readonly Literal[]): number {
+  let bytes = 0;
+  for (const { value, type } of keys) {
+    if (typeof value === 'string') bytes += Buffer.byteLength(value);
+    else bytes += typeof value === 'bigint' ? 8 : type.kind === 'smallint' ? 2 : typeof value === 'boolean' ? 1 : 4;
+  }
+  return bytes;
+}
+
 function keyLiteral(text: string, type: SqlType): Literal {
   const isInteger = type.kind === 'smallint' || type.kind === 'integer';
   const value =

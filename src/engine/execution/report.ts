@@ -14,6 +14,8 @@ export interface FragmentReport {
   readonly uncounted?: true;
   /** Keys that were sent to the site as a semi-join filter; absent when it ran without one. */
   readonly keys?: number;
+  /** Where those keys had come from, and their bytes: of that silo they are seen by another one now. */
+  readonly keysOf?: { readonly site: Site; readonly bytes: number };
   /** It was stopped before its end, for the rest was planned anew: these rows were of no use, but they have left the silo. */
   readonly stopped?: true;
 }

@@ -49,6 +49,7 @@ export class Planner implements Disposable {
   readonly #silos: SiloPool;
   readonly #catalog: Pick<Catalog, 'policies'>;
   readonly #signatures = new WeakMap<Fragment, string>();
+  readonly #told = new Set<string>();
   #saving: NodeJS.Timeout | undefined;
 
   constructor(silos: SiloPool, catalog: Catalog) {
@@ -79,8 +80,18 @@ export class Planner implements Disposable {
       ...planned,
       input,
       statisticsMs: loaded.waited,
-      notices: [...loaded.notices, ...planned.notices],
+      notices: [...loaded.notices, ...this.#leftAside(context.silos.keys()), ...planned.notices],
     };
+  }
+
+  /** Stored cost models that could not be read; each is told of once. */
+  #leftAside(silos: Iterable<string>): readonly string[] {
+    return [...silos, MEDIATOR].flatMap((site) => {
+      const notice = this.model.notices.get(site);
+      if (notice === undefined || this.#told.has(site)) return [];
+      this.#told.add(site);
+      return [notice];
+    });
   }
 
   /** All policies in force for a user of these roles. */

@@ -49,6 +49,7 @@ import {
   type RoundBody,
   type SecureBody,
   type ShareBody,
+  type TellBody,
   type TermsBody,
   type UnmaskBody,
   weightsOfBytes,
@@ -250,6 +251,13 @@ export class AgentMethods implements AsyncDisposable {
       const share = answer.share === undefined ? {} : { share: answer.share };
       this.#services.heads.put(open.job.run.id, { head, weights: sha256(bytesOfWeights(weights)), ...share });
       return answerOf(open.job, answer satisfies PersonalAnswer, 'statistics');
+    },
+    'train.tell': async (body) => {
+      const { event, job: signed } = body as TellBody;
+      const { log, signingKey, silo } = this.#services;
+      const { id } = verifyJob(signed, silo, signingKey);
+      log('the coordinator says', { job: id, event });
+      return { ...this.#catalog(null), purpose: id };
     },
     'train.terms': async (body, { signal }) => {
       const { job: signed, statistics } = body as TermsBody;

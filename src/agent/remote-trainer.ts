@@ -48,6 +48,9 @@ export interface EvaluateBody extends OpenBody {
 export interface TermsBody extends OpenBody {
   readonly statistics: FeatureStatistics;
 }
+export interface TellBody extends OpenBody {
+  readonly event: string;
+}
 export interface AloneBody extends OpenBody {
   readonly statistics: FeatureStatistics;
   readonly request: AloneRequest;
@@ -206,6 +209,13 @@ export class RemoteTrainer implements SiloTrainer {
       signal,
     );
     return answer.body as OwnerTerms;
+  }
+
+  async tell(event: string): Promise<void> {
+    if (!this.#hub.connected.includes(this.#job.silo)) return;
+    const body: TellBody = { job: this.#signed, event };
+    const call = { id: `${this.#job.id}/tell/${++this.#evaluations}`, method: 'train.tell', body };
+    await this.#hub.call(this.#job.silo, call, AbortSignal.timeout(5000)).catch(() => undefined);
   }
 
   get secure(): NonNullable<SiloTrainer['secure']> {

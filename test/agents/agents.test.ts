@@ -38,7 +38,9 @@ const agents = new Map<Silo, Running>();
 
 const directoryOf = (silo: Silo): string => join(federation.directory, `agent-${silo}`);
 
-function start(silo: Silo, over: Partial<Parameters<typeof runAgent>[0]> = {}): Running {
+type Log = Parameters<typeof runAgent>[1]['log'];
+
+function start(silo: Silo, over: Partial<Parameters<typeof runAgent>[0]> = {}, log: Log = () => {}): Running {
   const connectors = {
     berlin: { connector: 'postgres', options: { url: federation.postgresUrl } },
     oslo: { connector: 'files', options: { path: join(federation.directory, 'oslo') } },
@@ -56,9 +58,7 @@ function start(silo: Silo, over: Partial<Parameters<typeof runAgent>[0]> = {}): 
   };
   const known = loadIdentity(config.directory) !== undefined;
   const code = known ? {} : { code: coordinator.office.registry.newCode(silo) };
-  const ended = runAgent(config, { ...code, version: 'test', log: () => {} }, stopping.signal).catch(
-    (thrown) => thrown,
-  );
+  const ended = runAgent(config, { ...code, version: 'test', log }, stopping.signal).catch((thrown) => thrown);
   const stop = async (): Promise<void> => {
     stopping.abort();
     await ended;
@@ -68,9 +68,9 @@ function start(silo: Silo, over: Partial<Parameters<typeof runAgent>[0]> = {}): 
   return running;
 }
 
-async function restart(silo: Silo, over: Partial<Parameters<typeof runAgent>[0]> = {}): Promise<void> {
+async function restart(silo: Silo, over: Partial<Parameters<typeof runAgent>[0]> = {}, log?: Log): Promise<void> {
   await agents.get(silo)?.stop();
-  start(silo, over);
+  start(silo, over, log);
   while (!coordinator.hub.connected.includes(silo)) await new Promise((resolve) => setTimeout(resolve, 10));
 }
 
@@ -594,6 +594,77 @@ describe('jobs that are not what they should be', () => {
     const { authority } = coordinator.office;
     const forged = signJob(change({ ...job, id: `train-${randomUUID()}` }), (bytes) => authority.sign(bytes));
     expect((await send('paris', forged))?.message).toMatch(message);
+  });
+});
+
+describe('updates that are not what they should be', () => {
+  /** The update of paris in round 2, damaged after it has left the silo. */
+  function damaged(change: (update: Float32Array) => Uint8Array): void {
+    const { hub } = coordinator;
+    const call = hub.call.bind(hub);
+    const spy = vi.spyOn(hub, 'call').mockImplementation(async (silo, request, signal) => {
+      const answer = await call(silo, request, signal);
+      if (silo !== 'paris' || request.method !== 'train.round' || !request.id.endsWith('/2')) return answer;
+      const update = new Float32Array(Uint8Array.from(answer.payloads[0]!).buffer);
+      return { ...answer, payloads: [change(update)] };
+    });
+    onTestFinished(() => spy.mockRestore());
+  }
+  const bytesOf = (values: Float32Array) => new Uint8Array(values.buffer);
+
+  const FAULTS = [
+    [
+      'of the wrong shape',
+      (update: Float32Array) => bytesOf(update.slice(1)),
+      /has \d+ delta values, the model has \d+/,
+    ],
+    ['with a NaN', (update: Float32Array) => bytesOf(update.with(5, Number.NaN)), /has delta value NaN at 5/],
+    ['with an infinity', (update: Float32Array) => bytesOf(update.with(7, Infinity)), /has delta value Infinity at 7/],
+    [
+      'a million times as large',
+      (update: Float32Array) => bytesOf(update.map((value) => 1e9 * value)),
+      /is absurdly large/,
+    ],
+    ['of bytes that are no numbers', (update: Float32Array) => bytesOf(update).subarray(2), /bytes are no weights/],
+  ] as const;
+
+  test.each(FAULTS)('%s: the round goes on without it, and both ends say why', async (_, change, reason) => {
+    const log: unknown[] = [];
+    await restart('paris', {}, (_event, details) => log.push(details?.event));
+    damaged(change);
+    const notices: Notice[] = [];
+    await sql(TRAIN, notices);
+    const { metrics } = engine.catalog.models.get('load')!;
+    expect(metrics.rounds).toHaveLength(3);
+    expect(metrics.silos.map(({ silo }) => silo)).toEqual([...SILOS]);
+    const warnings = notices.filter(({ severity }) => severity === 'WARNING').map(({ message }) => message);
+    expect(warnings).toEqual([expect.stringMatching(/^round 2 goes on without silo "paris": /)]);
+    expect(warnings[0]).toMatch(reason);
+    await vi.waitFor(() => expect(log).toContainEqual(expect.stringMatching(reason)));
+    await restart('paris');
+  });
+
+  test('where all silos are needed the training fails, names the silo at both ends, and leaves no version', async () => {
+    const log: unknown[] = [];
+    await restart('paris', {}, (_event, details) => log.push(details?.event));
+    damaged(FAULTS[1][1]);
+    const strict = TRAIN.replace(', min_silos => 2', '').replace('MODEL load', 'MODEL strict');
+    await expect(sql(strict)).rejects.toMatchObject({
+      sqlstate: 'CW002',
+      message: expect.stringMatching(/^round 2 has updates of 2 silos, it needs 3; lost: paris$/),
+      detail: expect.stringContaining('has delta value NaN at 5'),
+    });
+    expect(engine.catalog.models.get('strict')).toBeUndefined();
+    await vi.waitFor(() => expect(log).toContainEqual(expect.stringMatching(/^the training failed: .*paris.*NaN/s)));
+    // Nothing is half done: with sound updates it goes on to the weights of a run that was left alone.
+    vi.restoreAllMocks();
+    await sql('RESUME TRAIN strict');
+    await sql(strict.replace('MODEL strict', 'MODEL whole'));
+    const { models } = engine.catalog;
+    const weights = (name: string) =>
+      Buffer.from(models.weights(models.get(name)!)).subarray(-4 * models.get(name)!.metrics.parameters);
+    expect(weights('strict').equals(weights('whole'))).toBe(true);
+    await restart('paris');
   });
 });
 

@@ -4,7 +4,8 @@
  */
 import { randomBytes } from 'node:crypto';
 import { CausewayError, SQLSTATE, throwIfAborted } from '../../../src/plan/errors.ts';
-import { aggregate, stepFromMean } from '../aggregate.ts';
+import { type Aggregated, aggregate, stepFromMean } from '../aggregate.ts';
+import { checkUpdates } from '../checks.ts';
 import { type CentralPrivacy, noisedSum } from '../privacy/central.ts';
 import type { ServerState, Strategy, StrategyOptions, Update } from '../strategy.ts';
 import { addScaled } from '../vectors.ts';
@@ -231,16 +232,30 @@ function mergeRound(
   const noise = privacy === undefined || seed === undefined ? {} : { privacy: { ...privacy, seed } };
   const population = participants.length;
   const tree = fanIn === undefined ? {} : { fanIn };
-  const merged = aggregate({ strategy, options, global, updates, state: server, population, ...noise, ...tree });
+  const askAgain = (rejected: readonly CausewayError[]): void => {
+    const silos = rejected.flatMap(({ silo }) => (silo === undefined ? [] : [silo]));
+    if (silos.length > 0) journal.reopen(run, round, silos);
+  };
+  let merged: Aggregated;
+  try {
+    merged = aggregate({ strategy, options, global, updates, state: server, population, ...noise, ...tree });
+  } catch (thrown) {
+    askAgain(checkUpdates(global, updates).rejected);
+    throw thrown;
+  }
   const refused = Object.fromEntries(merged.rejected.map((error) => [error.silo ?? '', error.message]));
-  const silos = updates.map(({ silo }) => silo).filter((silo) => refused[silo] === undefined);
-  if (silos.length < minSilos) throw tooFewSilos(plan, round, silos.length, { ...missing, ...refused });
+  const sound = updates.filter(({ silo }) => refused[silo] === undefined);
+  const silos = sound.map(({ silo }) => silo);
+  if (silos.length < minSilos) {
+    askAgain(merged.rejected);
+    throw tooFewSilos(plan, round, silos.length, { ...missing, ...refused });
+  }
   const state = { ...merged.state, ...nextControls(server, updates, refused) };
   journal.aggregated(run, round, merged.weights, state, {
-    loss: meanLoss(updates),
+    loss: meanLoss(sound),
     silos,
     missing: { ...missing, ...refused },
-    trainingSeconds: Math.max(...updates.map(({ seconds }) => seconds)),
+    trainingSeconds: Math.max(...sound.map(({ seconds }) => seconds)),
   });
   return merged.weights;
 }

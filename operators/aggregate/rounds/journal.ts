@@ -223,6 +223,19 @@ export class RoundJournal {
       .run(JSON.stringify([...silos].sort()), run, round);
   }
 
+  /** OPEN again, without the results of these silos: they were refused, and the round cannot do without them. */
+  reopen(run: string, round: number, refused: readonly string[]): void {
+    this.#atomically(() => {
+      const forget = this.#db.prepare('DELETE FROM training_results WHERE run = ? AND round = ? AND silo = ?');
+      for (const silo of refused) forget.run(run, round, silo);
+      this.#db
+        .prepare(
+          "UPDATE training_rounds SET state = 'open', sealed = NULL WHERE run = ? AND round = ? AND state = 'sealed'",
+        )
+        .run(run, round);
+    });
+  }
+
   /** AGGREGATED: the next round's weights and state. The round's updates are no longer needed. */
   aggregated(run: string, round: number, weights: Float32Array, server: ServerState, outcome: Outcome): void {
     this.#atomically(() => {

@@ -62,6 +62,32 @@ async function finish(
 
 const trio = () => [silo('a'), silo('b'), silo('c')];
 
+test.each(['fedavg', 'multi_krum'])(
+  '%s: a refused update that a round needs is asked for again when the run goes on',
+  async (name) => {
+    const strategy = strategyNamed(name);
+    const run = plan({ strategy, options: resolveOptions(strategy, {}), minSilos: 3 });
+    const names = ['a', 'b', 'c', 'd', 'e'].slice(0, name === 'fedavg' ? 3 : 5);
+    const whole = await finish(
+      run,
+      names.map((each) => silo(each)),
+      memory(),
+    );
+    const journal = memory();
+    let sick = true;
+    const odd = silo('c');
+    const train: RoundParticipant['train'] = async (task, signal) => {
+      const result = await odd.train(task, signal);
+      return sick && task.round === 2 ? { ...result, delta: result.delta.map(() => Number.NaN) } : result;
+    };
+    const silos = names.map((each) => (each === 'c' ? { ...odd, train } : silo(each)));
+    await expect(finish(run, silos, journal)).rejects.toMatchObject({ sqlstate: 'CW002' });
+    sick = false;
+    const { weights } = await finish(run, silos, journal);
+    expect(weights).toEqual(whole.weights);
+  },
+);
+
 describe('crashes', () => {
   /** Every public write of the journal. */
   const writes = ['open', 'result', 'seal', 'aggregated', 'publish'] as const;

@@ -92,6 +92,7 @@ function meter(trainer: SiloTrainer, crossed: Crossed): SiloTrainer {
       return personal;
     },
     ...(secure === undefined ? {} : { secure }),
+    tell: async (event) => trainer.tell?.(event),
     terms: async (signal) => trainer.terms?.(signal),
     [Symbol.asyncDispose]: () => trainer[Symbol.asyncDispose](),
   };

@@ -114,6 +114,10 @@ export class PlacedTrainer implements SiloTrainer {
     return this.#work((trainer) => trainer.personalise(request, signal));
   }
 
+  async tell(event: string): Promise<void> {
+    await this.#opened.trainer.tell?.(event);
+  }
+
   async terms(signal: AbortSignal): Promise<OwnerTerms | undefined> {
     return this.#opened.trainer.terms?.(signal);
   }

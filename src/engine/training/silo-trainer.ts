@@ -38,6 +38,8 @@ export interface SiloTrainer extends AsyncDisposable {
   personalise(request: PersonalRequest, signal: AbortSignal): Promise<PersonalResult>;
   /** Behind an agent: its owner's policies, and accounts of privacy. */
   terms?(signal: AbortSignal): Promise<OwnerTerms | undefined>;
+  /** Behind an agent: tells its owner what became of the silo's part. What cannot be told now is not told. */
+  tell?(event: string): Promise<void>;
   /** Behind an agent: its own key (Ed25519, raw), and its part of secure rounds. */
   readonly secure?: { readonly identity: Uint8Array; party(schedule: TrainingSchedule): SecureParty };
 }

@@ -180,8 +180,13 @@ async function runJob(
   const weights = await follow(driver, async (report) => {
     done(report);
     tell(report);
+    tellLeftOut(report, trainers);
     noticeRound(plan, report, speeds, onNotice);
     await watch?.afterRound(report.round, plan.federation.rounds - report.round, signal);
+  }).catch(async (thrown: unknown) => {
+    if (!signal.aborted)
+      await Promise.all(trainers.all.map((each) => each.tell?.(`the training failed: ${textOf(thrown)}`)));
+    throw thrown;
   });
   learnSpeeds(engine, plan, movable);
   const shares = await provenShares(trainers, weights, aim, signal);
@@ -301,6 +306,19 @@ function learntOf(
     difference: { ...aim.difference, share },
     shares: Object.fromEntries(silos.map((silo, i) => [silo, shares[i]!])),
   };
+}
+
+/** With the silos that were lost, and why. */
+const textOf = (thrown: unknown): string =>
+  thrown instanceof CausewayError && thrown.detail !== undefined
+    ? `${thrown.message} (${thrown.detail})`
+    : messageOf(thrown);
+
+/** A silo's owner is told why a round has gone on without it: its agent may have seen nothing wrong. */
+function tellLeftOut({ missing, round }: RoundReport, { all, silos }: Trainers<SiloTrainer>): void {
+  for (const [silo, reason] of Object.entries(missing)) {
+    void all[silos.indexOf(silo)]?.tell?.(`round ${round} goes on without silo ${silo}: ${reason}`);
+  }
 }
 
 /** A job's run in the journal. */

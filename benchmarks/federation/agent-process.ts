@@ -38,7 +38,7 @@ await Promise.all(
       methods: {
         // The update is the weights with one changed, so that no round's payload is another's.
         round: async (body, { payloads }) => {
-          const update = Uint8Array.from(payloads[0]!);
+          const update = payloads[0]!.slice();
           update[0] = Number(body);
           update[1] = silo.charCodeAt(silo.length - 1);
           return { body: processorSeconds(), payloads: [update], purpose: 'bench', kind: 'updates' };

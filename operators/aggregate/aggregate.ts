@@ -13,7 +13,7 @@ export interface AggregateInput {
   readonly options: StrategyOptions;
   /** The weights every (non-stale) update started from. */
   readonly global: Float32Array;
-  /** Vectors may be read from a journal each time they are asked for: none is kept longer than its sum needs. */
+  /** A vector may be read from a journal when it is asked for, into memory that the next one is read into. */
   readonly updates: readonly Update[];
   /** Empty on the first round. */
   readonly state: ServerState;
@@ -45,8 +45,8 @@ export function aggregate(input: AggregateInput): Aggregated {
   const least = strategy.needs === 'updates' ? strategy.leastUpdates(options) : 1;
   if (accepted.length < least) throw tooFew(strategy, accepted.length, least, rejected);
   if (strategy.needs === 'updates') {
-    // Such a strategy compares updates with each other: it has them all before it, read once.
-    const whole = accepted.map((update) => ({ ...update }));
+    // Such a strategy compares updates with each other: it has them all before it.
+    const whole = accepted.map((update) => ({ ...update, delta: update.delta.slice() }));
     const { weights, state: next } = strategy.combine(global, whole, state, options);
     return { weights: toFloat32(weights, strategy), state: next, shares: new Map(), rejected };
   }

@@ -63,17 +63,18 @@ export function mergePartials(name: string, parts: readonly PartialSum[]): Parti
 
 /** The mean at the root of the tree. `population` counts the silos of the federation, present or not. */
 export function meanOf(root: PartialSum, population: number): MeanUpdate {
-  const divide = (sum: Float64Array): Float64Array => {
-    const out = new Float64Array(sum.length);
-    for (let i = 0; i < out.length; i++) out[i] = sum[i]! / root.weight;
-    return out;
-  };
   return {
-    delta: divide(root.delta),
-    ...(root.control === undefined ? {} : { control: divide(root.control) }),
+    delta: divided(root.delta, root.weight),
+    ...(root.control === undefined ? {} : { control: divided(root.control, root.weight) }),
     cohort: root.cohort,
     population,
   };
+}
+
+function divided(sum: Float64Array, by: number): Float64Array {
+  const out = new Float64Array(sum.length);
+  for (let i = 0; i < out.length; i++) out[i] = sum[i]! / by;
+  return out;
 }
 
 function missingControl(silo: string): CausewayError {

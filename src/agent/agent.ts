@@ -118,7 +118,7 @@ export class Agent {
     const watching = watch(link);
     try {
       const closing = AbortSignal.any([signal, watching.signal]);
-      for await (const message of link.client.connect(link.outbox, { signal: closing })) this.#receive(link, message);
+      for await (const message of link.converse(link.outbox, closing)) this.#receive(link, message);
       throw new CausewayError(SQLSTATE.connectionFailure, 'the coordinator closed the link');
     } finally {
       watching.stop();

@@ -6,7 +6,8 @@ import { type Client, createClient } from '@connectrpc/connect';
 import { createGrpcTransport, Http2SessionManager } from '@connectrpc/connect-node';
 import { CausewayError, messageOf, SQLSTATE } from '../plan/errors.ts';
 import { COORDINATOR_NAME } from './authority.ts';
-import { AgentLink } from './protocol/agent_pb.ts';
+import { AgentLink, type AgentMessage, type CoordinatorMessage } from './protocol/agent_pb.ts';
+import { openStream, STANDING_STREAM_HEADERS, STANDING_STREAM_PATH } from './standing-stream.ts';
 
 export interface DialOptions {
   /** `host:port` of the coordinator. */
@@ -21,6 +22,8 @@ export interface DialOptions {
 
 export interface Dialled extends Disposable {
   readonly client: Client<typeof AgentLink>;
+  /** The standing stream: the client's `connect`, without its copies of every payload. */
+  readonly converse: (messages: AsyncIterable<AgentMessage>, signal: AbortSignal) => AsyncIterable<CoordinatorMessage>;
   readonly socket: TLSSocket;
   /** Settles when the connection is gone. */
   readonly closed: Promise<void>;
@@ -62,6 +65,10 @@ export async function dial(options: DialOptions): Promise<Dialled> {
   const client = createClient(AgentLink, createGrpcTransport({ baseUrl, sessionManager, acceptCompression: [] }));
   return {
     client,
+    async *converse(messages, signal) {
+      const stream = await sessionManager.request('POST', STANDING_STREAM_PATH, STANDING_STREAM_HEADERS, {});
+      yield* openStream(stream, messages, signal);
+    },
     socket,
     closed: new Promise((resolve) => socket.once('close', () => resolve())),
     [Symbol.dispose]: () => {

@@ -103,9 +103,12 @@ export function bytesOfWeights(weights: Float32Array): Uint8Array {
 
 const views = new WeakMap<Float32Array, Uint8Array>();
 
-/** @throws CausewayError XX001 when the bytes are no whole number of weights. */
+/** The same memory, where it is aligned. @throws CausewayError XX001 when the bytes are no whole number of weights. */
 export function weightsOfBytes(bytes: Uint8Array | undefined): Float32Array {
-  if (bytes !== undefined && bytes.length % 4 === 0) return new Float32Array(new Uint8Array(bytes).buffer);
+  if (bytes !== undefined && bytes.length % 4 === 0) {
+    const { buffer, byteOffset } = bytes.byteOffset % 4 === 0 ? bytes : new Uint8Array(bytes);
+    return new Float32Array(buffer, byteOffset, bytes.length / 4);
+  }
   throw new CausewayError(SQLSTATE.dataCorrupted, `${bytes?.length ?? 'no'} bytes are no weights`);
 }
 

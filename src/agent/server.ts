@@ -1,5 +1,11 @@
 /** The coordinator's listening end: HTTP/2 over TLS 1.3, client certificates, and the protocol's service on a hub. */
-import { createSecureServer, type Http2SecureServer, type Http2ServerRequest } from 'node:http2';
+import {
+  createSecureServer,
+  type Http2SecureServer,
+  type Http2ServerRequest,
+  type Http2ServerResponse,
+  type Http2Session,
+} from 'node:http2';
 import type { AddressInfo, Socket } from 'node:net';
 import type { TLSSocket } from 'node:tls';
 import {
@@ -16,6 +22,7 @@ import type { Authority, IssuedCertificate } from './authority.ts';
 import type { Hub } from './hub.ts';
 import { AgentLink, type Chunk } from './protocol/agent_pb.ts';
 import type { AgentRegistry } from './registry.ts';
+import { answerStream, STANDING_STREAM_PATH } from './standing-stream.ts';
 import { refFromWire } from './wire.ts';
 
 /** What the protocol's service asks of the hub. */
@@ -37,14 +44,8 @@ export interface AgentServerOptions {
   readonly port: number;
 }
 
-/** Serial number of the client's certificate, when it has one that our authority signed. */
-const peerSerial = createContextKey<string | undefined>(undefined);
-
-/** Why the client's certificate is not accepted, when it has shown one. */
-const peerFault = createContextKey<string | undefined>(undefined);
-
-/** Closes the connection a call came over. */
-const cutSession = createContextKey<() => void>(() => {});
+/** The connection a call came over. */
+const peerSession = createContextKey<Http2Session | undefined>(undefined);
 
 /** Windows of 64 KiB would make a distant link wait once per window. */
 const WINDOW_BYTES = 4 << 20;
@@ -63,20 +64,23 @@ export class AgentServer implements AsyncDisposable {
 
   /** @throws CausewayError 08006 when the address cannot be listened on. */
   static async listen(options: AgentServerOptions): Promise<AgentServer> {
-    const { authority, host = '0.0.0.0', port } = options;
+    const { authority, host = '0.0.0.0', hub, port, registry } = options;
     const { key, certificate } = await authority.serverCredentials();
-    const handler = connectNodeAdapter({
+    const calls = connectNodeAdapter({
       routes: routes(options),
       // Weights do not compress; gzip would take most of a round's time.
       acceptCompression: [],
-      contextValues: (request) => {
-        const { session } = (request as Http2ServerRequest).stream;
-        return createContextValues()
-          .set(peerSerial, serialOf(session?.socket))
-          .set(peerFault, faultOf(session?.socket))
-          .set(cutSession, () => session?.destroy());
-      },
+      contextValues: (request) =>
+        createContextValues().set(peerSession, (request as Http2ServerRequest).stream.session),
     });
+    const handler = (request: Http2ServerRequest, response: Http2ServerResponse): void => {
+      if (request.url !== STANDING_STREAM_PATH) return calls(request, response);
+      const { stream } = request;
+      void answerStream(response, (messages) => {
+        const silo = siloBehind(registry, stream.session);
+        return hub.connection(silo, messages, () => stream.session?.destroy());
+      });
+    };
     const server = createSecureServer(
       {
         key,
@@ -127,6 +131,21 @@ export class AgentServer implements AsyncDisposable {
   }
 }
 
+/** The silo at the other end of a connection, by its certificate. @throws ConnectError that says what is wrong with it. */
+function siloBehind(registry: AgentRegistry, session: Http2Session | undefined): string {
+  const serial = serialOf(session?.socket);
+  if (serial === undefined) {
+    const fault = faultOf(session?.socket);
+    if (fault === 'CERT_HAS_EXPIRED')
+      throw new ConnectError('the certificate has expired. Enrol again', Code.Unauthenticated);
+    if (fault === 'CERT_NOT_YET_VALID')
+      throw new ConnectError('the certificate is not valid yet: compare the clocks', Code.Unauthenticated);
+    throw new ConnectError('a certificate of the coordinator that is dialled is needed', Code.Unauthenticated);
+  }
+  return asConnectError(() => registry.siloOf(serial));
+}
+
+/** Serial number of the client's certificate, when it has one that our authority signed. */
 function serialOf(socket: unknown): string | undefined {
   // An HTTP/2 session's socket is a proxy of the TLS socket.
   const tls = socket as Partial<TLSSocket> | undefined;
@@ -143,19 +162,7 @@ function faultOf(socket: unknown): string | undefined {
 }
 
 function routes({ authority, hub, registry }: AgentServerOptions): (router: ConnectRouter) => void {
-  /** The silo a call comes from, by its certificate. */
-  const siloOf = (context: HandlerContext): string => {
-    const serial = context.values.get(peerSerial);
-    if (serial === undefined) {
-      const fault = context.values.get(peerFault);
-      if (fault === 'CERT_HAS_EXPIRED')
-        throw new ConnectError('the certificate has expired. Enrol again', Code.Unauthenticated);
-      if (fault === 'CERT_NOT_YET_VALID')
-        throw new ConnectError('the certificate is not valid yet: compare the clocks', Code.Unauthenticated);
-      throw new ConnectError('a certificate of the coordinator that is dialled is needed', Code.Unauthenticated);
-    }
-    return asConnectError(() => registry.siloOf(serial));
-  };
+  const siloOf = (context: HandlerContext): string => siloBehind(registry, context.values.get(peerSession));
   const enrolled = (silo: string, issued: IssuedCertificate) => ({
     silo,
     certificate: issued.pem,
@@ -165,7 +172,6 @@ function routes({ authority, hub, registry }: AgentServerOptions): (router: Conn
   return (router) =>
     router.service(AgentLink, {
       greet: (hello, context) => asConnectError(() => hub.greet(siloOf(context), hello)),
-      connect: (messages, context) => hub.connection(siloOf(context), messages, context.values.get(cutSession)),
       begin: (ref, context) => ({ have: BigInt(hub.have(siloOf(context), refFromWire(ref))) }),
       upload: (chunks, context) => {
         return takeUpload(hub, siloOf(context), chunks);

@@ -71,7 +71,8 @@ export async function* runRounds(
       position = journal.position(plan.run, plan.initial);
     }
     const best = plan.patience === undefined ? undefined : journal.best(plan.run);
-    return best ?? { weights: position.weights, round: position.round - 1 };
+    if (best !== undefined) return { weights: journal.bestWeights(plan.run), round: best.round };
+    return { weights: position.weights, round: position.round - 1 };
   } finally {
     await collector.stop();
   }
@@ -87,8 +88,9 @@ interface Context {
 
 /** True when the last `patience` rounds brought nothing. */
 function isExhausted(plan: RunPlan, journal: RoundJournal): boolean {
+  if (plan.patience === undefined) return false;
   const best = journal.best(plan.run);
-  if (plan.patience === undefined || best === undefined) return false;
+  if (best === undefined) return false;
   return journal.reports(plan.run).length - best.round >= plan.patience;
 }
 
@@ -184,7 +186,7 @@ function timer(seconds: number | undefined): { over: Promise<undefined>; cancel:
 
 /** Training times to set the deadline by: the last rounds', or the predicted ones before the first. */
 function pastTimes(plan: RunPlan, journal: RoundJournal): number[] {
-  const reports = journal.reports<RoundReport>(plan.run).slice(-5);
+  const reports = journal.reports<RoundReport>(plan.run, 5);
   if (reports.length > 0) return reports.map(({ trainingSeconds }) => trainingSeconds);
   return [...(plan.expectedSeconds?.values() ?? [])];
 }

@@ -92,8 +92,7 @@ export class AgentCoordinator implements AsyncDisposable {
   }
 
   #cutRevoked(): void {
-    for (const silo of this.hub.connected) {
-      if (this.office.registry.publicKey(silo) === undefined) this.hub.disconnect(silo);
-    }
+    const enrolled = this.office.registry.enrolled();
+    for (const silo of this.hub.connected) if (!enrolled.has(silo)) this.hub.disconnect(silo);
   }
 }

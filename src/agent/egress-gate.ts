@@ -12,6 +12,8 @@ export class EgressGate {
   readonly #silo: string;
   readonly #ledger: EgressLedger;
   readonly #manifests = new Map<string, Manifest>();
+  /** What each purpose with a manifest has sent, by kind: the ledger is asked once. */
+  readonly #sent = new Map<string, Map<EgressKind, number>>();
 
   constructor(silo: string, ledger: EgressLedger) {
     this.#silo = silo;
@@ -25,6 +27,7 @@ export class EgressGate {
 
   forget(purpose: string): void {
     this.#manifests.delete(purpose);
+    this.#sent.delete(purpose);
   }
 
   /**
@@ -34,11 +37,19 @@ export class EgressGate {
   pass(sent: Sent): LedgerLine {
     const { bytes, kind, purpose } = sent;
     const allowed = (this.#manifests.get(purpose) ?? ALWAYS)[kind] ?? 0;
-    if (!this.#ledger.has(this.#silo, sent)) {
-      const before = this.#ledger.sent(this.#silo, purpose, kind);
-      if (before + bytes > allowed) throw refused(this.#silo, sent, before, allowed);
-    }
-    return this.#ledger.append(this.#silo, sent);
+    const again = this.#ledger.has(this.#silo, sent);
+    const before = this.#before(purpose, kind);
+    if (!again && before + bytes > allowed) throw refused(this.#silo, sent, before, allowed);
+    const line = this.#ledger.append(this.#silo, sent);
+    if (!again) this.#sent.get(purpose)?.set(kind, before + bytes);
+    return line;
+  }
+
+  #before(purpose: string, kind: EgressKind): number {
+    const known = this.#sent.get(purpose);
+    const before = known?.get(kind) ?? this.#ledger.sent(this.#silo, purpose, kind);
+    if (this.#manifests.has(purpose)) this.#sent.set(purpose, (known ?? new Map()).set(kind, before));
+    return before;
   }
 }
 

@@ -4,7 +4,7 @@
  * past without the other's copy showing it.
  */
 import { createHash } from 'node:crypto';
-import type { DatabaseSync } from 'node:sqlite';
+import type { DatabaseSync, StatementSync } from 'node:sqlite';
 import { verified } from '../../operators/aggregate/secure/keys.ts';
 import { CausewayError, SQLSTATE } from '../plan/errors.ts';
 
@@ -57,6 +57,7 @@ export const receiptBytes = (silo: string, hash: string): Uint8Array =>
 
 export class EgressLedger {
   readonly #db: DatabaseSync;
+  readonly #prepared = new Map<string, StatementSync>();
 
   constructor(db: DatabaseSync) {
     this.#db = db;
@@ -65,12 +66,15 @@ export class EgressLedger {
       purpose TEXT NOT NULL, kind TEXT NOT NULL, bytes INTEGER NOT NULL, digests TEXT NOT NULL, receipt BLOB,
       PRIMARY KEY (silo, sequence)
     ) STRICT;
-    CREATE INDEX IF NOT EXISTS egress_by_purpose ON egress_ledger (silo, purpose)`);
+    CREATE INDEX IF NOT EXISTS egress_by_purpose ON egress_ledger (silo, purpose);
+    CREATE INDEX IF NOT EXISTS egress_by_hash ON egress_ledger (hash)`);
   }
 
   /** The agent's side: the next line, on disk before it is returned. */
   append(silo: string, sent: Sent): LedgerLine {
-    const last = this.#last(silo);
+    const last = this.#sql(
+      'SELECT sequence, hash FROM egress_ledger WHERE silo = ? ORDER BY sequence DESC LIMIT 1',
+    ).get(silo) as { sequence: number; hash: string } | undefined;
     const line = {
       silo,
       sequence: (last?.sequence ?? 0) + 1,
@@ -87,33 +91,31 @@ export class EgressLedger {
    */
   receive(line: LedgerLine): void {
     if (lineHash(line) !== line.hash) throw broken(line, 'does not have the hash it claims');
-    const known = this.#at(line.silo, line.sequence);
-    if (known !== undefined && known.hash !== line.hash) throw broken(line, 'was another one when it first came');
-    const before = this.#at(line.silo, line.sequence - 1);
-    if (before !== undefined && before.hash !== line.previous) throw broken(line, 'does not follow the line before');
+    const known = this.#hashAt(line.silo, line.sequence);
+    if (known !== undefined && known !== line.hash) throw broken(line, 'was another one when it first came');
+    const before = this.#hashAt(line.silo, line.sequence - 1);
+    if (before !== undefined && before !== line.previous) throw broken(line, 'does not follow the line before');
     if (known === undefined) this.#insert(line);
   }
 
   receipt(silo: string, hash: string, signature: Uint8Array): void {
-    this.#db.prepare('UPDATE egress_ledger SET receipt = ? WHERE silo = ? AND hash = ?').run(signature, silo, hash);
+    this.#sql('UPDATE egress_ledger SET receipt = ? WHERE silo = ? AND hash = ?').run(signature, silo, hash);
   }
 
   /** Bytes of one kind sent for a purpose; the same bytes sent again count once. */
   sent(silo: string, purpose: string, kind: EgressKind): number {
-    const row = this.#db
-      .prepare(
-        `SELECT total(bytes) AS bytes FROM
-           (SELECT DISTINCT bytes, digests FROM egress_ledger WHERE silo = ? AND purpose = ? AND kind = ?)`,
-      )
-      .get(silo, purpose, kind);
+    const row = this.#sql(
+      `SELECT total(bytes) AS bytes FROM
+         (SELECT DISTINCT bytes, digests FROM egress_ledger WHERE silo = ? AND purpose = ? AND kind = ?)`,
+    ).get(silo, purpose, kind);
     return row?.bytes as number;
   }
 
   /** True when exactly these bytes have been sent for this purpose before. */
   has(silo: string, { purpose, digests }: Sent): boolean {
-    const found = this.#db
-      .prepare('SELECT 1 FROM egress_ledger WHERE silo = ? AND purpose = ? AND digests = ? LIMIT 1')
-      .get(silo, purpose, JSON.stringify(digests));
+    const found = this.#sql(
+      'SELECT 1 FROM egress_ledger WHERE silo = ? AND purpose = ? AND digests = ? LIMIT 1',
+    ).get(silo, purpose, JSON.stringify(digests));
     return found !== undefined;
   }
 
@@ -127,20 +129,31 @@ export class EgressLedger {
 
   #insert(line: LedgerLine): LedgerLine {
     const { silo, sequence, previous, hash, time, purpose, kind, bytes, digests } = line;
-    this.#db
-      .prepare('INSERT INTO egress_ledger VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)')
-      .run(silo, sequence, previous, hash, time, purpose, kind, bytes, JSON.stringify(digests), line.receipt ?? null);
+    this.#sql('INSERT INTO egress_ledger VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)').run(
+      silo,
+      sequence,
+      previous,
+      hash,
+      time,
+      purpose,
+      kind,
+      bytes,
+      JSON.stringify(digests),
+      line.receipt ?? null,
+    );
     return line;
   }
 
-  #last(silo: string): LedgerLine | undefined {
-    const row = this.#db.prepare('SELECT * FROM egress_ledger WHERE silo = ? ORDER BY sequence DESC LIMIT 1').get(silo);
-    return row === undefined ? undefined : read(row);
+  #hashAt(silo: string, sequence: number): string | undefined {
+    const row = this.#sql('SELECT hash FROM egress_ledger WHERE silo = ? AND sequence = ?').get(silo, sequence);
+    return row?.hash as string | undefined;
   }
 
-  #at(silo: string, sequence: number): LedgerLine | undefined {
-    const row = this.#db.prepare('SELECT * FROM egress_ledger WHERE silo = ? AND sequence = ?').get(silo, sequence);
-    return row === undefined ? undefined : read(row);
+  /** Every send writes a line: its statements are compiled once. */
+  #sql(text: string): StatementSync {
+    const prepared = this.#prepared.get(text) ?? this.#db.prepare(text);
+    this.#prepared.set(text, prepared);
+    return prepared;
   }
 }
 

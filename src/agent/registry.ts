@@ -80,7 +80,16 @@ export class AgentRegistry {
 
   /** The silo's valid agent key: the newest one. */
   publicKey(silo: string): Uint8Array | undefined {
-    return this.list().findLast((agent) => agent.silo === silo && agent.revokedAt === null)?.publicKey;
+    const row = this.#db
+      .prepare('SELECT public_key FROM agents WHERE silo = ? AND revoked_at IS NULL ORDER BY rowid DESC LIMIT 1')
+      .get(silo);
+    return row?.public_key as Uint8Array | undefined;
+  }
+
+  /** Silos that have a certificate which was not revoked. */
+  enrolled(): Set<string> {
+    const rows = this.#db.prepare('SELECT DISTINCT silo FROM agents WHERE revoked_at IS NULL').all();
+    return new Set(rows.map((row) => row.silo as string));
   }
 
   list(): EnrolledAgent[] {

@@ -1,4 +1,5 @@
 /** A stand-in silo as a process of its own: enrols, connects, and answers each round with an update of the size asked for. */
+import '../../src/cli/runtime.ts';
 import { join } from 'node:path';
 import { Agent } from '../../src/agent/agent.ts';
 import { EgressGate } from '../../src/agent/egress-gate.ts';

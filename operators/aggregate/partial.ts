@@ -61,7 +61,7 @@ export function mergePartials(name: string, parts: readonly PartialSum[]): Parti
   };
 }
 
-/** The mean at the root of the tree. `population` counts the silos of the federation, present or not. */
+/** The mean at the root of the tree, in the memory of its sum. `population` counts the silos of the federation, present or not. */
 export function meanOf(root: PartialSum, population: number): MeanUpdate {
   return {
     delta: divided(root.delta, root.weight),
@@ -72,9 +72,8 @@ export function meanOf(root: PartialSum, population: number): MeanUpdate {
 }
 
 function divided(sum: Float64Array, by: number): Float64Array {
-  const out = new Float64Array(sum.length);
-  for (let i = 0; i < out.length; i++) out[i] = sum[i]! / by;
-  return out;
+  for (let i = 0; i < sum.length; i++) sum[i] = sum[i]! / by;
+  return sum;
 }
 
 function missingControl(silo: string): CausewayError {

@@ -87,7 +87,7 @@ export interface AloneRequest extends LocalTrainingSpec {
   readonly patience: number;
 }
 
-export interface TrainResult {
+export interface TrainResult extends Partial<Disposable> {
   readonly weights: Float32Array;
   /** Where it is to be compressed: the update as it leaves the silo, and what a receiver makes of it. */
   readonly update?: Uint8Array;

@@ -113,9 +113,11 @@ export class EgressLedger {
 
   /** True when exactly these bytes have been sent for this purpose before. */
   has(silo: string, { purpose, digests }: Sent): boolean {
-    const found = this.#sql(
-      'SELECT 1 FROM egress_ledger WHERE silo = ? AND purpose = ? AND digests = ? LIMIT 1',
-    ).get(silo, purpose, JSON.stringify(digests));
+    const found = this.#sql('SELECT 1 FROM egress_ledger WHERE silo = ? AND purpose = ? AND digests = ? LIMIT 1').get(
+      silo,
+      purpose,
+      JSON.stringify(digests),
+    );
     return found !== undefined;
   }
 

@@ -36,7 +36,8 @@ export function enveloped(message: AgentMessage | CoordinatorMessage): Uint8Arra
 
 function ofAgent(message: AgentMessage): Uint8Array[] {
   const { content } = message;
-  if (content.case !== 'reply' || content.value.outcome.case !== 'answer') return [toBinary(AgentMessageSchema, message)];
+  if (content.case !== 'reply' || content.value.outcome.case !== 'answer')
+    return [toBinary(AgentMessageSchema, message)];
   const { id, outcome } = content.value;
   const answer = [
     toBinary(AnswerSchema, { ...outcome.value, payloads: [] }),
@@ -109,7 +110,10 @@ export class EnvelopeReader<M extends AgentMessage | CoordinatorMessage> {
 function bodyFor(header: Uint8Array): Uint8Array {
   const length = new DataView(header.buffer).getUint32(1);
   if (header[0] !== 0 || length > MOST_BYTES) {
-    throw new CausewayError(SQLSTATE.dataCorrupted, `the link carries a message of ${length} bytes (flags ${header[0]})`);
+    throw new CausewayError(
+      SQLSTATE.dataCorrupted,
+      `the link carries a message of ${length} bytes (flags ${header[0]})`,
+    );
   }
   const before = -length & (ALIGNMENT - 1);
   return Buffer.allocUnsafeSlow(before + length).subarray(before);

@@ -2,9 +2,12 @@
 import { createHash } from 'node:crypto';
 import {
   appendFileSync,
+  closeSync,
   existsSync,
   mkdirSync,
+  openSync,
   readFileSync,
+  readSync,
   renameSync,
   rmSync,
   statSync,
@@ -40,6 +43,19 @@ export function inlined({ digest, size }: PayloadRef, data: Uint8Array): Uint8Ar
 
 export const refOf = (bytes: Uint8Array): PayloadRef => ({ digest: sha256(bytes), size: bytes.length });
 
+/** The digest of a file that may be as large as a model, read chunk by chunk. */
+function digestOfFile(path: string): string {
+  const hash = createHash('sha256');
+  const chunk = Buffer.allocUnsafe(CHUNK_BYTES);
+  const fd = openSync(path, 'r');
+  try {
+    for (let read = readSync(fd, chunk); read > 0; read = readSync(fd, chunk)) hash.update(chunk.subarray(0, read));
+    return hash.digest('hex');
+  } finally {
+    closeSync(fd);
+  }
+}
+
 export class PayloadStore {
   readonly #directory: string;
 
@@ -74,7 +90,11 @@ export class PayloadStore {
   /** The whole payload. @throws CausewayError XX001 when it is not complete. */
   read({ digest, size }: PayloadRef): Uint8Array {
     if (size === 0) return new Uint8Array(0);
-    if (existsSync(this.#path(digest))) return new Uint8Array(readFileSync(this.#path(digest)));
+    if (existsSync(this.#path(digest))) {
+      const bytes = readFileSync(this.#path(digest));
+      // Small ones share a pool of Node's; whoever gets a payload may do with its memory as he likes.
+      return bytes.length === bytes.buffer.byteLength ? bytes : new Uint8Array(bytes);
+    }
     throw new CausewayError(SQLSTATE.dataCorrupted, `payload ${digest.slice(0, 12)} is not complete`);
   }
 
@@ -93,8 +113,7 @@ export class PayloadStore {
   }
 
   #complete(digest: string): void {
-    const found = sha256(readFileSync(this.#partial(digest)));
-    if (found === digest) {
+    if (digestOfFile(this.#partial(digest)) === digest) {
       renameSync(this.#partial(digest), this.#path(digest));
       return;
     }

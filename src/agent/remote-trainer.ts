@@ -112,6 +112,11 @@ export function weightsOfBytes(bytes: Uint8Array | undefined): Float32Array {
   throw new CausewayError(SQLSTATE.dataCorrupted, `${bytes?.length ?? 'no'} bytes are no weights`);
 }
 
+/** Gives an update's memory back now: left to the collector, those of a round would wait for it together. */
+export function release({ buffer }: Uint8Array): void {
+  if (buffer instanceof ArrayBuffer) buffer.transfer(0);
+}
+
 export class RemoteTrainer implements SiloTrainer {
   readonly summary: TrainerSummary;
   readonly #hub: Hub;
@@ -175,7 +180,9 @@ export class RemoteTrainer implements SiloTrainer {
     const rest = answer.body as RoundAnswer;
     const { compression } = request;
     const update = answer.payloads[0];
-    if (compression === undefined || update === undefined) return { ...rest, weights: weightsOfBytes(update) };
+    if (compression === undefined || update === undefined) {
+      return { ...rest, weights: weightsOfBytes(update), [Symbol.dispose]: () => update && release(update) };
+    }
     return { ...rest, weights, update, delta: decodeUpdate(update, compression, weights.length) };
   }
 
@@ -257,8 +264,8 @@ export class RemoteTrainer implements SiloTrainer {
         const body: MaskBody = { job, session, statistics, schedule, round, terms, options, received };
         const answer = await ask('train', body, signal, [bytesOfWeights(weights)]);
         const { loss, seconds } = answer.body as { loss: number; seconds: number };
-        const words = Uint8Array.from(answer.payloads[0] ?? []);
-        return { masked: new Uint32Array(words.buffer), loss, seconds };
+        const words = weightsOfBytes(answer.payloads[0]);
+        return { masked: new Uint32Array(words.buffer, words.byteOffset, words.length), loss, seconds };
       },
       confirm: async (session, survivors, signal) => {
         const body: ConfirmBody = { job, session, survivors };

@@ -74,7 +74,10 @@ export class AgentServer implements AsyncDisposable {
         createContextValues().set(peerSession, (request as Http2ServerRequest).stream.session),
     });
     const handler = (request: Http2ServerRequest, response: Http2ServerResponse): void => {
-      if (request.url !== STANDING_STREAM_PATH) return calls(request, response);
+      if (request.url !== STANDING_STREAM_PATH) {
+        calls(request, response);
+        return;
+      }
       const { stream } = request;
       void answerStream(response, (messages) => {
         const silo = siloBehind(registry, stream.session);

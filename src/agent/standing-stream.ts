@@ -109,6 +109,7 @@ function received<M extends AgentMessage | CoordinatorMessage>(
 /** Percent-encoded, as gRPC wants messages in headers. */
 function trailersOf(fault: unknown): Record<string, string> {
   if (fault === undefined) return { 'grpc-status': '0' };
-  const { code, rawMessage } = fault instanceof ConnectError ? fault : new ConnectError(messageOf(fault), Code.Internal);
+  const { code, rawMessage } =
+    fault instanceof ConnectError ? fault : new ConnectError(messageOf(fault), Code.Internal);
   return { 'grpc-status': String(code), 'grpc-message': encodeURIComponent(rawMessage) };
 }

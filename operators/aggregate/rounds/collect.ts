@@ -16,13 +16,16 @@ const reasonOf = (thrown: unknown): string => {
 };
 
 interface Request {
-  readonly arrival: Promise<Arrival>;
+  readonly arrival: Promise<void>;
   readonly abort: AbortController;
 }
 
 export class Collector {
+  /** Silos that were asked and whose answer has not been taken. */
   readonly #inFlight = new Map<string, Request>();
+  readonly #arrived: Arrival[] = [];
   readonly #signal: AbortSignal;
+  #wake = (): void => {};
 
   constructor(signal: AbortSignal) {
     this.#signal = signal;
@@ -38,16 +41,26 @@ export class Collector {
     const { silo } = participant;
     if (this.#inFlight.has(silo)) return;
     const abort = new AbortController();
+    const take = (outcome: Arrival['outcome']): void => {
+      this.#arrived.push({ silo, task, outcome });
+      this.#wake();
+    };
     const arrival = participant.train(task, AbortSignal.any([this.#signal, abort.signal])).then(
-      (result): Arrival => ({ silo, task, outcome: { result } }),
-      (thrown): Arrival => ({ silo, task, outcome: { error: reasonOf(thrown) } }),
+      (result) => take({ result }),
+      (thrown) => take({ error: reasonOf(thrown) }),
     );
     this.#inFlight.set(silo, { arrival, abort });
   }
 
-  /** The next answer, or undefined when `timeout` settles first. */
-  async next(timeout: Promise<undefined>): Promise<Arrival | undefined> {
-    const arrival = await Promise.race([timeout, ...[...this.#inFlight.values()].map((request) => request.arrival)]);
+  /** The next answer, or undefined when `timeout` settles first; for one caller at a time. */
+  async next(timeout?: Promise<void>): Promise<Arrival | undefined> {
+    if (this.#arrived.length === 0) {
+      const { promise, resolve } = Promise.withResolvers<void>();
+      this.#wake = resolve;
+      void timeout?.then(resolve);
+      await promise;
+    }
+    const arrival = this.#arrived.shift();
     if (arrival !== undefined) this.#inFlight.delete(arrival.silo);
     return arrival;
   }
@@ -58,6 +71,7 @@ export class Collector {
     for (const [, { abort }] of busy) abort.abort();
     await Promise.all(busy.map(([, { arrival }]) => arrival));
     this.#inFlight.clear();
+    this.#arrived.length = 0;
     return busy.map(([silo]) => silo);
   }
 }

@@ -156,7 +156,7 @@ async function collect(
   let taken = have.size;
   let overdue = false;
   while (taken < enough && collector.size > 0 && !(overdue && taken >= minSilos)) {
-    const arrival = await collector.next(overdue ? NEVER : deadline.over);
+    const arrival = await collector.next(overdue ? undefined : deadline.over);
     if (arrival === undefined && plan.held?.() === true) {
       deadline = timer(seconds);
     } else if (arrival === undefined) {
@@ -164,7 +164,7 @@ async function collect(
     } else if ('error' in arrival.outcome) {
       missing[arrival.silo] = arrival.outcome.error;
     } else {
-      const result = { ...arrival.outcome.result, staleness: round - arrival.task.round };
+      using result = { [Symbol.dispose]: nothing, ...arrival.outcome.result, staleness: round - arrival.task.round };
       if (journal.result(run, round, arrival.silo, result) === 'accepted') taken++;
     }
   }
@@ -174,13 +174,13 @@ async function collect(
   return missing;
 }
 
-const NEVER = new Promise<undefined>(() => {});
+const nothing = (): void => {};
 
-/** Settles after `seconds`; never when there is no deadline. */
-function timer(seconds: number | undefined): { over: Promise<undefined>; cancel: () => void } {
-  if (seconds === undefined) return { over: NEVER, cancel: () => {} };
-  const { promise, resolve } = Promise.withResolvers<undefined>();
-  const handle = setTimeout(() => resolve(undefined), seconds * 1000);
+/** Settles after `seconds`; there is nothing to wait for when there is no deadline. */
+function timer(seconds: number | undefined): { over?: Promise<void>; cancel: () => void } {
+  if (seconds === undefined) return { cancel: () => {} };
+  const { promise, resolve } = Promise.withResolvers<void>();
+  const handle = setTimeout(resolve, seconds * 1000);
   return { over: promise, cancel: () => clearTimeout(handle) };
 }
 

@@ -45,6 +45,9 @@ export interface Outcome {
   readonly trainingSeconds: number;
 }
 
+/** Runs under way whose vectors are kept in memory, too. */
+const RUNS_AT_HAND = 16;
+
 interface Vectors {
   readonly weights: Float32Array;
   readonly server: ServerState;
@@ -130,9 +133,9 @@ export class RoundJournal {
   /** Starts a run, or finds where it stood. */
   position(run: string, initial: Float32Array): Position {
     this.#atomically(() => {
-      const { changes } = this.#sql('INSERT INTO training_runs VALUES (?, NULL, NULL, NULL) ON CONFLICT DO NOTHING').run(
-        run,
-      );
+      const { changes } = this.#sql(
+        'INSERT INTO training_runs VALUES (?, NULL, NULL, NULL) ON CONFLICT DO NOTHING',
+      ).run(run);
       if (changes > 0) this.#putVectors(run, 1, { weights: initial, server: {} });
     });
     this.#checkUpdates(run);
@@ -381,7 +384,9 @@ export class RoundJournal {
     const put = this.#sql('INSERT OR REPLACE INTO training_weights VALUES (?, ?, ?, ?)');
     put.run(run, round, WEIGHTS, bytesOf(weights));
     for (const [name, values] of Object.entries(server)) put.run(run, round, name, bytesOf(values));
+    this.#latest.delete(run);
     this.#latest.set(run, { round, server, weights });
+    for (const oldest of this.#latest.keys()) if (this.#latest.size > RUNS_AT_HAND) this.#latest.delete(oldest);
   }
 
   #sql(text: string): StatementSync {

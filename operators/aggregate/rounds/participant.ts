@@ -22,8 +22,8 @@ export interface ControlVariates {
   readonly own: Float64Array;
 }
 
-/** A silo's answer; `delta`, `count`, `loss` and `control` as in Update. */
-export interface LocalResult {
+/** A silo's answer; `delta`, `count`, `loss` and `control` as in Update. Once it is disposed of, its vectors are gone. */
+export interface LocalResult extends Partial<Disposable> {
   readonly delta: Float32Array;
   readonly count: number;
   readonly loss: number;

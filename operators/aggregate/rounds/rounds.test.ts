@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, readdirSync, rmSync, truncateSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
@@ -7,7 +7,7 @@ import { resolveOptions } from '../options.ts';
 import { strategyNamed } from '../strategies.ts';
 import { deadlineSeconds } from './deadline.ts';
 import { type RoundReport, type RunPlan, runRounds } from './driver.ts';
-import { RoundJournal } from './journal.ts';
+import { openJournal, RoundJournal } from './journal.ts';
 import type { LocalResult, RoundParticipant, RoundTask } from './participant.ts';
 
 /** A silo whose training is a fixed function of its name, the round and the weights. */
@@ -127,14 +127,14 @@ describe('crashes', () => {
       for (const when of ['before', 'after'] as const) {
         for (let dieAt = 1; ; dieAt++) {
           const file = join(directory, `${when}-${dieAt}.db`);
-          const first = new DatabaseSync(file);
+          const first = openJournal(file);
           const { journal, died } = mortal(first, dieAt, when);
           const crash = await finish(run, trio(), journal).catch((thrown: Error) => thrown);
           first.close();
           if (!died()) break;
           expect(crash).toMatchObject({ message: 'killed' });
           kills++;
-          const second = new DatabaseSync(file);
+          const second = openJournal(file);
           const silos = trio();
           const resumed = await finish(run, silos, new RoundJournal(second));
           expect(Buffer.from(resumed.weights.buffer)).toEqual(Buffer.from(expected.weights.buffer));
@@ -161,6 +161,29 @@ describe('crashes', () => {
     await finish(plan({ minSilos: 3 }), silos, new RoundJournal(db));
     for (const { silo: name, asked } of silos) expect(asked.includes(1)).toBe(!answered.includes(name));
   });
+
+  test.each(['open', 'sealed'])(
+    'updates that a power cut took from a round that was %s are asked for again',
+    async (at) => {
+      const directory = mkdtempSync(join(tmpdir(), 'journal-'));
+      onTestFinished(() => rmSync(directory, { recursive: true }));
+      const file = join(directory, 'rounds.db');
+      const first = openJournal(file);
+      // open, three results, seal.
+      const { journal } = mortal(first, at === 'open' ? 4 : 5, 'after');
+      await finish(plan({ minSilos: 3 }), trio(), journal).catch(() => undefined);
+      first.close();
+      const [updates] = readdirSync(`${file}-updates`);
+      // Of three updates of three numbers.
+      truncateSync(join(`${file}-updates`, updates!), 12 + 6);
+      const second = openJournal(file);
+      const silos = trio();
+      const { weights } = await finish(plan({ minSilos: 3 }), silos, new RoundJournal(second));
+      second.close();
+      expect(silos.map(({ asked }) => asked.includes(1))).toEqual([false, true, true]);
+      expect(weights).toEqual((await finish(plan({ minSilos: 3 }), trio(), memory())).weights);
+    },
+  );
 
   test('the noise of a round that is resumed is the noise it was opened with', async () => {
     const shares = new Map(trio().map(({ silo: name }) => [name, 1 / 3]));
@@ -210,6 +233,31 @@ describe('results', () => {
     journal.position('run', Float32Array.of(7));
     journal.forget('run');
     expect(journal.position('run', Float32Array.of(8)).weights[0]).toBe(8);
+  });
+
+  test('wait in a file of their run, and go with it', () => {
+    const directory = mkdtempSync(join(tmpdir(), 'journal-'));
+    onTestFinished(() => rmSync(directory, { recursive: true }));
+    const db = openJournal(join(directory, 'rounds.db'));
+    const journal = new RoundJournal(db);
+    const control = Float32Array.of(5, 6);
+    for (const run of ['run', 'run/trial', 'running']) {
+      journal.position(run, Float32Array.of(0, 0));
+      journal.open(run, 1);
+      journal.result(run, 1, 'a', { ...result, delta: Float32Array.of(1, 2), control });
+      journal.result(run, 1, 'b', { ...result, delta: Float32Array.of(3, 4) });
+    }
+    const read = [...journal.results('run', 1).values()].map(({ delta, silo, control }) => [silo, [...delta], control]);
+    expect(read).toEqual([
+      ['a', [1, 2], control],
+      ['b', [3, 4], undefined],
+    ]);
+    const files = () => readdirSync(join(directory, 'rounds.db-updates'));
+    expect(files()).toHaveLength(3);
+    journal.forget('run');
+    expect(files()).toHaveLength(1);
+    expect([...journal.results('running', 1).values()].map(({ delta }) => delta[0])).toEqual([1, 3]);
+    db.close();
   });
 });
 

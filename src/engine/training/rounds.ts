@@ -137,6 +137,7 @@ export async function trainTask(
     count: countBy(weightBy, trainer),
     loss: result.loss,
     seconds: result.seconds,
+    [Symbol.dispose]: () => result[Symbol.dispose]?.(),
   };
 }
 

@@ -98,6 +98,7 @@ export class FaultyFederation implements AsyncDisposable {
     const take = journal.result.bind(journal);
     const committed: Promise<void>[] = [];
     journal.result = (run, round, silo, result) => {
+      requireRoom(this.#full, COORDINATOR);
       const receipt = take(run, round, silo, result);
       committed.push(this.taps.journalled?.(silo, round) ?? Promise.resolve());
       return receipt;

@@ -9,6 +9,7 @@ import { CausewayError, SQLSTATE } from '../../../src/plan/errors.ts';
 import type { ServerState } from '../strategy.ts';
 import type { LocalResult } from './participant.ts';
 import { type UpdateStore, updatesBeside } from './update-store.ts';
+import { bytesOf, float32Of, float64Of, Scratch } from './vector-bytes.ts';
 
 export type RoundState = 'open' | 'sealed' | 'aggregated' | 'published';
 
@@ -239,16 +240,15 @@ export class RoundJournal {
     ).run(JSON.stringify([...silos].sort()), run, round);
   }
 
-  /** OPEN again, without the results of these silos: they were refused, and the round cannot do without them. */
-  reopen(run: string, round: number, refused: readonly string[]): void {
+  /** OPEN again, without the results of these silos: they were refused or lost, and the round cannot do without them. */
+  reopen(run: string, round: number, silos: readonly string[]): void {
     this.#atomically(() => {
-      const forget = this.#db.prepare('DELETE FROM training_results WHERE run = ? AND round = ? AND silo = ?');
-      for (const silo of refused) forget.run(run, round, silo);
-      this.#db
-        .prepare(
-          "UPDATE training_rounds SET state = 'open', sealed = NULL WHERE run = ? AND round = ? AND state = 'sealed'",
-        )
-        .run(run, round);
+      for (const silo of silos) {
+        this.#sql('DELETE FROM training_updates WHERE run = ? AND round = ? AND silo = ?').run(run, round, silo);
+      }
+      this.#sql(
+        "UPDATE training_rounds SET state = 'open', sealed = NULL WHERE run = ? AND round = ? AND state = 'sealed'",
+      ).run(run, round);
     });
   }
 
@@ -359,10 +359,7 @@ export class RoundJournal {
     for (const { checksum, has_control, length, round, silo, start } of rows) {
       const bytes = new Uint8Array(4 * length * (1 + has_control));
       if (this.#updates.read(run, start, bytes) && crc32(bytes) === checksum) continue;
-      this.#sql('DELETE FROM training_updates WHERE run = ? AND round = ? AND silo = ?').run(run, round, silo);
-      this.#sql(
-        "UPDATE training_rounds SET state = 'open', sealed = NULL WHERE run = ? AND round = ? AND state = 'sealed'",
-      ).run(run, round);
+      this.reopen(run, round, [silo]);
     }
   }
 
@@ -404,22 +401,5 @@ export class RoundJournal {
       this.#db.exec('ROLLBACK');
       throw thrown;
     }
-  }
-}
-
-const bytesOf = (values: Float32Array | Float64Array): Uint8Array =>
-  new Uint8Array(values.buffer, values.byteOffset, values.byteLength);
-
-// Copies, because a blob's bytes need not be aligned.
-const float32Of = (bytes: Uint8Array): Float32Array => new Float32Array(new Uint8Array(bytes).buffer);
-const float64Of = (bytes: Uint8Array): Float64Array => new Float64Array(new Uint8Array(bytes).buffer);
-
-/** Memory for one vector at a time. */
-class Scratch {
-  #vector = new Float32Array(0);
-
-  of(length: number): Float32Array {
-    if (this.#vector.length !== length) this.#vector = new Float32Array(length);
-    return this.#vector;
   }
 }

@@ -29,7 +29,13 @@ export function everyPlan(
       const siteOf = (each: RelationalNode): string => sites.get(each) ?? MEDIATOR;
       add({ plan, siteOf });
       const capabilitiesOf = (silo: string) => context.silos.get(silo)?.capabilities;
-      const filters = everyKeyFilter(plan, { ...around, siteOf, capabilitiesOf, maySendKeys: () => true });
+      const filters = everyKeyFilter(plan, {
+        ...around,
+        siteOf,
+        capabilitiesOf,
+        maySendKeys: () => true,
+        objective: 'time',
+      });
       for (const keys of filters) add({ plan, siteOf, keys });
     }
   }

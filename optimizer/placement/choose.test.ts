@@ -41,6 +41,7 @@ const statistics: Record<string, TableStatistics> = {
     rows: 1_000_000,
     columns: { id: { distinct: 1_000_000 }, customer: { distinct: 100_000 }, note: { width: 200 } },
   },
+  'berlin.lines': { rows: 10_000_000, columns: { order: { distinct: 1_000_000 }, item: { distinct: 1000 } } },
   'berlin.customers': { rows: 100_000, columns: { id: { distinct: 100_000 }, city: { distinct: 1000 } } },
   'paris.cities': { rows: 1000, columns: { id: { distinct: 1000 }, country: { distinct: 50 } } },
   'rome.countries': { rows: 50, columns: { id: { distinct: 50 }, name: { distinct: 50 } } },
@@ -114,6 +115,30 @@ describe('chooseSites', () => {
     expect(reader.inputs).toMatchObject([{ kind: 'keys', from: by.id, fromColumn: 0, column: orders.columns[1]!.id }]);
     expect(physical.fragments.indexOf(by)).toBeLessThan(physical.fragments.indexOf(reader));
     expect(cost.fragments.find(({ fragment }) => fragment === reader.id)!.rows).toBeLessThan(1000);
+  });
+
+  it('reduces what an anti join tests by the keys of what it keeps', () => {
+    const french = filter(cities, test('=', of(cities, 'country'), literal(33)));
+    const without = join('anti', french, orders, test('=', of(orders, 'customer'), of(french, 'id')));
+    for (const objective of ['time', 'egress'] as const) {
+      const { physical } = planned(project(without, { id: of(cities, 'id') }), [], objective);
+      const by = physical.fragments.find(({ site }) => site === 'paris')!;
+      expect(physical.fragments.find(({ site }) => site === 'berlin')!.inputs).toMatchObject([
+        { kind: 'keys', from: by.id, column: orders.columns[1]!.id },
+      ]);
+    }
+  });
+
+  it('asks one silo for the parts of a join that repeats wide rows, where bytes count', () => {
+    const lines = table('berlin.lines', { order: integer, item: integer });
+    const few = filter(orders, test('=', of(orders, 'customer'), literal(5)));
+    const both = join('inner', few, lines, test('=', of(orders, 'id'), of(lines, 'order')));
+    const plan = project(both, { note: of(orders, 'note'), item: of(lines, 'item') });
+    const { physical } = planned(plan, [], 'egress');
+    const [first, second, ...more] = physical.fragments.filter(({ site }) => site === 'berlin');
+    expect(more).toHaveLength(0);
+    expect(second!.inputs).toMatchObject([{ kind: 'keys', from: first!.id, column: lines.columns[0]!.id }]);
+    expect(planned(plan, [], 'time').physical.fragments).toHaveLength(1);
   });
 
   it('does not run a join in the silo that multiplies what has to be sent', () => {

@@ -96,15 +96,18 @@ export function placed(
   const raised =
     freedom.raise && context.pushdown === 'on'
       ? raisedNodes(reordered.plan, { ...surroundings, siteOf: (each) => sites.get(each) ?? MEDIATOR })
-      : new Set<RelationalNode>();
-  const final = raised.size === 0 ? sites : assignSites(reordered.plan, context, raised);
+      : { nodes: new Set<RelationalNode>(), hints: [] };
+  const final = raised.nodes.size === 0 ? sites : assignSites(reordered.plan, context, raised.nodes);
   const siteOf = (each: RelationalNode): Site => final.get(each) ?? MEDIATOR;
   requireLawful(reordered.plan, siteOf, constrained, policies);
   return {
     plan: reordered.plan,
     released: constrained.released,
     siteOf,
-    keys: freedom.keys === false ? new Map() : keyFilters(reordered.plan, reordered.hints, { ...surroundings, siteOf }),
+    keys:
+      freedom.keys === false
+        ? new Map()
+        : keyFilters(reordered.plan, [...reordered.hints, ...raised.hints], { ...surroundings, siteOf }),
     ...(freedom.raise ? { early: earlyJoins(reordered.plan, { ...surroundings, siteOf }) } : {}),
     notices: constrained.notices,
     considered: reordered.considered,

@@ -10,6 +10,7 @@ import type { Join, RelationalNode } from '../../src/plan/nodes.ts';
 import { conjuncts, inputsOf } from '../../src/plan/traverse.ts';
 import type { CostModel } from '../cost/model.ts';
 import { resultWork, subtreeWork } from '../cost/node-work.ts';
+import type { Objective } from '../cost/objective.ts';
 import { secondsFor } from '../cost/work.ts';
 import { ANYWHERE, type KeyFilter } from '../fragments/sites.ts';
 import { expressionSupport } from '../fragments/supports.ts';
@@ -24,12 +25,17 @@ export interface KeySurroundings {
   readonly siteOf: (plan: RelationalNode) => Site;
   readonly capabilitiesOf: (silo: Site) => Capabilities | undefined;
   readonly maySendKeys: (by: RelationalNode, to: Site, key?: Column) => boolean;
+  readonly objective: Objective;
   /** True for a leaf that stands for rows which are at the mediator already: nobody waits for its keys. */
   readonly arrived?: (leaf: RelationalNode) => boolean;
 }
 
 /** Keys are only waited for unasked when that takes less than this part of what reading all rows takes. */
 const QUICK = 0.02;
+
+/** What is left of the cost where keys are waited for, and the seconds that must be saved by it. */
+const SAVES = 0.7;
+const WORTH_WAITING = 0.005;
 
 export function keyFilters(
   plan: RelationalNode,
@@ -45,7 +51,8 @@ export function keyFilters(
   for (const candidate of candidates) {
     const { reader, by, column, key, wait, whole, most } = candidate;
     if (filters.has(reader) || waitsFor(by, reader, filters)) continue;
-    if (!wanted(candidate) && (wait > QUICK * whole || filters.has(by) || !candidate.pays)) continue;
+    const unasked = candidate.saves || wait <= QUICK * whole;
+    if (!wanted(candidate) && (!unasked || filters.has(by) || !candidate.pays)) continue;
     filters.set(reader, {
       by,
       byColumn: by.columns.findIndex(({ id }) => id === key.id),
@@ -85,6 +92,8 @@ interface Candidate {
   readonly wait: number;
   readonly whole: number;
   readonly most: number;
+  /** True for a join that the search does not order, where the keys are expected to save more than they cost. */
+  readonly saves: boolean;
   /** False where keys that are there already are too many: the reader need not be stopped for them. */
   readonly pays: boolean;
 }
@@ -111,24 +120,28 @@ const REDUCIBLE: Readonly<Record<Join['type'], readonly ('left' | 'right')[]>> =
   anti: ['right'],
 };
 
+/** The columns of a join by which one side's rows could be reduced to those with a partner. */
+export function joinKeys(
+  join: Join,
+): readonly { readonly side: 'left' | 'right'; readonly own: ColumnId; readonly other: ColumnId }[] {
+  return conjuncts(join.on).flatMap((part) => {
+    const [a, b] = part.kind === 'call' && part.name === '=' ? part.args : [];
+    if (a?.kind !== 'column' || b?.kind !== 'column') return [];
+    if (a.type.kind !== b.type.kind || !EXACT_TYPES.has(a.type.kind)) return [];
+    return REDUCIBLE[join.type].flatMap((side) => [
+      { side, own: a.id, other: b.id },
+      { side, own: b.id, other: a.id },
+    ]);
+  });
+}
+
 function* ofJoin(join: Join, around: KeySurroundings): Generator<Candidate> {
-  for (const part of conjuncts(join.on)) {
-    if (part.kind !== 'call' || part.name !== '=') continue;
-    const [a, b] = part.args;
-    if (a?.kind !== 'column' || b?.kind !== 'column') continue;
-    if (a.type.kind !== b.type.kind || !EXACT_TYPES.has(a.type.kind)) continue;
-    for (const side of REDUCIBLE[join.type]) {
-      for (const [own, other] of [
-        [a.id, b.id],
-        [b.id, a.id],
-      ] as const) {
-        const reader = sourceOf(join[side], own, around);
-        const by = sourceOf(join[side === 'left' ? 'right' : 'left'], other, around);
-        if (reader === undefined || by === undefined || reader === by || !isSent(reader, around)) continue;
-        const candidate = priced(reader, by, own, other, around);
-        if (candidate !== undefined) yield candidate;
-      }
-    }
+  for (const { side, own, other } of joinKeys(join)) {
+    const reader = sourceOf(join[side], own, around);
+    const by = sourceOf(join[side === 'left' ? 'right' : 'left'], other, around);
+    if (reader === undefined || by === undefined || reader === by || !isSent(reader, around)) continue;
+    const candidate = priced(reader, by, own, other, join.type !== 'inner', around);
+    if (candidate !== undefined) yield candidate;
   }
 }
 
@@ -159,9 +172,10 @@ function priced(
   by: RelationalNode,
   own: ColumnId,
   other: ColumnId,
+  unordered: boolean,
   around: KeySurroundings,
 ): Candidate | undefined {
-  const { estimate, model, siteOf } = around;
+  const { estimate, model, siteOf, objective } = around;
   const column = reader.columns.find(({ id }) => id === own)!;
   const key = by.columns.find(({ id }) => id === other)!;
   const site = siteOf(reader);
@@ -169,24 +183,32 @@ function priced(
   if (capabilities === undefined || !acceptsKeys(column, capabilities)) return undefined;
   if (!around.maySendKeys(by, site, key)) return undefined;
   const { seconds } = model.profile(site);
+  const result = resultWork(reader, estimate);
   const local = secondsFor(subtreeWork(reader, estimate), seconds);
-  const sending = secondsFor(resultWork(reader, estimate), seconds);
+  const sending = secondsFor(result, seconds);
   const distinct = Math.max(1, estimate(reader).columns.get(own)?.distinct ?? 1);
   const width = estimate(by).columns.get(other)?.width ?? 8;
   // Each key brings its share of the rows back, costs its own bytes, and its part of a statement that reads again.
   const batch = capabilities.maxListLength ?? 1000;
   const perKey = sending / distinct + width * seconds.bytes + (local + seconds.startup) / batch;
   const source = model.profile(siteOf(by)).seconds;
-  const wait =
-    around.arrived?.(by) === true
-      ? 0
-      : secondsFor(subtreeWork(by, estimate), source) + secondsFor(resultWork(by, estimate), source);
-  const most = Math.floor((local + sending) / perKey);
+  const arrived = around.arrived?.(by) === true;
+  const wait = arrived
+    ? 0
+    : secondsFor(subtreeWork(by, estimate), source) + secondsFor(resultWork(by, estimate), source);
+  const whole = local + sending;
+  const bytesPerKey = result.bytes / distinct + width;
+  const most = objective === 'time' ? Math.floor(whole / perKey) : Math.floor(result.bytes / bytesPerKey);
+  const keys = estimate(by).columns.get(other)?.distinct ?? most;
+  const reduced = wait + local + seconds.startup + keys * perKey;
+  const saves =
+    objective === 'time'
+      ? reduced < SAVES * Math.max(wait, whole) && whole - reduced > WORTH_WAITING
+      : keys * bytesPerKey < SAVES * result.bytes;
   return {
-    ...{ reader, by, column, key, wait },
-    whole: local + sending,
-    most,
-    pays: around.arrived?.(by) !== true || (estimate(by).columns.get(other)?.distinct ?? most) <= most,
+    ...{ reader, by, column, key, wait, whole, most },
+    saves: unordered && saves,
+    pays: !arrived || keys <= most,
   };
 }
 

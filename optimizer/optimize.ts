@@ -19,8 +19,10 @@ import { releaseGuards } from './rules/release-guards.ts';
 import { shareCtePredicates } from './rules/share-cte-predicates.ts';
 import { expandWithTies } from './rules/with-ties.ts';
 
+type Rule = (plan: RelationalNode) => RelationalNode;
+
 /** In order: what one rule makes, the next one needs. */
-const RULES: readonly ((plan: RelationalNode) => RelationalNode)[] = [
+export const RULES: readonly Rule[] = [
   inlineCtes,
   foldConstants,
   decorrelate,
@@ -37,8 +39,11 @@ const RULES: readonly ((plan: RelationalNode) => RelationalNode)[] = [
   pruneColumns,
 ];
 
+export const NORMAL_FORM: readonly Rule[] = [expandWithTies, liftJoinSubqueries];
+
 /** What must be rewritten even when nothing is pushed down: not every engine of ours has these words. */
-export const normalize = (plan: RelationalNode): RelationalNode => liftJoinSubqueries(expandWithTies(plan));
+export const normalize = (plan: RelationalNode): RelationalNode =>
+  NORMAL_FORM.reduce((before, rule) => rule(before), plan);
 
 /** The plan rewritten by all rules: the same rows in the same columns, asked for more cleverly. */
 export const rewrite = (plan: RelationalNode): RelationalNode =>

@@ -52,7 +52,11 @@ export interface PlannedStatement {
 }
 
 /** The less free searches whose results EXPLAIN shows beside the chosen plan. */
-const ALTERNATIVES: readonly { readonly name: string; readonly freedom: Freedom; readonly pushdown: 'on' | 'off' }[] = [
+export const ALTERNATIVES: readonly {
+  readonly name: string;
+  readonly freedom: Freedom;
+  readonly pushdown: 'on' | 'off';
+}[] = [
   { name: 'semi-join keys', freedom: { ...FREE_SEARCH, keys: 'unchecked' }, pushdown: 'on' },
   { name: 'no semi-join keys', freedom: { ...FREE_SEARCH, keys: false }, pushdown: 'on' },
   { name: 'joins in written order', freedom: { order: false, keys: false, raise: true }, pushdown: 'on' },
@@ -243,12 +247,20 @@ function comparison(other: Cost, chosen: Cost, objective: Objective): string {
   const part = objective === 'time' ? 'seconds' : objective === 'egress' ? 'bytes' : 'money';
   const factor = other[part] / Math.max(chosen[part], Number.MIN_VALUE);
   const word = { time: 'time', egress: 'bytes', money: 'price' }[objective];
+  const times = factor >= 100 ? '> 100' : factor.toFixed(1);
   // The search sees more than the sum of the estimates: a silo keeps what it can run unless the mediator is clearly better.
-  if (factor < 0.95 && chosen[part] > 0)
-    return `${factor.toFixed(1)} times the ${word}, but silos would not do what they can`;
-  if (compareCosts(other, chosen, objective) <= 0 || factor < 1.05) return `about the same ${word}`;
-  return `${factor >= 100 ? '> 100' : factor.toFixed(1)} times the ${word}`;
+  if (factor < 0.95 && chosen[part] > 0) return REASONS.silosKeepWhatTheyCan(times, word);
+  if (compareCosts(other, chosen, objective) <= 0 || factor < 1.05) return REASONS.alike(times, word);
+  return REASONS.dearer(times, word);
 }
+
+/** Why a lawful plan was not taken; for an unlawful one the policy's refusal is the reason. */
+export const REASONS = {
+  silosKeepWhatTheyCan: (times: string, word: string) =>
+    `${times} times the ${word}, but silos would not do what they can`,
+  alike: (_: string, word: string) => `about the same ${word}`,
+  dearer: (times: string, word: string) => `${times} times the ${word}`,
+} as const;
 
 /** Alternatives that come to the same plan are one. */
 function distinctTexts(rejected: readonly Rejected[]): readonly Rejected[] {

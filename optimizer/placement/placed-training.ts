@@ -89,7 +89,16 @@ function pricedSites({ legality, training }: TrainingShare, shape: TrainingShape
 
 const WORDS: Readonly<Record<Objective, string>> = { time: 'time', egress: 'bytes', money: 'price' };
 
-/** Why a lawful site was not taken: its own price, or what it would make of the whole run. */
+/** Why a lawful site was not taken; for an unlawful one the reason is the policy's, or the engine's. */
+export const SITE_REASONS = {
+  dearer: (times: string, word: string) => `${times} times the ${word} of the run`,
+  sameMachine: () => 'the same machine as its worker, and rows would leave',
+  waits: () => 'faster by itself, but the run waits for other silos, and rows would leave',
+  alikeWithRows: (_: string, word: string) => `about the same ${word}, and rows would leave`,
+  alike: (_: string, word: string) => `about the same ${word}`,
+} as const;
+
+/** From its own price, or what it would make of the whole run. */
 function reasonAgainst(
   other: TrainingPrice,
   otherRun: Cost,
@@ -99,13 +108,14 @@ function reasonAgainst(
 ): string {
   const word = WORDS[objective];
   const factor = leading(otherRun, objective) / Math.max(leading(run, objective), Number.MIN_VALUE);
-  if (factor >= 1.05) return `${factor >= 100 ? '> 100' : factor.toFixed(1)} times the ${word} of the run`;
+  const times = factor >= 100 ? '> 100' : factor.toFixed(1);
+  if (factor >= 1.05) return SITE_REASONS.dearer(times, word);
   if (chosen.site === 'worker' && other.site === 'mediator') {
-    return 'the same machine as its worker, and rows would leave';
+    return SITE_REASONS.sameMachine();
   }
   const [here, there] = [chosen, other].map((price) => secondsAlone(price, rounds));
   if (objective === 'time' && there! < here! && other.site === 'mediator') {
-    return 'faster by itself, but the run waits for other silos, and rows would leave';
+    return SITE_REASONS.waits();
   }
-  return other.site === 'mediator' ? `about the same ${word}, and rows would leave` : `about the same ${word}`;
+  return (other.site === 'mediator' ? SITE_REASONS.alikeWithRows : SITE_REASONS.alike)(times, word);
 }

@@ -11,7 +11,7 @@ import {
   explainedTraining,
   type TrainingFacts,
 } from '../../optimizer/explain/training.ts';
-import { placedTraining, type TrainingShare } from '../../optimizer/placement/placed-training.ts';
+import { placedTraining, SITE_REASONS, type TrainingShare } from '../../optimizer/placement/placed-training.ts';
 import type { TrainingLegality } from '../../optimizer/policy/training.ts';
 import { CausewayError, SQLSTATE } from '../../src/plan/errors.ts';
 import type { ModelSpec } from '../../src/plan/training.ts';
@@ -112,6 +112,16 @@ const CASES: Readonly<Record<string, readonly [shares: readonly TrainingShare[],
       }),
     ],
   ],
+  'its agent is as fast as this machine': [[share('berlin', { homeFlops: 2e10, roundTrip: 0.001 })]],
+  'its engine is as fast as its worker': [
+    [
+      share(
+        'sales',
+        { home: 'worker', engine: { startup: 0.01, flops: 2.05e10 } },
+        { mediator: 'no policy of sales says that its rows may leave for training' },
+      ),
+    ],
+  ],
   'rounds are enough': [
     [share('oslo', { home: 'worker' })],
     {
@@ -148,6 +158,17 @@ const CASES: Readonly<Record<string, readonly [shares: readonly TrainingShare[],
 const file = (name: string, ending: string): string => `./golden/train-${name.replace(/[^a-z]+/gi, '-')}.${ending}`;
 
 describe('EXPLAIN TRAIN', () => {
+  it('has a golden for every reason against a site', () => {
+    const reasons = Object.values(CASES).flatMap(([shares, options]) =>
+      explainOf(shares, options).silos.flatMap(({ rejected }) => rejected.map(({ reason }) => reason)),
+    );
+    const unseen = Object.entries(SITE_REASONS).filter(([, reason]) => {
+      const text = reason('@', '#').replace('@', '(> 100|[\\d.]+)').replace('#', '(time|bytes|price)');
+      return !reasons.some((each) => new RegExp(`^${text}$`).test(each));
+    });
+    expect(unseen.map(([kind]) => kind)).toEqual([]);
+  });
+
   for (const [name, [shares, options]] of Object.entries(CASES)) {
     it(name, async () => {
       const lines = trainText(explainOf(shares, options));

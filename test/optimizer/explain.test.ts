@@ -9,10 +9,19 @@ import type { Objective } from '../../optimizer/cost/objective.ts';
 import { explainDot } from '../../optimizer/explain/dot.ts';
 import { type Explained, explained, type FragmentActual } from '../../optimizer/explain/explained.ts';
 import { explainText, WIDTH } from '../../optimizer/explain/text.ts';
+import { NORMAL_FORM, RULES } from '../../optimizer/optimize.ts';
 import { MEDIATOR } from '../../optimizer/physical.ts';
-import { type PlannedStatement, type PlanningInput, planStatement } from '../../optimizer/plan-statement.ts';
+import {
+  ALTERNATIVES,
+  type PlannedStatement,
+  type PlanningInput,
+  planStatement,
+  REASONS,
+} from '../../optimizer/plan-statement.ts';
 import { type BoundPolicy, PolicyBook } from '../../optimizer/policy/book.ts';
 import { replan } from '../../optimizer/replan.ts';
+import type { RelationalNode } from '../../src/plan/nodes.ts';
+import { printPlan } from '../../src/plan/print.ts';
 import { type SqlType, scalar } from '../../src/plan/types.ts';
 import { bindSelect } from '../../src/sql/select/bind.ts';
 import type { BindScope, Relation } from '../../src/sql/select/scope.ts';
@@ -180,6 +189,16 @@ const CASES: Readonly<Record<string, readonly [sql: string, options?: Options]>>
     'SELECT o.note, c.name FROM berlin.orders o JOIN paris.cities c ON o.customer = c.id WHERE c.country = 7',
     { objective: 'money' },
   ],
+  'a subquery in an outer join is a column of its side': [
+    'SELECT c.name, o.id FROM paris.cities c LEFT JOIN berlin.orders o ON o.customer = c.id AND c.country IN (SELECT id FROM rome.countries)',
+  ],
+  'a common table expression is computed for what its readers want': [
+    `WITH totals AS (SELECT customer, sum(cents) AS total FROM berlin.orders GROUP BY customer)
+     SELECT a.total, b.total FROM totals a JOIN totals b ON b.total = a.total WHERE a.customer < 10 AND b.customer > 99990`,
+  ],
+  'a row filter does not hide its columns from a search': [
+    'SELECT id FROM berlin.orders WHERE customer < 10 AND CASE WHEN customer < 10 THEN cents END = 5',
+  ],
   'a partial aggregate is below the join': [
     'SELECT c.name, count(*), avg(o.cents) FROM paris.orders o JOIN berlin.customers c ON o.customer = c.id GROUP BY c.name',
   ],
@@ -193,6 +212,15 @@ const CASES: Readonly<Record<string, readonly [sql: string, options?: Options]>>
   ],
 };
 
+/** Alternatives that are shown when an aggregate may be divided. */
+const DIVIDED = ['partial aggregate below the join', 'aggregate after the join'];
+
+/** The rewritten plan in print, with all rules or without one. */
+function rewritten(plan: RelationalNode, without?: string): string {
+  const rules = [...NORMAL_FORM, ...RULES].filter(({ name }) => name !== without);
+  return printPlan(rules.reduce((before, rule) => rule(before), plan)).replaceAll(/#\d+/g, '');
+}
+
 const file = (name: string, ending: string): string => `./golden/${name.replace(/[^a-z]+/gi, '-')}.${ending}`;
 
 describe('EXPLAIN', () => {
@@ -203,6 +231,37 @@ describe('EXPLAIN', () => {
       await expect(`${sql.replace(/\s+/g, ' ')}\n\n${lines.join('\n')}\n`).toMatchFileSnapshot(file(name, 'txt'));
     });
   }
+
+  it('has a golden for every rule: a statement whose plan is another one without it', async () => {
+    const plans = await Promise.all(Object.values(CASES).map(async ([sql]) => (await bindSelect(sql, scope)).plan));
+    const all = plans.map((plan) => rewritten(plan));
+    const unseen = [...new Set([...NORMAL_FORM, ...RULES].map(({ name }) => name))].filter((rule) =>
+      plans.every((plan, i) => rewritten(plan, rule) === all[i]),
+    );
+    expect(unseen).toEqual([]);
+  });
+
+  it('has a golden for every alternative that is shown, and for every reason against one', async () => {
+    const rejected = (await Promise.all(Object.values(CASES).map(([sql, options]) => explainOf(sql, options)))).flatMap(
+      (each) => each.rejected,
+    );
+    const names = new Set(rejected.map(({ name }) => name));
+    expect([...ALTERNATIVES.map(({ name }) => name), ...DIVIDED].filter((name) => !names.has(name))).toEqual([]);
+    const reasons = new Set(rejected.map(({ reason }) => reason));
+    const unseen: string[] = [];
+    for (const [kind, reason] of Object.entries(REASONS)) {
+      const pattern = new RegExp(
+        `^${reason('@', '#').replace('@', '(> 100|[\\d.]+)').replace('#', '(time|bytes|price)')}$`,
+      );
+      if (![...reasons].some((each) => pattern.test(each))) unseen.push(kind);
+    }
+    for (const word of ['time', 'bytes', 'price']) {
+      if (![...reasons].some((each) => each.endsWith(` the ${word}`))) unseen.push(word);
+    }
+    expect(unseen).toEqual([]);
+    expect([...reasons].some((reason) => reason.includes('policies of'))).toBe(true);
+    expect([...reasons].some((reason) => /^policy ".*" (lets only|does not let)/.test(reason))).toBe(true);
+  });
 
   const keys = CASES['keys of a small table reduce a large one']![0];
 

@@ -57,7 +57,9 @@ describe('training inside the engine of a silo', () => {
     session = engine.openSession();
     const options = Object.entries({ ...siloOptions(server.url), training_procedure: NAME });
     const written = options.map(([name, value]) => `${name} '${value}'`).join(', ');
-    await sql(`CREATE SILO snow USING snowflake OPTIONS (${written})`);
+    for (const name of ['snow', 'snow2', 'snow3'])
+      await sql(`CREATE SILO ${name} USING snowflake OPTIONS (${written})`);
+    await sql('CREATE FEDERATED TABLE everywhere AS snow.readings, snow2.readings, snow3.readings');
     await sql("SET causeway.training_backend = 'reference'");
     await sql("SET causeway.speculation = 'off'");
   });
@@ -108,7 +110,11 @@ describe('training inside the engine of a silo', () => {
   });
 
   test.each([
-    ['masks', { more: 'PRIVACY (secure => true)', federate: ', min_silos => 1' }, 'PRIVACY (secure)'],
+    [
+      'masks',
+      { more: 'PRIVACY (secure => true)', query: 'SELECT ts, meter, load FROM everywhere' },
+      'PRIVACY (secure)',
+    ],
     ['noise inside', { more: "PRIVACY (epsilon => 4, unit => 'record')" }, 'noise for every record'],
     ['compression', { federate: ", compress => 'int8'" }, 'the compression int8'],
     ['heads of its own', { federate: ", personalize => 'head'" }, "a head of each silo's own"],

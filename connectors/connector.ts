@@ -52,6 +52,8 @@ export interface Silo extends AsyncDisposable {
   run(fragment: Fragment, signal: AbortSignal): Promise<FragmentResult>;
   /** Creates or appends to a table from batches; all or nothing. */
   write?(request: WriteRequest, signal: AbortSignal): Promise<{ readonly rows: number }>;
+  /** How the silo would send this statement's rows, where it has a choice and takes another way than its usual one. */
+  transfer?(fragment: SqlFragment): string | undefined;
   /** Training inside the silo's own engine, where its owner has installed the code for it. */
   readonly trainingStep?: TrainingStep;
   /** Stores a new file at `path` below the silo's root. @throws CausewayError 42P07 when there is one already */
@@ -145,6 +147,8 @@ export interface SqlFragment {
   readonly split?: SplitRequest;
   /** The subtree that the text was written from: an agent judges and compiles it anew. */
   readonly plan?: RelationalNode;
+  /** How many rows are expected, where statistics are known. */
+  readonly rows?: number;
 }
 
 /** Columns of one table under simple filters, for silos that speak no SQL. */

@@ -6,7 +6,7 @@ import { snowflakeErrors } from './errors.ts';
 import { LOGIN_OPTIONS, loginOf, secretsOf } from './login.ts';
 import { SnowflakeSession } from './session.ts';
 import { SnowflakeSilo } from './silo.ts';
-import { procedureName } from './training/step.ts';
+import { accountName } from './spelling.ts';
 
 /** A name of an option as the service keeps it: folded to upper case unless it stands in quotes. */
 const storedName = (name: string): string =>
@@ -20,6 +20,11 @@ export const snowflake: Connector = {
     { name: 'schema', description: 'the schema to import; PUBLIC when absent' },
     { name: 'warehouse', description: "what statements run on; the user's default when absent" },
     {
+      name: 'stage',
+      description:
+        'an internal stage, encrypted by the service (SNOWFLAKE_SSE): large results may come through it as Parquet',
+    },
+    {
       name: 'training_procedure',
       description: 'the installed procedure of `causeway agent manifest --for snowpark`: TRAIN may call it',
     },
@@ -29,8 +34,13 @@ export const snowflake: Connector = {
   async connect(options, signal) {
     checkOptions(snowflake, options);
     const named = { ...options, schema: storedName(options.schema ?? 'PUBLIC') };
-    const { training_procedure } = options;
-    const procedure = training_procedure === undefined ? {} : { procedure: procedureName(training_procedure) };
+    const { stage, training_procedure: procedure } = options;
+    const names = {
+      ...(procedure === undefined
+        ? {}
+        : { procedure: accountName('training_procedure', procedure, 'DATABASE.SCHEMA.CAUSEWAY_LSTM_STEP') }),
+      ...(stage === undefined ? {} : { stage: accountName('stage', stage, 'DATABASE.SCHEMA.CAUSEWAY_STAGE') }),
+    };
     const address = `${options.account}/${options.database}`;
     const errors = snowflakeErrors(address, secretsOf(options));
     const session = await SnowflakeSession.open(() => loginOf(named), errors, signal);
@@ -39,7 +49,7 @@ export const snowflake: Connector = {
       errors,
       context: `snowflake:${address}/${named.schema}:${options.user ?? ''}:${options.role ?? ''}`,
       schema: named.schema,
-      ...procedure,
+      ...names,
     });
     try {
       // The service logs in to a database that is not there; its own catalog says so.

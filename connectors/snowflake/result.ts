@@ -151,7 +151,8 @@ const SPELLED: Readonly<Record<string, readonly string[]>> = {
   binary: ['bytea'],
 };
 
-function checkShape(rowtype: readonly RowType[], columns: readonly ResultColumn[]): void {
+/** @throws CausewayError 42804 for a column that came as something else than was planned */
+export function checkShape(rowtype: readonly RowType[], columns: readonly ResultColumn[]): void {
   if (rowtype.length !== columns.length) {
     throw new CausewayError(
       SQLSTATE.internalError,

@@ -21,7 +21,11 @@ import { batchTexts } from '../row-text.ts';
 import type { TrainingStep } from '../training-step.ts';
 import { type Ask, readStatistics, readTables } from './catalog.ts';
 import type { SnowflakeErrors } from './errors.ts';
-import { awaitResult, readResult } from './result.ts';
+import { readQuery, travelsOf, unloadQuery } from './extract/columns.ts';
+import { type ExtractPrice, extractPrice } from './extract/price.ts';
+import { readFiles } from './extract/read.ts';
+import { StagedResult } from './extract/stage.ts';
+import { awaitResult, checkShape, readResult } from './result.ts';
 import type { SnowflakeSession } from './session.ts';
 import { quoted } from './spelling.ts';
 import { trainingStep } from './training/step.ts';
@@ -35,6 +39,8 @@ export interface SnowflakePlace {
   readonly schema: string;
   /** The name of the procedure that trains, where it has been installed. */
   readonly procedure?: string;
+  /** The stage through which large results may come. */
+  readonly stage?: string;
 }
 
 export class SnowflakeSilo implements Silo {
@@ -68,7 +74,51 @@ export class SnowflakeSilo implements Silo {
   }
 
   #read({ columns, ...fragment }: SqlFragment, signal: AbortSignal): AsyncGenerator<RecordBatch, void, undefined> {
-    return this.#rows(bindParameters({ ...fragment, columns }, quoted), columns, signal);
+    const whole = { ...fragment, columns };
+    const text = bindParameters(whole, quoted);
+    return this.#extractPrice(whole) === undefined
+      ? this.#rows(text, columns, signal)
+      : this.#extract(text, columns, signal);
+  }
+
+  #extractPrice(fragment: SqlFragment): ExtractPrice | undefined {
+    return this.#place.stage === undefined ? undefined : extractPrice(fragment);
+  }
+
+  transfer(fragment: SqlFragment): string | undefined {
+    const price = this.#extractPrice(fragment);
+    if (price === undefined) return undefined;
+    const [files, chunks] = [price.seconds, price.inChunks].map((seconds) => `${seconds.toPrecision(2)} s`);
+    return `as Parquet by COPY INTO @${this.#place.stage}: about ${files} instead of ${chunks} in chunks`;
+  }
+
+  /** The rows through files in the stage; in chunks where a column cannot go through them. */
+  async *#extract(
+    text: string,
+    columns: readonly ResultColumn[],
+    signal: AbortSignal,
+  ): AsyncGenerator<RecordBatch, void, undefined> {
+    const { errors, session, stage } = this.#place;
+    const described = (await session.describe(`SELECT * FROM (${text}\n) AS t`, signal)).getColumns() ?? [];
+    const rowtype = described.map((column) => ({ name: column.getName(), type: column.getType().toLowerCase() }));
+    checkShape(rowtype, columns);
+    const travels = travelsOf(
+      columns,
+      rowtype.map(({ type }) => type),
+    );
+    if (travels === undefined) return yield* this.#rows(text, columns, signal);
+    const staged = new StagedResult(stage!);
+    let whole = false;
+    try {
+      const files = await staged.unload(unloadQuery(text, travels), this.#ask(signal));
+      yield* readFiles(files, columns, (path) => readQuery(path, columns, travels), errors, signal);
+      whole = true;
+    } finally {
+      // An abort must not keep the files from going; what went wrong before is more to the point than that they stayed.
+      await staged.remove(this.#ask(new AbortController().signal)).catch((thrown: unknown) => {
+        if (whole) throw staged.left(thrown);
+      });
+    }
   }
 
   async *#rows(

@@ -15,6 +15,8 @@ export interface ExplainedFragment {
   readonly id: number;
   readonly site: string;
   readonly statement: string;
+  /** How its rows come, where the silo takes another way than its usual one. */
+  readonly transfer?: string;
   readonly inputs: readonly { readonly from: number; readonly kind: 'rows' | 'keys' }[];
   readonly estimated: Amounts;
   /** By the silo's own word. */
@@ -78,6 +80,8 @@ export interface ReplanActual {
 interface Facts {
   /** What silos say that their fragments cost, by fragment. */
   readonly prices?: ReadonlyMap<number, StatementEstimate>;
+  /** What silos say of the way of their rows, by fragment. */
+  readonly transfers?: ReadonlyMap<number, string>;
   /** Of EXPLAIN ANALYZE: the fragments' reports and the statement's time in milliseconds. */
   readonly actuals?: {
     readonly reports: readonly FragmentActual[];
@@ -91,7 +95,7 @@ export function explained(
   planned: PlannedStatement,
   objective: Objective,
   statisticsMs: number,
-  { prices, actuals }: Facts = {},
+  { prices, transfers, actuals }: Facts = {},
 ): Explained {
   const { physical, cost, milliseconds } = planned;
   const counted = actuals?.reports.filter(({ uncounted, stopped }) => uncounted !== true && stopped !== true);
@@ -102,10 +106,12 @@ export function explained(
     const report = reports.get(fragment.id);
     const border = fragment.site !== MEDIATOR;
     const price = prices?.get(fragment.id);
+    const transfer = transfers?.get(fragment.id);
     return {
       id: fragment.id,
       site: fragment.site,
       statement: fragment.request.kind === 'sql' ? fragment.request.text : scanText(fragment.request),
+      ...(transfer === undefined ? {} : { transfer }),
       inputs: fragment.inputs.map(({ from, kind }) => ({ from, kind })),
       estimated: { rows, bytes, seconds },
       ...(price === undefined ? {} : { price }),

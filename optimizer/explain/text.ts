@@ -2,7 +2,7 @@
 import type { StatementEstimate } from '../../connectors/connector.ts';
 import type { Amounts, Explained, ExplainedFragment } from './explained.ts';
 import { bytesText, errorText, rowsText, timeText } from './units.ts';
-import { wrapped } from './wrap.ts';
+import { filled, wrapped } from './wrap.ts';
 
 export const WIDTH = 100;
 
@@ -42,6 +42,9 @@ function tree(plan: Explained): readonly string[] {
       ...(fragment.actual === undefined ? [] : [aligned(`${rest}${bar}`, actualText(fragment))]),
       ...(fragment.price === undefined ? [] : [`${rest}${bar}   ${priceText(fragment.price)}`]),
       ...(keys.length === 0 ? [] : [`${rest}${bar}   only rows with a key of (${keys.join(', ')})`]),
+      ...(fragment.transfer === undefined
+        ? []
+        : filled(fragment.transfer, WIDTH - rest.length - 4).map((line) => `${rest}${bar}   ${line}`)),
       ...wrapped(fragment.statement, WIDTH - rest.length - 4).map((line) => `${rest}${bar}   ${line}`),
     ];
     rows.forEach(({ from }, i) => {

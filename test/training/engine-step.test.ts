@@ -193,6 +193,9 @@ describe('training inside the engine of a silo', () => {
     const options = Object.entries({ ...siloOptions(server.url), training_procedure: 'a; DROP TABLE b' });
     await expect(
       sql(`CREATE SILO bad USING snowflake OPTIONS (${options.map(([k, v]) => `${k} '${v}'`).join(', ')})`),
-    ).rejects.toMatchObject({ sqlstate: '22023', message: expect.stringContaining('training_procedure is no name') });
+    ).rejects.toMatchObject({
+      sqlstate: '22023',
+      message: expect.stringContaining('training_procedure is not a name'),
+    });
   });
 });

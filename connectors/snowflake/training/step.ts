@@ -33,7 +33,7 @@ export function refusal({ features, local, sequence, spec, weights }: StepAsked)
   return undefined;
 }
 
-/** `name` is the procedure's, as {@link procedureName} has checked it. */
+/** `name` is the procedure's, as accountName has checked it. */
 export const trainingStep = (name: string, ask: (signal: AbortSignal) => Ask): TrainingStep => ({
   price: PRICE,
   refusal,
@@ -50,14 +50,3 @@ export const trainingStep = (name: string, ask: (signal: AbortSignal) => Ask): T
     }
   },
 });
-
-const IDENTIFIER = '(?:[A-Za-z_][A-Za-z0-9_$]*|"(?:[^"]|"")+")';
-const QUALIFIED = new RegExp(`^${IDENTIFIER}(?:\\.${IDENTIFIER}){0,2}$`);
-
-/** The option as it may stand in a statement. @throws CausewayError 22023 for anything but a name */
-export function procedureName(option: string): string {
-  if (QUALIFIED.test(option)) return option;
-  throw new CausewayError(SQLSTATE.invalidParameterValue, `training_procedure is no name of a procedure: ${option}`, {
-    hint: "Write it as Snowflake would: 'DATABASE.SCHEMA.CAUSEWAY_LSTM_STEP'.",
-  });
-}

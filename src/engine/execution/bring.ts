@@ -89,7 +89,7 @@ function withKeys(
 }
 
 /** A fragment's request with the subtree it was made from. */
-type Asked = Pick<Fragment, 'request' | 'plan'>;
+type Asked = Pick<Fragment, 'request' | 'plan' | 'rows'>;
 
 /**
  * One request answers as it is; several (batches of keys, which are disjoint) one after the other; none with no rows.
@@ -104,8 +104,8 @@ async function answers(
 ): Promise<FragmentResult> {
   const { columns, site } = fragment;
   const split = requests[0] === fragment ? splitOf(fragment, optimizer) : undefined;
-  const ask = ({ plan, request }: Asked): Promise<FragmentResult> => {
-    const whole = requestTo(request, plan, columns);
+  const ask = ({ plan, request, rows }: Asked): Promise<FragmentResult> => {
+    const whole = requestTo(request, plan, columns, rows);
     return runAt(
       silo,
       site,

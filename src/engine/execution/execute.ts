@@ -74,7 +74,7 @@ async function* straight(
   const result = await runAt(
     silo,
     root.site,
-    requestTo(root.request, root.plan, columns, context.parameters),
+    requestTo(root.request, root.plan, columns, root.rows, context.parameters),
     signal,
     context.onNotice,
   );

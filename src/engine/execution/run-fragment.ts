@@ -13,17 +13,20 @@ import type { RelationalNode } from '../../plan/nodes.ts';
 
 /**
  * @param plan the subtree that `request` was made from
+ * @param rows how many are expected, where that is known
  * @param parameters for a statement that comes again, whose parameters stand beside it
  */
 export function requestTo(
   request: Fragment['request'],
   plan: RelationalNode,
   columns: readonly ResultColumn[],
+  rows?: number,
   parameters?: readonly (string | null)[],
 ): Request {
   if (request.kind === 'scan') return { ...request, plan };
   const { text } = request;
-  return parameters === undefined ? { kind: 'sql', text, columns, plan } : { kind: 'sql', text, columns, parameters };
+  const sql = { kind: 'sql' as const, text, columns, ...(rows === undefined ? {} : { rows }) };
+  return parameters === undefined ? { ...sql, plan } : { ...sql, parameters };
 }
 
 /**

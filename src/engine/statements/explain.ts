@@ -15,12 +15,14 @@ import {
   type SiloActual,
 } from '../../../optimizer/explain/training.ts';
 import { siloPlans } from '../../../optimizer/fragments/silo-plans.ts';
+import { MEDIATOR } from '../../../optimizer/physical.ts';
 import type { PlannedStatement } from '../../../optimizer/plan-statement.ts';
 import type { Train } from '../../plan/training.ts';
 import type { Explain, QueryText, TrainModel } from '../../sql/statements/statement.ts';
 import { type BoundQuery, bindQuery, streamRows } from '../bind.ts';
 import { dryRuns, requireBudget } from '../budget.ts';
 import type { FragmentReport } from '../execution/report.ts';
+import { requestTo } from '../execution/run-fragment.ts';
 import type { StatementResult } from '../result.ts';
 import { columnsOf, rowsResult } from '../rows.ts';
 import { planRows, runPlanned } from '../run-plan.ts';
@@ -62,7 +64,10 @@ async function explainSelect(query: QueryText, analyze: boolean, context: Statem
   const { planned, facts } = await planRows(plan, run, true);
   const objective = settings.own('causeway.optimize_for') as Objective;
   const prices = await dryRuns(planned.physical, run);
-  if (!analyze) return explained(planned, objective, planned.statisticsMs, { prices });
+  if (!analyze) {
+    const transfers = await transfersOf(planned, context);
+    return explained(planned, objective, planned.statisticsMs, { prices, transfers });
+  }
   await requireBudget(planned, run);
   const reports: FragmentReport[] = [];
   const replans: ReplanActual[] = [];
@@ -82,7 +87,23 @@ async function explainSelect(query: QueryText, analyze: boolean, context: Statem
   const actuals = { reports, replans, milliseconds: performance.now() - started };
   // Of the statements that were planned first.
   const known = final === planned ? { prices } : {};
-  return explained(final, objective, planned.statisticsMs, { ...known, actuals });
+  return explained(final, objective, planned.statisticsMs, { ...known, transfers: await transfersOf(final, context), actuals });
+}
+
+/** How rows come from silos that have a choice, by fragment. */
+async function transfersOf(
+  { physical }: PlannedStatement,
+  { engine }: StatementContext,
+): Promise<ReadonlyMap<number, string>> {
+  const transfers = new Map<number, string>();
+  for (const { columns, id, plan, request, rows, site } of physical.fragments) {
+    if (site === MEDIATOR) continue;
+    const { silo } = await engine.silos.open(site);
+    const asked = requestTo(request, plan, columns, rows);
+    const transfer = asked.kind === 'sql' ? silo.transfer?.(asked) : undefined;
+    if (transfer !== undefined) transfers.set(id, transfer);
+  }
+  return transfers;
 }
 
 /** What silos behind agents may send for this training, as their agents will compute it. */

@@ -26,6 +26,9 @@ const FUNCTIONS: Readonly<Record<string, string>> = {
   BOOLOR_AGG: 'bool_or',
   TO_BINARY: 'binary_of',
   POSITION: 'position_of',
+  DATE_PART: 'date_part_of',
+  HEX_ENCODE: 'hex',
+  TO_JSON: 'json',
   SUBSTR: 'substr_of',
 };
 
@@ -35,6 +38,8 @@ export const MACROS: readonly string[] = [
   // A place may be any number in Snowflake.
   'substr_of(s, a) AS substring(s, CAST(a AS BIGINT)), (s, a, n) AS substring(s, CAST(a AS BIGINT), CAST(n AS BIGINT))',
   'position_of(part, whole) AS strpos(whole, part)',
+  // The one part that is asked for in this way.
+  'date_part_of(part, d) AS epoch_us(d)',
   "dayofweekiso(d) AS date_part('isodow', d)",
   "weekiso(d) AS date_part('week', d)",
   "yearofweekiso(d) AS date_part('isoyear', d)",

@@ -11,6 +11,7 @@ import { checkLogin, type LoginData, type TestUser } from './accounts.ts';
 import { CATALOG_VIEWS, MACROS, toDuckdb } from './dialect.ts';
 import type { Procedures } from './procedures.ts';
 import { Refusal, refusalOf } from './refusal.ts';
+import { TestStage } from './stage.ts';
 import { type ChunkSizes, type Statement, type StatementResult, startStatement } from './statements.ts';
 import { rowType } from './types.ts';
 
@@ -24,6 +25,8 @@ export interface SnowflakeTestServer extends AsyncDisposable {
   readonly url: string;
   readonly port: number;
   readonly sql: WarehouseSql;
+  /** Files that COPY INTO has left, whatever the stage is called. */
+  readonly stage: TestStage;
   /** Every request that came, without its query string; statements with their text. */
   readonly log: { readonly method: string; readonly path: string; readonly sql?: string }[];
   /** Asked for every request. */
@@ -41,6 +44,8 @@ export interface SnowflakeTestServer extends AsyncDisposable {
 export interface SnowflakeServerOptions {
   readonly users?: Readonly<Record<string, TestUser>>;
   readonly sizes?: ChunkSizes;
+  /** About how large the files of COPY INTO are. */
+  readonly stagedFileBytes?: number;
   /** What CALL runs, by name. */
   readonly procedures?: (sql: WarehouseSql) => Procedures;
   /** Milliseconds for which a question for a result is held. */
@@ -73,9 +78,11 @@ export async function startSnowflake({
   sizes = SIZES,
   hold = 200,
   procedures: proceduresOf = () => ({}),
+  stagedFileBytes = 100_000,
 }: SnowflakeServerOptions = {}): Promise<SnowflakeTestServer> {
   const sql = await WarehouseSql.open([...MACROS, ...CATALOG_VIEWS]);
   const procedures = proceduresOf(sql);
+  const stage = new TestStage(sql, stagedFileBytes);
   const sessions = new Set<Session>();
   const statements = new Map<string, Statement>();
   const fresh = () => randomBytes(24).toString('base64url');
@@ -188,7 +195,12 @@ export async function startSnowflake({
           version: 1,
         });
       }
-      const statement = startStatement({ procedures, sql }, text, url.searchParams.get('requestId') ?? '', sizes);
+      const statement = startStatement(
+        { procedures, sql, stage },
+        stage.addressed(text, origin),
+        url.searchParams.get('requestId') ?? '',
+        sizes,
+      );
       statements.set(statement.id, statement);
       if (body.asyncExec === true)
         return JSON.stringify({ data: head(statement), code: '333334', message: 'in progress', success: true });
@@ -227,6 +239,11 @@ export async function startSnowflake({
         if (bytes === undefined) return void response.writeHead(403).end();
         return send(response, bytes, 'binary/octet-stream', fault);
       }
+      if (url.pathname.startsWith('/stage/')) {
+        const bytes = stage.read(url.pathname.slice('/stage/'.length));
+        if (bytes === undefined) return void response.writeHead(404).end();
+        return send(response, bytes, 'application/octet-stream', fault);
+      }
       send(response, Buffer.from(await answer(request, url, body)), 'application/json', fault);
     } catch (thrown) {
       const { code, message, sqlState } = refusalOf(thrown);
@@ -241,6 +258,7 @@ export async function startSnowflake({
     url: `http://127.0.0.1:${port}`,
     port,
     sql,
+    stage,
     log: [],
     fault: () => undefined,
     renewable: true,
@@ -254,6 +272,7 @@ export async function startSnowflake({
       await Promise.allSettled([...statements.values()].map(({ done }) => done));
       server.closeAllConnections();
       await new Promise((done) => server.close(done));
+      stage[Symbol.dispose]();
       await sql[Symbol.asyncDispose]();
     },
   };

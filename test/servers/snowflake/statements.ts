@@ -6,6 +6,7 @@ import type { WarehouseSql } from '../warehouse/duckdb-sql.ts';
 import { isQuery, toDuckdb } from './dialect.ts';
 import { type Procedures, procedureCall } from './procedures.ts';
 import { Refusal, refusalOf } from './refusal.ts';
+import type { TestStage } from './stage.ts';
 import { type RowType, rowType, spelling } from './types.ts';
 
 const zip = promisify(gzip);
@@ -44,7 +45,15 @@ export interface ChunkSizes {
 
 /** A statement that runs from now on. */
 export function startStatement(
-  { procedures, sql }: { readonly sql: WarehouseSql; readonly procedures: Procedures },
+  {
+    procedures,
+    sql,
+    stage,
+  }: {
+    readonly sql: WarehouseSql;
+    readonly procedures: Procedures;
+    readonly stage: TestStage;
+  },
   text: string,
   requestId: string,
   sizes: ChunkSizes,
@@ -55,7 +64,11 @@ export function startStatement(
     text,
     requestId,
     running: true,
-    done: (procedureCall(procedures, text, controller.signal) ?? runStatement(sql, text, sizes, controller.signal))
+    done: (
+      procedureCall(procedures, text, controller.signal) ??
+      stage.run(text, controller.signal) ??
+      runStatement(sql, text, sizes, controller.signal)
+    )
       .catch((thrown) => {
         throw controller.signal.aborted ? new Refusal('000604', 'SQL execution canceled', '57014') : refusalOf(thrown);
       })

@@ -70,15 +70,21 @@ export class SnowflakeSilo implements Silo {
       throw new CausewayError(SQLSTATE.featureNotSupported, 'a snowflake silo takes SQL fragments only');
     }
     if (signal.aborted) throw canceled(signal.reason);
-    return { kind: 'batches', columns: fragment.columns, batches: this.#read(fragment, signal) };
+    const told: string[] = [];
+    const batches = this.#read(fragment, signal, (notice) => told.push(notice));
+    return { kind: 'batches', columns: fragment.columns, batches, notices: () => told };
   }
 
-  #read({ columns, ...fragment }: SqlFragment, signal: AbortSignal): AsyncGenerator<RecordBatch, void, undefined> {
-    const whole = { ...fragment, columns };
-    const text = bindParameters(whole, quoted);
-    return this.#extractPrice(whole) === undefined
+  #read(
+    fragment: SqlFragment,
+    signal: AbortSignal,
+    tell: (notice: string) => void,
+  ): AsyncGenerator<RecordBatch, void, undefined> {
+    const { columns } = fragment;
+    const text = bindParameters(fragment, quoted);
+    return this.#extractPrice(fragment) === undefined
       ? this.#rows(text, columns, signal)
-      : this.#extract(text, columns, signal);
+      : this.#extract(text, columns, signal, tell);
   }
 
   #extractPrice(fragment: SqlFragment): ExtractPrice | undefined {
@@ -97,6 +103,7 @@ export class SnowflakeSilo implements Silo {
     text: string,
     columns: readonly ResultColumn[],
     signal: AbortSignal,
+    tell: (notice: string) => void,
   ): AsyncGenerator<RecordBatch, void, undefined> {
     const { errors, session, stage } = this.#place;
     const described = (await session.describe(`SELECT * FROM (${text}\n) AS t`, signal)).getColumns() ?? [];
@@ -108,16 +115,12 @@ export class SnowflakeSilo implements Silo {
     );
     if (travels === undefined) return yield* this.#rows(text, columns, signal);
     const staged = new StagedResult(stage!);
-    let whole = false;
     try {
       const files = await staged.unload(unloadQuery(text, travels), this.#ask(signal));
       yield* readFiles(files, columns, (path) => readQuery(path, columns, travels), errors, signal);
-      whole = true;
     } finally {
-      // An abort must not keep the files from going; what went wrong before is more to the point than that they stayed.
-      await staged.remove(this.#ask(new AbortController().signal)).catch((thrown: unknown) => {
-        if (whole) throw staged.left(thrown);
-      });
+      // An abort must not keep the files from going.
+      await staged.remove(this.#ask(new AbortController().signal)).catch((thrown) => tell(staged.left(thrown)));
     }
   }
 

@@ -1,6 +1,6 @@
 /** Files of one statement in a stage: unloaded, given addresses, removed. */
 import { randomUUID } from 'node:crypto';
-import { CausewayError, messageOf, SQLSTATE } from '../../../src/plan/errors.ts';
+import { messageOf } from '../../../src/plan/errors.ts';
 import type { Ask } from '../catalog.ts';
 import { quoted } from '../spelling.ts';
 
@@ -51,13 +51,9 @@ export class StagedResult {
   }
 
   /** That files are left, as {@link remove} failed. */
-  left(cause: unknown): CausewayError {
+  left(failure: unknown): string {
     const place = `@${this.#stage}/${this.#folder}`;
-    return new CausewayError(
-      cause instanceof CausewayError ? cause.sqlstate : SQLSTATE.connectionException,
-      `files of a result could not be removed from ${place}: ${messageOf(cause)}`,
-      { cause, hint: `Grant WRITE on the stage to the role of the silo, and run REMOVE ${place} at Snowflake.` },
-    );
+    return `files of the result could not be removed, run REMOVE ${place} at Snowflake: ${messageOf(failure)}`;
   }
 
   async remove(ask: Ask): Promise<void> {

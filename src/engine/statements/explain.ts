@@ -87,7 +87,11 @@ async function explainSelect(query: QueryText, analyze: boolean, context: Statem
   const actuals = { reports, replans, milliseconds: performance.now() - started };
   // Of the statements that were planned first.
   const known = final === planned ? { prices } : {};
-  return explained(final, objective, planned.statisticsMs, { ...known, transfers: await transfersOf(final, context), actuals });
+  return explained(final, objective, planned.statisticsMs, {
+    ...known,
+    transfers: await transfersOf(final, context),
+    actuals,
+  });
 }
 
 /** How rows come from silos that have a choice, by fragment. */

@@ -221,5 +221,5 @@ export const bigqueryCapabilities: Capabilities = {
   maxListLength: 10_000,
   maxConnections: 8,
   bills: true,
-  training: 'none',
+  training: 'engine',
 };

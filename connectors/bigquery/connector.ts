@@ -11,6 +11,7 @@ import { LOGIN_OPTIONS, secretsOf, signIn } from './login.ts';
 import { BigQuerySession } from './session.ts';
 import { BigQuerySilo } from './silo.ts';
 import { STORAGE_ENDPOINT } from './storage-client.ts';
+import { functionName } from './training/step.ts';
 
 export const bigquery: Connector = {
   kind: 'bigquery',
@@ -30,6 +31,10 @@ export const bigquery: Connector = {
       name: 'storage_endpoint',
       description: 'of the Storage Read API, beside endpoint; none: every result is read page by page through REST',
     },
+    {
+      name: 'training_function',
+      description: 'the installed function of `causeway agent manifest --for bigquery-udf`: TRAIN may call it',
+    },
     { name: 'endpoint', description: 'https://host of a private endpoint, http://host:port of an emulator' },
   ],
   capabilities: bigqueryCapabilities,
@@ -37,6 +42,8 @@ export const bigquery: Connector = {
     checkOptions(bigquery, options);
     const { project = '', dataset = '' } = options;
     const billingProject = options.billing_project ?? project;
+    const { training_function } = options;
+    const trainer = training_function === undefined ? {} : { trainer: functionName(training_function) };
     const tokens = await signIn(options);
     const address = `${project}.${dataset}`;
     const session = new BigQuerySession(tokens, (more) =>
@@ -60,6 +67,7 @@ export const bigquery: Connector = {
     const headers = (until: AbortSignal, refused?: string) => session.headers(until, refused);
     return new BigQuerySilo({
       ...place,
+      ...trainer,
       ...(storage === undefined ? {} : { large: new LargeResults({ endpoint: storage, headers }) }),
       location,
       pricePerTib: priceOf(options),

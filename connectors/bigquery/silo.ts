@@ -15,12 +15,14 @@ import type {
   WriteRequest,
 } from '../connector.ts';
 import { bindParameters } from '../parameters.ts';
+import type { TrainingStep } from '../training-step.ts';
 import { columnsOf, readStatistics, readTables } from './catalog.ts';
 import { billed } from './cost.ts';
 import { destinationOf, dryRun, type Job, type JobPlace, type ResultPage, startJob } from './jobs.ts';
 import type { LargeResults } from './large-results.ts';
 import { finished, readResult } from './result.ts';
 import { quoted } from './spelling.ts';
+import { trainingStep } from './training/step.ts';
 import { writeTable } from './write.ts';
 
 export interface BigQueryPlace extends JobPlace {
@@ -29,17 +31,27 @@ export interface BigQueryPlace extends JobPlace {
   readonly pricePerTib: number;
   /** Absent where the Storage API is not to be used. */
   readonly large?: LargeResults;
+  /** The path of the function that trains, where it has been installed. */
+  readonly trainer?: string;
 }
 
 export class BigQuerySilo implements Silo {
   readonly context: string;
   readonly schema: string;
+  readonly trainingStep?: TrainingStep;
   readonly #place: BigQueryPlace;
 
   constructor(place: BigQueryPlace) {
     this.#place = place;
     this.context = place.context;
     this.schema = place.dataset;
+    if (place.trainer !== undefined) {
+      this.trainingStep = trainingStep({
+        name: place.trainer,
+        fieldsOf: async (text, signal) => (await dryRun(place, text, signal)).fields,
+        answerTo: (text, signal) => this.#value(text, signal),
+      });
+    }
   }
 
   tables(signal: AbortSignal): Promise<readonly TableInfo[]> {
@@ -84,6 +96,13 @@ export class BigQuerySilo implements Silo {
     const table = large && (await destinationOf(job, signal));
     if (table === undefined) return undefined;
     return large?.read({ table, billingProject, ordered, rows: Number(totalRows) }, columns, onNotice, signal);
+  }
+
+  /** The first value of a statement's first row. */
+  async #value(text: string, signal: AbortSignal): Promise<string | null> {
+    const { rows } = await finished(await startJob(this.#place, text, signal), signal);
+    const value = rows?.[0]?.f[0]?.v ?? null;
+    return value === null ? null : String(value);
   }
 
   async estimate(text: string, signal: AbortSignal): Promise<StatementEstimate> {

@@ -11,9 +11,12 @@ import { scaleAt } from './scales.ts';
 import type { Aim, SessionSetup } from './training-session.ts';
 import type { Part, Segment } from './windows.ts';
 
+/** What an evaluation needs to know of its silo. */
+export type EvaluationSetup = Pick<SessionSetup, 'data' | 'model' | 'names' | 'scales' | 'season' | 'segments'>;
+
 /** `outputs` are those of the windows `starts`, as the network puts them out. */
 export function evaluateOutputs(
-  setup: SessionSetup,
+  setup: EvaluationSetup,
   part: Part,
   starts: Uint32Array,
   outputs: Float32Array,
@@ -45,7 +48,7 @@ export function evaluateOutputs(
 
 /** What the network adds to the naive rule, beside what was to be added, in standardised units. */
 function changeOf(
-  { data, model }: SessionSetup,
+  { data, model }: EvaluationSetup,
   index: number,
   starts: Uint32Array,
   outputs: Float32Array,
@@ -68,7 +71,7 @@ function changeOf(
 
 /** Errors of the last step's outputs. */
 function targetErrors(
-  setup: SessionSetup,
+  setup: EvaluationSetup,
   index: number,
   starts: Uint32Array,
   outputs: Float32Array,
@@ -134,7 +137,7 @@ function quantileSums(
 }
 
 function classify(
-  { data, model, names }: SessionSetup,
+  { data, model, names }: EvaluationSetup,
   starts: Uint32Array,
   outputs: Float32Array,
 ): ClassificationSums[] {

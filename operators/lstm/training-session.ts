@@ -14,8 +14,8 @@ import type { Evaluation } from './evaluation.ts';
 import { bodyOf, bodyWeights, tuneHead } from './head-tuning.ts';
 import { scheduledRate } from './optimizers.ts';
 import { type RoundNoise, trainPrivately } from './private-training.ts';
-import { deriveSeed, MersenneTwister, shuffle } from './random.ts';
 import { type Scales, scaleAt } from './scales.ts';
+import { trainEpochs } from './train-epochs.ts';
 import type { Part, Segment } from './windows.ts';
 
 /** Everything a thread needs to know of its silo. Buffers are shared, not copied. */
@@ -157,39 +157,19 @@ export class TrainingSession {
     }
     backend.setWeights(weights);
     backend.startOptimizer(optimizer, request.correction);
-    const losses: number[] = [];
-    let steps = 0;
-    let last = windows.train;
-    for (let epoch = 1; epoch <= epochs; epoch++) {
-      const order = windows.train.slice();
-      shuffle(order, new MersenneTwister(deriveSeed(seed, silo, round, epoch)));
-      let sum = 0;
-      for (let from = 0; from < order.length; from += batch) {
+    const trained = trainEpochs(backend, {
+      ...{ batch, epochs, learningRate, round, seed, silo, windows: windows.train },
+      beforeStep: () => {
         if (Atomics.load(control, STOP)) throw canceled();
-        const starts = order.subarray(from, from + batch);
-        const dropoutSeed = deriveSeed(seed, silo, round, epoch, from);
-        const loss = backend.trainStep(starts, { learningRate, dropoutSeed });
-        if (!Number.isFinite(loss)) {
-          throw this.#diverged(`the training loss is ${loss} at step ${steps + 1} of round ${round}`, starts);
-        }
-        sum += loss * starts.length;
-        last = starts;
-        Atomics.store(control, STEPS, ++steps);
-      }
-      losses.push(sum / order.length);
-    }
-    const trained = backend.getWeights();
-    if (!trained.every(Number.isFinite)) {
-      // No loss comes after the last step that would have told.
-      throw this.#diverged(`weights are infinite or no numbers after step ${steps} of round ${round}`, last);
-    }
+      },
+      onStep: (step) => Atomics.store(control, STEPS, step),
+      diverged: (what, starts) => this.#diverged(what, starts),
+    });
     const seconds = (performance.now() - began) / 1000;
     return {
-      weights: trained,
+      ...trained,
       windows: windows.train.length,
-      loss: losses.at(-1) ?? Number.NaN,
-      losses,
-      steps,
+      loss: trained.losses.at(-1) ?? Number.NaN,
       seconds,
       rowsPerSecond: (windows.train.length * data.window * epochs) / seconds,
     };

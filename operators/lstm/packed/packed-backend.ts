@@ -31,10 +31,13 @@ export interface PackedOptions {
   /** Largest number of windows per call. */
   readonly batch: number;
   readonly threads: number;
+  /** False for kernels whose memory belongs to one thread. */
+  readonly shared?: boolean;
 }
 
 const PAGE = 65_536;
-const HELPER = new URL(import.meta.url.endsWith('.ts') ? './helper-worker.ts' : './helper-worker.js', import.meta.url);
+const helper = () =>
+  new URL(import.meta.url.endsWith('.ts') ? './helper-worker.ts' : './helper-worker.js', import.meta.url);
 
 export class PackedBackend implements TrainingBackend {
   readonly name: string;
@@ -53,7 +56,7 @@ export class PackedBackend implements TrainingBackend {
     | { readonly spec: OptimizerSpec; readonly state: OptimizerState; readonly centre: Float32Array }
     | undefined;
 
-  constructor(spec: ModelSpec, data: SequenceData, { batch, code, threads }: PackedOptions) {
+  constructor(spec: ModelSpec, data: SequenceData, { batch, code, shared = true, threads }: PackedOptions) {
     const shape: ArenaShape = {
       spec,
       window: data.window,
@@ -65,7 +68,7 @@ export class PackedBackend implements TrainingBackend {
     this.#spec = spec;
     this.#data = data;
     this.#arena = planArena(shape);
-    const memory = allocate(this.#arena.bytes);
+    const memory = allocate(this.#arena.bytes, shared);
     this.#memory = memory.buffer;
     this.#kernels = createKernels(code, memory);
     this.name = this.#kernels.name;
@@ -78,7 +81,7 @@ export class PackedBackend implements TrainingBackend {
     );
     this.#helpers = Array.from({ length: threads - 1 }, (_, i) => {
       const workerData: HelperSetup = { code, data, index: i + 1, memory, shape };
-      return new Worker(HELPER, { workerData });
+      return new Worker(helper(), { workerData });
     });
   }
 
@@ -223,10 +226,10 @@ export class PackedBackend implements TrainingBackend {
   }
 }
 
-function allocate(bytes: number): WebAssembly.Memory {
+function allocate(bytes: number, shared: boolean): WebAssembly.Memory {
   const pages = Math.ceil(bytes / PAGE);
   try {
-    return new WebAssembly.Memory({ initial: pages, maximum: pages, shared: true });
+    return new WebAssembly.Memory({ initial: pages, maximum: pages, shared });
   } catch (cause) {
     throw new CausewayError(
       SQLSTATE.outOfMemory,

@@ -2,8 +2,10 @@
 import { readFileSync } from 'node:fs';
 import type { AdamStep, Kernels } from './kernels.ts';
 
-const PLAIN = new URL('../assembly/kernel.wasm', import.meta.url);
-const RELAXED = new URL('../assembly/kernel.relaxed.wasm', import.meta.url);
+const PLAIN = '../assembly/kernel.wasm';
+const RELAXED = '../assembly/kernel.relaxed.wasm';
+
+const read = (path: string) => readFileSync(new URL(path, import.meta.url));
 
 /** 128-bit vectors. */
 export const WASM_LANES = 4;
@@ -18,9 +20,9 @@ export interface WasmCode {
 
 /** The best code this engine runs. */
 export function compileWasm(): WasmCode {
-  const relaxed = readFileSync(RELAXED);
+  const relaxed = read(RELAXED);
   if (WebAssembly.validate(relaxed)) return { name: 'wasm (relaxed SIMD)', module: new WebAssembly.Module(relaxed) };
-  return { name: 'wasm', module: new WebAssembly.Module(readFileSync(PLAIN)) };
+  return { name: 'wasm', module: new WebAssembly.Module(read(PLAIN)) };
 }
 
 /** Kernels on `memory`. */

@@ -1,5 +1,6 @@
 /** The platforms that a manifest can be made for. */
 import { readFileSync } from 'node:fs';
+import { trainingFunctions } from '../../../connectors/bigquery/training/functions.ts';
 import { connectorOf } from '../../../connectors/registry.ts';
 import { trainingProcedure } from '../../../connectors/snowflake/training/procedure.ts';
 import { CausewayError, SQLSTATE } from '../../plan/errors.ts';
@@ -18,6 +19,10 @@ const WRITERS: Readonly<Record<string, (input: ManifestInput) => string>> = {
   snowpark: ({ config }) => {
     const { database = 'DATABASE', schema = 'PUBLIC', role = 'CAUSEWAY' } = config.options;
     return trainingProcedure({ database, schema, role });
+  },
+  'bigquery-udf': ({ config }) => {
+    const { project = 'PROJECT', dataset = 'DATASET' } = config.options;
+    return trainingFunctions({ project, dataset });
   },
 };
 

@@ -118,6 +118,15 @@ test('the procedure of one training round: golden', async () => {
   expect(text.split('$$')).toHaveLength(3);
 });
 
+test('the functions of training inside BigQuery: golden', async () => {
+  const text = await agentManifest('bigquery-udf', input('bigquery', { project: 'acme', dataset: 'sales' }).config, '');
+  // The code itself is held against its source in operators/lstm/in-engine.
+  const [before, code, after] = text.split('"""');
+  const shown = [before, code!.replace(/[\s\S]*\n(?=return )/, '\n…\n'), after!.replace(/'[\w+/=]{1000,}'/, "'…'")];
+  await expect(shown.join('"""')).toMatchFileSnapshot('./golden/bigquery-udf.sql');
+  expect(text.split('"""')).toHaveLength(3);
+});
+
 test('a secret that agent.yaml holds itself is refused, not printed', () => {
   const open = input('snowflake', { ...LOGIN, private_key: 'MIIEv', database: 'sales' });
   expect(() => kubernetesManifest(open)).toThrow('holds the secret option "private_key" itself');

@@ -34,7 +34,9 @@ const FIELDS: Readonly<Record<string, string>> = { ISOWEEK: 'week', DAYOFYEAR: '
 /** Functions that DuckDB has not, or not with BigQuery's errors. */
 export const MACROS: readonly string[] = [
   'is_nan(x) AS isnan(CAST(x AS DOUBLE))',
-  "timestamp_of(text, zone) AS CAST(text || '+00' AS TIMESTAMPTZ)",
+  "timestamp_of(text, zone) AS CAST(text || '+00' AS TIMESTAMPTZ), (x) AS CAST(CAST(x AS VARCHAR) || '+00' AS TIMESTAMPTZ)",
+  'unix_micros(x) AS epoch_us(x)',
+  "unix_date(x) AS date_diff('day', DATE '1970-01-01', x)",
   'day_of_week(x) AS dayofweek(x) + 1',
   "datetime_trunc(x, part) AS date_trunc(replace(part, 'ISOWEEK', 'WEEK'), x)",
   "mod_of(a, b) AS CASE WHEN b = 0 THEN error('division by zero') ELSE a % b END",

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import type { Field } from '../../../connectors/bigquery/types.ts';
 import type { WarehouseSql } from '../warehouse/duckdb-sql.ts';
 import { isQuery, toDuckdb } from './dialect.ts';
+import { type Functions, functionCall } from './functions.ts';
 import { Refusal, refusalOf } from './refusal.ts';
 import type { TestTables } from './tables.ts';
 import { cellOf, fieldOf, spelling } from './types.ts';
@@ -76,8 +77,14 @@ export function startJob(
 }
 
 /** Keeps the rows of a query in a table of its own, which pages and read sessions are taken from. */
-export async function runQuery(sql: WarehouseSql, id: string, text: string, signal: AbortSignal): Promise<JobResult> {
-  const duckdb = toDuckdb(text);
+export async function runQuery(
+  sql: WarehouseSql,
+  functions: Functions,
+  id: string,
+  text: string,
+  signal: AbortSignal,
+): Promise<JobResult> {
+  const duckdb = (await functionCall(sql, functions, text)) ?? toDuckdb(text);
   if (!isQuery(text)) {
     await sql.run(duckdb, signal);
     return { fields: [], totalRows: 0 };

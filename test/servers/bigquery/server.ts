@@ -8,6 +8,7 @@ import type { AddressInfo } from 'node:net';
 import { WarehouseSql } from '../warehouse/duckdb-sql.ts';
 import { bytesRead } from './bytes.ts';
 import { DATASET, MACROS, toDuckdb } from './dialect.ts';
+import type { Functions } from './functions.ts';
 import {
   type JobConfiguration,
   type JobResult,
@@ -66,6 +67,8 @@ export interface BigQueryTestServer extends AsyncDisposable {
 export interface BigQueryServerOptions {
   /** Requests need a token of the token service (`/token`). */
   readonly guarded?: boolean;
+  /** In JavaScript, by path. */
+  readonly functions?: Functions;
   /** The most rows of one page. */
   readonly pageRows?: number;
   /** Milliseconds for which a question for a result is held. */
@@ -79,6 +82,7 @@ interface UploadState {
 }
 
 export async function startBigQuery({
+  functions = {},
   guarded = false,
   pageRows = 20_000,
   hold = 200,
@@ -163,7 +167,7 @@ export async function startBigQuery({
           );
         }
       }
-      return runQuery(sql, id, query, signal);
+      return runQuery(sql, functions, id, query, signal);
     });
     jobs.set(id, job);
     return resource(job);

@@ -151,6 +151,10 @@ const entries = (names: string, support: FunctionSupport): Record<string, Functi
 const fieldSupport = (field: string): FunctionSupport =>
   field === 'hour' || field === 'minute' ? { timestamp: 'exact', time: 'exact' } : moments;
 
+/** A moment and what has no time zone are compared by the session's zone; here they are not at all. */
+const ZONED = ['date', 'timestamp'].flatMap((kind) => [`${kind},timestamptz`, `timestamptz,${kind}`]);
+const COMPARED = ['=', '<>', '<', '<=', '>', '>=', 'is_distinct_from', 'is_not_distinct_from'];
+
 const TEXT_KINDS = ['text', 'varchar', 'unknown'];
 
 export const bigqueryCapabilities: Capabilities = {
@@ -171,10 +175,12 @@ export const bigqueryCapabilities: Capabilities = {
   functions: {
     ...entries('= <> < <= > >=', { ...discrete, double: 'exact' }),
     ...entries('is_distinct_from is_not_distinct_from in_list nullif', discrete),
+    ...Object.fromEntries(COMPARED.flatMap((name) => ZONED.map((kinds) => [`${name}(${kinds})`, 'none'] as const))),
     coalesce: { ...discrete, double: 'exact' },
     ...entries('and or not is_null is_not_null is_true is_false is_not_true is_not_false', 'exact'),
     ...entries('+ - negate abs', exactly),
     '*': exactly,
+    '*(double,interval)': 'none',
     ...entries('ceil floor', { numeric: 'exact', double: 'exact' }),
     '%': { bigint: 'exact', numeric: 'exact' },
     '/': { bigint: 'exact', double: 'exact' },

@@ -1,13 +1,13 @@
 /** fakesnow (PyPI, sqlglot over DuckDB): an emulator of Snowflake that others wrote, as a place for the connectors' test kit. */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { createServer } from 'node:net';
 import { join } from 'node:path';
 import type { ProbeTable } from '../../connectors/conformance-probes.ts';
 import { dialectIdentifier } from '../../connectors/quoting.ts';
 import { snowflakeDialect } from '../../connectors/snowflake/capabilities.ts';
 import { quoted } from '../../connectors/snowflake/spelling.ts';
 import { writtenType } from '../../connectors/snowflake/types.ts';
+import { freePort } from './free-port.ts';
 
 export interface FakeSnow extends AsyncDisposable {
   readonly url: string;
@@ -79,16 +79,4 @@ async function placeAt(url: string, database: string) {
     },
     [Symbol.asyncDispose]: async () => undefined,
   };
-}
-
-function freePort(): Promise<number> {
-  return new Promise((done, fail) => {
-    const probe = createServer();
-    probe.listen(0, '127.0.0.1', () => {
-      const address = probe.address();
-      probe.close(() =>
-        address !== null && typeof address === 'object' ? done(address.port) : fail(new Error('no port')),
-      );
-    });
-  });
 }

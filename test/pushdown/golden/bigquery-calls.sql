@@ -40,9 +40,6 @@ SELECT t1.`integer/0` AS `integer_0`, t1.`bigint/0` * t1.`smallint/0` AS `x0` FR
 -- *(bigint, integer)
 SELECT t1.`integer/0` AS `integer_0`, t1.`bigint/0` * t1.`integer/0` AS `x0` FROM `samples` AS t1;
 
--- *(double precision, interval)
-SELECT t1.`integer/0` AS `integer_0`, t1.`double precision/0` * t1.`interval/0` AS `x0` FROM `samples` AS t1;
-
 -- /(bigint, bigint)
 SELECT t1.`integer/0` AS `integer_0`, DIV(t1.`bigint/0`, t1.`bigint/1`) AS `x0` FROM `samples` AS t1;
 
@@ -112,18 +109,6 @@ SELECT t1.`integer/0` AS `integer_0`, t1.`date/0` = t1.`timestamp without time z
 -- =(timestamp without time zone, date)
 SELECT t1.`integer/0` AS `integer_0`, t1.`timestamp without time zone/0` = t1.`date/0` AS `x0` FROM `samples` AS t1;
 
--- =(date, timestamp with time zone)
-SELECT t1.`integer/0` AS `integer_0`, t1.`date/0` = t1.`timestamp with time zone/0` AS `x0` FROM `samples` AS t1;
-
--- =(timestamp with time zone, date)
-SELECT t1.`integer/0` AS `integer_0`, t1.`timestamp with time zone/0` = t1.`date/0` AS `x0` FROM `samples` AS t1;
-
--- =(timestamp without time zone, timestamp with time zone)
-SELECT t1.`integer/0` AS `integer_0`, t1.`timestamp without time zone/0` = t1.`timestamp with time zone/0` AS `x0` FROM `samples` AS t1;
-
--- =(timestamp with time zone, timestamp without time zone)
-SELECT t1.`integer/0` AS `integer_0`, t1.`timestamp with time zone/0` = t1.`timestamp without time zone/0` AS `x0` FROM `samples` AS t1;
-
 -- <>(smallint, smallint)
 SELECT t1.`integer/0` AS `integer_0`, t1.`smallint/0` <> t1.`smallint/1` AS `x0` FROM `samples` AS t1;
 
@@ -165,18 +150,6 @@ SELECT t1.`integer/0` AS `integer_0`, t1.`date/0` <> t1.`timestamp without time 
 
 -- <>(timestamp without time zone, date)
 SELECT t1.`integer/0` AS `integer_0`, t1.`timestamp without time zone/0` <> t1.`date/0` AS `x0` FROM `samples` AS t1;
-
--- <>(date, timestamp with time zone)
-SELECT t1.`integer/0` AS `integer_0`, t1.`date/0` <> t1.`timestamp with time zone/0` AS `x0` FROM `samples` AS t1;
-
--- <>(timestamp with time zone, date)
-SELECT t1.`integer/0` AS `integer_0`, t1.`timestamp with time zone/0` <> t1.`date/0` AS `x0` FROM `samples` AS t1;
-
--- <>(timestamp without time zone, timestamp with time zone)
-SELECT t1.`integer/0` AS `integer_0`, t1.`timestamp without time zone/0` <> t1.`timestamp with time zone/0` AS `x0` FROM `samples` AS t1;
-
--- <>(timestamp with time zone, timestamp without time zone)
-SELECT t1.`integer/0` AS `integer_0`, t1.`timestamp with time zone/0` <> t1.`timestamp without time zone/0` AS `x0` FROM `samples` AS t1;
 
 -- <(smallint, smallint)
 SELECT t1.`integer/0` AS `integer_0`, t1.`smallint/0` < t1.`smallint/1` AS `x0` FROM `samples` AS t1;
@@ -220,18 +193,6 @@ SELECT t1.`integer/0` AS `integer_0`, t1.`date/0` < t1.`timestamp without time z
 -- <(timestamp without time zone, date)
 SELECT t1.`integer/0` AS `integer_0`, t1.`timestamp without time zone/0` < t1.`date/0` AS `x0` FROM `samples` AS t1;
 
--- <(date, timestamp with time zone)
-SELECT t1.`integer/0` AS `integer_0`, t1.`date/0` < t1.`timestamp with time zone/0` AS `x0` FROM `samples` AS t1;
-
--- <(timestamp with time zone, date)
-SELECT t1.`integer/0` AS `integer_0`, t1.`timestamp with time zone/0` < t1.`date/0` AS `x0` FROM `samples` AS t1;
-
--- <(timestamp without time zone, timestamp with time zone)
-SELECT t1.`integer/0` AS `integer_0`, t1.`timestamp without time zone/0` < t1.`timestamp with time zone/0` AS `x0` FROM `samples` AS t1;
-
--- <(timestamp with time zone, timestamp without time zone)
-SELECT t1.`integer/0` AS `integer_0`, t1.`timestamp with time zone/0` < t1.`timestamp without time zone/0` AS `x0` FROM `samples` AS t1;
-
 -- <=(smallint, smallint)
 SELECT t1.`integer/0` AS `integer_0`, t1.`smallint/0` <= t1.`smallint/1` AS `x0` FROM `samples` AS t1;
 
@@ -273,18 +234,6 @@ SELECT t1.`integer/0` AS `integer_0`, t1.`date/0` <= t1.`timestamp without time 
 
 -- <=(timestamp without time zone, date)
 SELECT t1.`integer/0` AS `integer_0`, t1.`timestamp without time zone/0` <= t1.`date/0` AS `x0` FROM `samples` AS t1;
-
--- <=(date, timestamp with time zone)
-SELECT t1.`integer/0` AS `integer_0`, t1.`date/0` <= t1.`timestamp with time zone/0` AS `x0` FROM `samples` AS t1;
-
--- <=(timestamp with time zone, date)
-SELECT t1.`integer/0` AS `integer_0`, t1.`timestamp with time zone/0` <= t1.`date/0` AS `x0` FROM `samples` AS t1;
-
--- <=(timestamp without time zone, timestamp with time zone)
-SELECT t1.`integer/0` AS `integer_0`, t1.`timestamp without time zone/0` <= t1.`timestamp with time zone/0` AS `x0` FROM `samples` AS t1;
-
--- <=(timestamp with time zone, timestamp without time zone)
-SELECT t1.`integer/0` AS `integer_0`, t1.`timestamp with time zone/0` <= t1.`timestamp without time zone/0` AS `x0` FROM `samples` AS t1;
 
 -- >(smallint, smallint)
 SELECT t1.`integer/0` AS `integer_0`, t1.`smallint/0` > t1.`smallint/1` AS `x0` FROM `samples` AS t1;
@@ -328,18 +277,6 @@ SELECT t1.`integer/0` AS `integer_0`, t1.`date/0` > t1.`timestamp without time z
 -- >(timestamp without time zone, date)
 SELECT t1.`integer/0` AS `integer_0`, t1.`timestamp without time zone/0` > t1.`date/0` AS `x0` FROM `samples` AS t1;
 
--- >(date, timestamp with time zone)
-SELECT t1.`integer/0` AS `integer_0`, t1.`date/0` > t1.`timestamp with time zone/0` AS `x0` FROM `samples` AS t1;
-
--- >(timestamp with time zone, date)
-SELECT t1.`integer/0` AS `integer_0`, t1.`timestamp with time zone/0` > t1.`date/0` AS `x0` FROM `samples` AS t1;
-
--- >(timestamp without time zone, timestamp with time zone)
-SELECT t1.`integer/0` AS `integer_0`, t1.`timestamp without time zone/0` > t1.`timestamp with time zone/0` AS `x0` FROM `samples` AS t1;
-
--- >(timestamp with time zone, timestamp without time zone)
-SELECT t1.`integer/0` AS `integer_0`, t1.`timestamp with time zone/0` > t1.`timestamp without time zone/0` AS `x0` FROM `samples` AS t1;
-
 -- >=(smallint, smallint)
 SELECT t1.`integer/0` AS `integer_0`, t1.`smallint/0` >= t1.`smallint/1` AS `x0` FROM `samples` AS t1;
 
@@ -382,18 +319,6 @@ SELECT t1.`integer/0` AS `integer_0`, t1.`date/0` >= t1.`timestamp without time 
 -- >=(timestamp without time zone, date)
 SELECT t1.`integer/0` AS `integer_0`, t1.`timestamp without time zone/0` >= t1.`date/0` AS `x0` FROM `samples` AS t1;
 
--- >=(date, timestamp with time zone)
-SELECT t1.`integer/0` AS `integer_0`, t1.`date/0` >= t1.`timestamp with time zone/0` AS `x0` FROM `samples` AS t1;
-
--- >=(timestamp with time zone, date)
-SELECT t1.`integer/0` AS `integer_0`, t1.`timestamp with time zone/0` >= t1.`date/0` AS `x0` FROM `samples` AS t1;
-
--- >=(timestamp without time zone, timestamp with time zone)
-SELECT t1.`integer/0` AS `integer_0`, t1.`timestamp without time zone/0` >= t1.`timestamp with time zone/0` AS `x0` FROM `samples` AS t1;
-
--- >=(timestamp with time zone, timestamp without time zone)
-SELECT t1.`integer/0` AS `integer_0`, t1.`timestamp with time zone/0` >= t1.`timestamp without time zone/0` AS `x0` FROM `samples` AS t1;
-
 -- is_distinct_from(smallint, smallint)
 SELECT t1.`integer/0` AS `integer_0`, t1.`smallint/0` IS DISTINCT FROM t1.`smallint/1` AS `x0` FROM `samples` AS t1;
 
@@ -433,18 +358,6 @@ SELECT t1.`integer/0` AS `integer_0`, t1.`date/0` IS DISTINCT FROM t1.`timestamp
 -- is_distinct_from(timestamp without time zone, date)
 SELECT t1.`integer/0` AS `integer_0`, t1.`timestamp without time zone/0` IS DISTINCT FROM t1.`date/0` AS `x0` FROM `samples` AS t1;
 
--- is_distinct_from(date, timestamp with time zone)
-SELECT t1.`integer/0` AS `integer_0`, t1.`date/0` IS DISTINCT FROM t1.`timestamp with time zone/0` AS `x0` FROM `samples` AS t1;
-
--- is_distinct_from(timestamp with time zone, date)
-SELECT t1.`integer/0` AS `integer_0`, t1.`timestamp with time zone/0` IS DISTINCT FROM t1.`date/0` AS `x0` FROM `samples` AS t1;
-
--- is_distinct_from(timestamp without time zone, timestamp with time zone)
-SELECT t1.`integer/0` AS `integer_0`, t1.`timestamp without time zone/0` IS DISTINCT FROM t1.`timestamp with time zone/0` AS `x0` FROM `samples` AS t1;
-
--- is_distinct_from(timestamp with time zone, timestamp without time zone)
-SELECT t1.`integer/0` AS `integer_0`, t1.`timestamp with time zone/0` IS DISTINCT FROM t1.`timestamp without time zone/0` AS `x0` FROM `samples` AS t1;
-
 -- is_not_distinct_from(smallint, smallint)
 SELECT t1.`integer/0` AS `integer_0`, t1.`smallint/0` IS NOT DISTINCT FROM t1.`smallint/1` AS `x0` FROM `samples` AS t1;
 
@@ -483,18 +396,6 @@ SELECT t1.`integer/0` AS `integer_0`, t1.`date/0` IS NOT DISTINCT FROM t1.`times
 
 -- is_not_distinct_from(timestamp without time zone, date)
 SELECT t1.`integer/0` AS `integer_0`, t1.`timestamp without time zone/0` IS NOT DISTINCT FROM t1.`date/0` AS `x0` FROM `samples` AS t1;
-
--- is_not_distinct_from(date, timestamp with time zone)
-SELECT t1.`integer/0` AS `integer_0`, t1.`date/0` IS NOT DISTINCT FROM t1.`timestamp with time zone/0` AS `x0` FROM `samples` AS t1;
-
--- is_not_distinct_from(timestamp with time zone, date)
-SELECT t1.`integer/0` AS `integer_0`, t1.`timestamp with time zone/0` IS NOT DISTINCT FROM t1.`date/0` AS `x0` FROM `samples` AS t1;
-
--- is_not_distinct_from(timestamp without time zone, timestamp with time zone)
-SELECT t1.`integer/0` AS `integer_0`, t1.`timestamp without time zone/0` IS NOT DISTINCT FROM t1.`timestamp with time zone/0` AS `x0` FROM `samples` AS t1;
-
--- is_not_distinct_from(timestamp with time zone, timestamp without time zone)
-SELECT t1.`integer/0` AS `integer_0`, t1.`timestamp with time zone/0` IS NOT DISTINCT FROM t1.`timestamp without time zone/0` AS `x0` FROM `samples` AS t1;
 
 -- ||(text, text)
 SELECT t1.`integer/0` AS `integer_0`, t1.`text/0` || t1.`text/1` AS `x0` FROM `samples` AS t1;

@@ -50,10 +50,9 @@ async function placeAt(url: string, storage: string, dataset: string) {
   const headers = { 'content-type': 'application/json' };
   const made = await fetch(`${url}/bigquery/v2/projects/${PROJECT}/datasets`, { method: 'POST', headers, body });
   if (!made.ok) throw new Error(await made.text());
-  const options = { project: PROJECT, dataset, endpoint: url };
+  const options = { project: PROJECT, dataset, endpoint: url, storage_endpoint: storage };
   return {
     options,
-    streamed: { ...options, storage_endpoint: storage },
     async load(tables: readonly ProbeTable[]) {
       const { signal } = new AbortController();
       await using silo = await bigquery.connect(options, signal);

@@ -61,7 +61,8 @@ function analyse(
   });
   const pairs = new Map<string, { relations: RelationSet; left: number; right: number; equalities: Equality[] }>();
   const factors: Factor[] = [];
-  for (const { expression, relations: set } of island.conditions) {
+  for (const { expression, relations: set, implied } of island.conditions) {
+    if (implied === true) continue;
     const [a, b] = expression.kind === 'call' && expression.name === '=' ? expression.args : [];
     if (a?.kind === 'column' && b?.kind === 'column') {
       const [x, y] = [ownerOf.get(a.id)!, ownerOf.get(b.id)!];

@@ -6,6 +6,7 @@ import type { Column, ColumnId, Expression } from '../../src/plan/expressions.ts
 import { type Join, node, type RelationalNode } from '../../src/plan/nodes.ts';
 import { columnsOf, conjunction, conjuncts } from '../../src/plan/traverse.ts';
 import { isStable } from '../rules/properties.ts';
+import { closed, type EqualColumns, representative } from './equal-columns.ts';
 import { firstOf, MAX_RELATIONS, type RelationSet, single } from './sets.ts';
 
 export interface IslandCondition {
@@ -13,6 +14,10 @@ export interface IslandCondition {
   /** The relations whose columns it reads, at least two. */
   readonly relations: RelationSet;
   readonly columns: ReadonlySet<ColumnId>;
+  /** Columns that must be equal, this condition's among them: of those that hold between two sets, one says it all. */
+  readonly equal?: EqualColumns;
+  /** It was not written, but follows from others. */
+  readonly implied?: true;
 }
 
 export interface Island {
@@ -100,14 +105,16 @@ export function islandFrom(
     return predicate === undefined ? leaf : node({ kind: 'filter', input: leaf, predicate, columns: leaf.columns });
   });
   // Pruning may leave a join a column that nobody reads and nothing below makes.
-  return { relations, conditions, above, output: output.filter(({ id }) => owner.has(id)) };
+  return { relations, conditions: closed(conditions, owner), above, output: output.filter(({ id }) => owner.has(id)) };
 }
 
 /** The columns of a set of relations that anything outside the set reads. */
 export function neededColumns(island: Island, set: RelationSet): readonly Column[] {
   const wanted = new Set(island.output.map((column) => column.id));
   for (const condition of island.conditions) {
-    if ((condition.relations & ~set) !== 0) for (const id of condition.columns) wanted.add(id);
+    if ((condition.relations & ~set) === 0) continue;
+    const one = condition.equal === undefined ? undefined : representative(condition.equal, set);
+    for (const id of one === undefined ? condition.columns : [one]) wanted.add(id);
   }
   for (const expression of island.above) columnsOf(expression, wanted);
   const columns: Column[] = [];
@@ -122,7 +129,11 @@ export function neededColumns(island: Island, set: RelationSet): readonly Column
 /** The conditions that a join of two disjoint sets applies: those that no smaller set could. */
 export const conditionsBetween = (island: Island, left: RelationSet, right: RelationSet): readonly IslandCondition[] =>
   island.conditions.filter(
-    ({ relations }) => (relations & ~(left | right)) === 0 && (relations & ~left) !== 0 && (relations & ~right) !== 0,
+    ({ relations, columns, equal }) =>
+      (relations & ~(left | right)) === 0 &&
+      (relations & ~left) !== 0 &&
+      (relations & ~right) !== 0 &&
+      (equal === undefined || [left, right].every((set) => columns.has(representative(equal, set)!))),
   );
 
 /** The island joined as the tree says: no column is carried further than it is read. */

@@ -19,10 +19,11 @@ import { differenceMoments } from './differences.ts';
 import type { Evaluation } from './evaluation.ts';
 import type { ExplainRequest, Explanation } from './explain.ts';
 import type { DropoutSamples, EntityForecast, ForecastRequest } from './forecast.ts';
-import { headOf } from './head-tuning.ts';
+import { headOf, withHead } from './head-tuning.ts';
 import { isRegression, probabilities } from './losses.ts';
 import { initialWeights, targetOfOutput } from './model.ts';
 import { noiseSeed, runMechanism } from './private-training.ts';
+import { headBetween, provenPart } from './proven-head.ts';
 import { RowStore } from './row-store.ts';
 import { localScales, type Scales, scaleAt } from './scales.ts';
 import { categoryCodes, scaleRows, toldStatistics } from './standardise.ts';
@@ -308,8 +309,8 @@ export class LocalTrainer implements AsyncDisposable {
   }
 
   /**
-   * Fine-tunes the head on this silo's rows, beginning with the federation's. The head that is best on the silo's validation part is kept:
-   * the federation's own where no other is better. Without such a part it is trained for one round.
+   * Fine-tunes the head on this silo's rows, beginning with the federation's, to the one that is best on the silo's validation part; of a
+   * regression it is kept as far as that part proves it. Without such a part the head is trained for one round.
    */
   async personalise({ patience, rounds, weights, ...local }: PersonalRequest, signal: AbortSignal): Promise<Personal> {
     const { model, thread } = this.#use();
@@ -327,7 +328,24 @@ export class LocalTrainer implements AsyncDisposable {
       if (loss < best.loss) best = { loss, round, weights: tuned };
     }
     const { offset, length } = headOf(model);
-    return { head: best.weights.slice(offset, offset + length), ...(await this.#tested(best.weights, signal)) };
+    const headIn = (of: Float32Array): Float32Array => of.slice(offset, offset + length);
+    const part = best.round === 0 || !validated ? 1 : await this.#provenPart(weights, best.weights, signal);
+    const head = headBetween(headIn(weights), headIn(best.weights), part);
+    return { head, ...(await this.#tested(withHead(model, weights, head), signal)) };
+  }
+
+  /** How far the validation part proves the tuned head; a classifier's is taken as it is. */
+  async #provenPart(federated: Float32Array, tuned: Float32Array, signal: AbortSignal): Promise<number> {
+    const { data, model, thread } = this.#use();
+    if (!isRegression(model)) return 1;
+    const starts = this.#windows.validation;
+    const outputs = {
+      starts,
+      federated: await thread.predict(federated, starts, signal),
+      tuned: await thread.predict(tuned, starts, signal),
+    };
+    const { difference, season = this.#spec.season ?? 0 } = thread.aim ?? {};
+    return provenPart(model, data, outputs, Math.max(data.horizon, season, difference?.lag ?? 0));
   }
 
   /** Errors on the test part; of a network of changes with as much of it as the validation part proves. */

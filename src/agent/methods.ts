@@ -12,11 +12,14 @@ import type { CohortLedger } from '../../operators/aggregate/secure/cohort-ledge
 import { withHead } from '../../operators/lstm/head-tuning.ts';
 import { LocalTrainer } from '../../operators/lstm/local-trainer.ts';
 import type { FeatureStatistics } from '../../operators/lstm/statistics.ts';
+import { trainedFeatures } from '../../operators/lstm/trained-features.ts';
 import type { Aim, TrainRequest } from '../../operators/lstm/training-session.ts';
 import { requireScoredWindows, SCORED } from '../../optimizer/policy/scoring.ts';
+import { pruneColumns } from '../../optimizer/rules/prune-columns.ts';
 import type { Engine } from '../engine/engine.ts';
 import { runPlan } from '../engine/run-plan.ts';
 import { Settings } from '../engine/settings.ts';
+import { type FeatureRows, forecastSteps } from '../engine/training/forecast-steps.ts';
 import type { AgentAccount } from '../engine/training/privacy-accounts.ts';
 import { tablesOf } from '../engine/training/protection.ts';
 import { type TrainingSchedule, trainTask } from '../engine/training/rounds.ts';
@@ -34,6 +37,7 @@ import { encoded, within } from './job-rows.ts';
 import { fromJson, toJson } from './json.ts';
 import { type OwnerPolicy, requireOwnPlan } from './owner-policy.ts';
 import { sha256 } from './payload-store.ts';
+import type { ForecastBody, PredictBody } from './remote-row-scorer.ts';
 import type { ExplainBody, ScoreBody } from './remote-scorer.ts';
 import {
   type AloneBody,
@@ -54,6 +58,7 @@ import {
   type UnmaskBody,
   weightsOfBytes,
 } from './remote-trainer.ts';
+import { forecastBatches, predictionBatches } from './scored-rows.ts';
 
 export interface Quotas {
   /** Rows a job may read. */
@@ -228,6 +233,23 @@ export class AgentMethods implements AsyncDisposable {
       requireScoredWindows(open.job.silo, explanation.attributed, this.#leastWindows(open.job));
       return answerOf(open.job, explanation, 'statistics');
     },
+    'score.predict': async (body, { payloads, sendRows, signal }) => {
+      const { open, trainer, weights } = await this.#predicting(body as PredictBody, payloads, signal);
+      const found = await this.#cores.run(signal, () => trainer.predict(weights, 'train', signal));
+      await sendRows(encoded(predictionBatches(found, open.job.spec.targets.length)), open.job.id);
+      return { body: null, purpose: open.job.id, kind: 'catalog' };
+    },
+    'score.forecast': async (body, { payloads, sendRows, signal }) => {
+      const { open, trained, trainer, weights } = await this.#predicting(body as ForecastBody, payloads, signal);
+      const { asked } = body as ForecastBody;
+      const rows = featureRows(open.job);
+      const compute = (plan: RelationalNode) => this.#compute(plan, signal);
+      const steps = await this.#cores.run(signal, () =>
+        forecastSteps(trainer, trained, rows, weights, asked, compute, signal),
+      );
+      await sendRows(encoded(forecastBatches(steps)), open.job.id);
+      return { body: null, purpose: open.job.id, kind: 'catalog' };
+    },
     'train.alone': async (body, { signal }) => {
       const { aim, job: signed, request, statistics } = body as AloneBody;
       const open = this.#admit(signed);
@@ -322,19 +344,22 @@ export class AgentMethods implements AsyncDisposable {
 
   /** Verifies the job and reads its rows, once; a job that is open here is only verified. */
   #admit(signed: SignedJob, task: 'score' | 'train' = 'train'): OpenJob {
-    const { gate, jobs, log, needsApproval, policy, signingKey, silo } = this.#services;
+    const { gate, jobs, log, needsApproval, policy, quotas, signingKey, silo } = this.#services;
     const job = verifyJob(signed, silo, signingKey);
     if ((job.run.scoring === undefined) !== (task === 'train')) throw otherTask(job);
     const known = this.#open.get(job.id);
     if (known !== undefined) return known;
     requireOwnPlan(job.query, silo);
     const budgets = job.run.scoring === undefined ? policy.requireUpdates(job.query, job.run.privacy) : [];
-    if (job.run.scoring !== undefined) policy.leastScoredWindows(job.query);
+    const tellsRows = job.run.scoring?.rows === true;
+    if (tellsRows) policy.lawful(pruneColumns(job.query));
+    else if (job.run.scoring !== undefined) policy.leastScoredWindows(job.query);
     jobs.admit(job, needsApproval);
     // Noise inside the silo depends on its windows; the noise on a mean of silos does not.
     const later = job.run.local.privacy === undefined ? [] : budgets;
     if (later.length === 0) for (const budget of budgets) this.#charge(job, budget);
-    gate.allow(job.id, job.manifest);
+    const rows = tellsRows ? { rows: quotas.rowBytes ?? Number.MAX_SAFE_INTEGER } : {};
+    gate.allow(job.id, { ...job.manifest, ...rows });
     log('job accepted', { job: job.id, statement: job.run.statement });
     const open: OpenJob = {
       job,
@@ -401,7 +426,10 @@ export class AgentMethods implements AsyncDisposable {
     const { query, run, spec } = job;
     const { engine, policy, quotas, silo } = this.#services;
     const { signal } = this.#closing;
-    const rows = policy.trained(query, run.scoring === undefined ? run.privacy : SCORED);
+    const rows =
+      run.scoring?.rows === true
+        ? policy.lawful(pruneColumns(query))
+        : policy.trained(query, run.scoring === undefined ? run.privacy : SCORED);
     const { batches } = await runPlan(rows, { engine, settings: new Settings(), signal, memory: nothingElse });
     // The coordinator may ask for larger groups than the owner does, not for smaller ones.
     const least = run.scoring === undefined && tellsNames(spec.features) ? policy.smallestNamedGroup(query) : 1;
@@ -431,6 +459,28 @@ export class AgentMethods implements AsyncDisposable {
     return trainer;
   }
 
+  /** A job that tells predictions of single rows: its trainer is scaled and aimed, its weights have this silo's own head where it has one. */
+  async #predicting(
+    { aim, job: signed, own, statistics }: PredictBody,
+    payloads: readonly Uint8Array[],
+    signal: AbortSignal,
+  ) {
+    const open = this.#admit(signed, 'score');
+    if (open.job.run.scoring?.rows !== true) throw otherTask(open.job);
+    const trainer = await this.#scaled(open, statistics, signal, own);
+    const weights = weightsOfBytes(payloads[0]);
+    const model = this.#ownModel(open.job, trainer, weights, aim) ?? { weights, aim };
+    trainer.aimAt(model.aim);
+    const { features, targets } = open.job.spec;
+    return { open, trainer, weights: model.weights, trained: trainedFeatures(features, targets, statistics) };
+  }
+
+  /** Runs a plan that reads nothing. */
+  async *#compute(plan: RelationalNode, signal: AbortSignal) {
+    const { engine } = this.#services;
+    yield* (await runPlan(plan, { engine, settings: new Settings(), signal, memory: nothingElse })).batches;
+  }
+
   /** The model with the head that this silo keeps for the job; undefined where it has none for just these weights. */
   #ownModel({ run: { scoring } }: Job, { model }: LocalTrainer, weights: Float32Array, aim: Aim | undefined) {
     const kept = scoring?.personal === undefined ? undefined : this.#services.heads.get(scoring.personal);
@@ -455,7 +505,9 @@ export class AgentMethods implements AsyncDisposable {
 
   /** Of a scoring: the windows that its sums must be over. The coordinator may ask for more than the owner does. */
   #leastWindows({ query, run: { scoring } }: Job): number {
-    return scoring === undefined ? 1 : Math.max(this.#services.policy.leastScoredWindows(query), scoring.leastWindows);
+    return scoring === undefined || scoring.rows === true
+      ? 1
+      : Math.max(this.#services.policy.leastScoredWindows(query), scoring.leastWindows);
   }
 
   /** This silo's part of the job's secure rounds. What it agreed to is remembered under the job's run, whatever a session says. */
@@ -507,6 +559,14 @@ export class AgentMethods implements AsyncDisposable {
   #catalog(body: unknown) {
     return { body, purpose: 'catalog', kind: 'catalog' as const };
   }
+}
+
+/** A job's feature query without its sorting: what its features are computed from. */
+function featureRows({ query, spec }: Job): FeatureRows {
+  const sorted = query.kind === 'project' ? query.input : query;
+  const [order, ...columns] = query.columns;
+  const features = spec.entity === undefined ? columns : columns.slice(1);
+  return { plan: sorted.kind === 'sort' ? sorted.input : sorted, order: order!, features };
 }
 
 /** JSON has no infinity. */

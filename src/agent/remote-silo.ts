@@ -14,6 +14,7 @@ import { checkOptions } from '../../connectors/options.ts';
 import { connectorOf } from '../../connectors/registry.ts';
 import type { LocalTrainerSpec } from '../../operators/lstm/local-trainer.ts';
 import type { AgentAccount, KeepsAccounts } from '../engine/training/privacy-accounts.ts';
+import type { PredictsInside, RowScorer } from '../engine/training/row-scorer.ts';
 import type { ScoresInside, ScoringRun, SiloScorer } from '../engine/training/silo-scorer.ts';
 import type { SiloTrainer, TrainingRun, TrainsInside } from '../engine/training/silo-trainer.ts';
 import { CausewayError, SQLSTATE } from '../plan/errors.ts';
@@ -23,6 +24,7 @@ import type { Hub } from './hub.ts';
 import { newJob, signJob } from './job.ts';
 import { toJson } from './json.ts';
 import type { AgentRegistry } from './registry.ts';
+import { RemoteRowScorer } from './remote-row-scorer.ts';
 import { RemoteScorer } from './remote-scorer.ts';
 import { RemoteTrainer } from './remote-trainer.ts';
 
@@ -49,7 +51,7 @@ export function agentConnector(hub: Hub, authority: Authority, registry: AgentRe
   return connector;
 }
 
-class RemoteSilo implements Silo, KeepsAccounts, ScoresInside, TrainsInside {
+class RemoteSilo implements Silo, KeepsAccounts, PredictsInside, ScoresInside, TrainsInside {
   readonly context: string;
   readonly behind: Connector;
   readonly #name: string;
@@ -105,6 +107,17 @@ class RemoteSilo implements Silo, KeepsAccounts, ScoresInside, TrainsInside {
   openScorer(spec: LocalTrainerSpec, query: RelationalNode, run: ScoringRun, signal: AbortSignal): Promise<SiloScorer> {
     const { job, signed } = this.#signed(spec, query, run);
     return RemoteScorer.open(this.#hub, job, signed, signal);
+  }
+
+  openRowScorer(
+    spec: LocalTrainerSpec,
+    query: RelationalNode,
+    run: ScoringRun,
+    onSent: (bytes: number) => void,
+    signal: AbortSignal,
+  ): Promise<RowScorer> {
+    const { job, signed } = this.#signed(spec, query, run);
+    return RemoteRowScorer.open(this.#hub, job, signed, onSent, signal);
   }
 
   #signed(spec: LocalTrainerSpec, query: RelationalNode, run: TrainingRun) {

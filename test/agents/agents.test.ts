@@ -163,6 +163,39 @@ test('a silo’s own head stays with its agent, which is asked to score with it'
   expect(await sql(EVALUATE)).toEqual(await run(federation.session, EVALUATE));
 });
 
+test('ml.predict and ml.forecast are computed behind the agents, with the silos’ own heads, and give the same rows', async () => {
+  const timed = `SELECT ts, meter, load, sin(2 * pi() * extract(hour FROM ts) / 24) AS hour_sin FROM readings`;
+  const train = `TRAIN OR REPLACE MODEL timed PREDICT load FORECAST BY ts PER meter WINDOW 12 HORIZON 1
+    USING lstm (hidden => 8, batch => 32, learning_rate => 1e-2) FEDERATE fedavg (rounds => 2, personalize => 'head') AS ${timed}`;
+  await sql(train);
+  await run(federation.session, train);
+  const queries = [
+    `SELECT * FROM ml.predict('timed', (${timed} WHERE ts < '2024-01-04')) ORDER BY silo, meter, ts`,
+    `SELECT silo, round(sqrt(avg((load - predicted_load) ^ 2))::numeric, 9) FROM ml.predict('timed', (${timed})) GROUP BY 1 ORDER BY 1`,
+    `SELECT * FROM ml.forecast('timed', horizon => 30) ORDER BY silo, meter, ts`,
+  ];
+  for (const query of queries) {
+    const rows = await sql(query);
+    expect(rows.length).toBeGreaterThan(2);
+    expect(rows).toEqual(await run(federation.session, query));
+  }
+  const [, [, rmse] = []] = await sql(queries[1]!);
+  const [[personal] = []] = await sql(
+    `SELECT round(personal_rmse::numeric, 9) FROM ml.evaluate('timed', (${timed})) WHERE silo = 'oslo'`,
+  );
+  expect(Number(rmse)).toBeCloseTo(Number(personal), 6);
+  // Predictions have left, and nothing else of the rows: the features have not.
+  const sent = await sql(
+    `SELECT count(*) > 0, sum(bytes) > 0 FROM causeway.egress WHERE silo = 'oslo' AND kind = 'rows' AND statement LIKE '%ml.forecast%'`,
+  );
+  expect(sent).toEqual([['t', 't']]);
+  expect(
+    await sql(`SELECT count(*) FROM ml.predict('timed', (${timed} WHERE ts < '2020-01-01'))`).catch((thrown) => thrown),
+  ).toMatchObject({
+    sqlstate: 'CW002',
+  });
+});
+
 const NAMED = `TRAIN OR REPLACE MODEL named PREDICT load FORECAST BY ts PER meter WINDOW 12
   USING lstm (hidden => 4, embedding => 'state', scale => 'entity', min_window => 3, layers => 2, dropout => 0.2)
   FEDERATE fedavg (rounds => 2)

@@ -4,7 +4,7 @@ import type { Engine, StoredModel } from '../engine.ts';
 import type { Cell } from '../rows.ts';
 import { type ScoringContext, timeCell, weightsIn } from './forecast.ts';
 import { modelSource } from './model-source.ts';
-import { openOnRows } from './open-on-rows.ts';
+import { openRowScorers } from './open-row-scorers.ts';
 import { scaleAsTrained } from './scale-as-trained.ts';
 
 export interface PredictionRow {
@@ -23,13 +23,13 @@ export async function predict(
 ): Promise<PredictionRow[]> {
   const { signature } = model;
   const source = modelSource(model.model, signature, query);
-  await using trainers = await openOnRows('ml.predict', source, context);
+  await using trainers = await openRowScorers('ml.predict', engine, source, signature, context);
   scaleAsTrained(trainers, signature);
   const perSilo = await Promise.all(
     trainers.all.map(async (trainer, i): Promise<PredictionRow[]> => {
       const silo = trainers.silos[i]!;
       const weights = weightsIn(engine, model, silo, trainer);
-      const { entities, times, predicted, actual } = await trainer.predict(weights, 'train', context.signal);
+      const { entities, times, predicted, actual } = await trainer.predict(weights, context.signal);
       const outputs = trainer.model.outputs;
       const targets = signature.targets.length;
       return entities.map((entity, k) => ({

@@ -7,7 +7,7 @@ import type { CostModel } from './cost/model.ts';
 import { type Cost, compareCosts, leading, type Objective } from './cost/objective.ts';
 import { cutIntoFragments } from './fragments/cut.ts';
 import { normalize, rewrite } from './optimize.ts';
-import { exchangeName, MEDIATOR, type PhysicalPlan } from './physical.ts';
+import { type Exchange, exchangeName, MEDIATOR, type PhysicalPlan, type Site } from './physical.ts';
 import { type Choice, chooseSites, FREE_SEARCH, type Freedom, type Knowledge, siteLookup } from './placement/choose.ts';
 import { eagerAggregations } from './placement/eager-aggregation.ts';
 import { type PlanCost, planCost } from './placement/plan-cost.ts';
@@ -198,16 +198,23 @@ export function assertLawfulExchanges(physical: PhysicalPlan, policies: PolicyBo
   if (policies.empty) return;
   const byName = new Map(physical.fragments.map((fragment) => [exchangeName(fragment.id), fragment.plan]));
   const resolve = (leaf: RelationalNode) => (leaf.kind === 'memory-table' ? byName.get(leaf.name) : undefined);
-  for (const fragment of physical.fragments) {
-    if (fragment.site !== MEDIATOR) assertLawful(fragment.plan, MEDIATOR, policies, resolve);
-    for (const exchange of fragment.inputs) {
-      if (fragment.site === MEDIATOR) continue;
+  /** Keys that were reduced by others' keys tell of those as well. */
+  const assertMaySee = (site: Site, exchanges: readonly Exchange[]): void => {
+    for (const exchange of exchanges) {
       const source = physical.fragments.find(({ id }) => id === exchange.from);
-      const key = exchange.kind === 'keys' ? source?.plan.columns[exchange.fromColumn] : undefined;
       if (source === undefined) continue;
-      const sent = key === undefined ? source.plan : onlyColumn(source.plan, key);
-      assertLawful(sent, fragment.site, policies, resolve);
+      const key = exchange.kind === 'keys' ? source.plan.columns[exchange.fromColumn] : undefined;
+      assertLawful(key === undefined ? source.plan : onlyColumn(source.plan, key), site, policies, resolve);
+      assertMaySee(
+        site,
+        source.inputs.filter(({ kind }) => kind === 'keys'),
+      );
     }
+  };
+  for (const { inputs, plan, site } of physical.fragments) {
+    if (site === MEDIATOR) continue;
+    assertLawful(plan, MEDIATOR, policies, resolve);
+    assertMaySee(site, inputs);
   }
 }
 

@@ -59,8 +59,20 @@ export function keyFilters(
       column: column.id,
       most,
     });
+    if (!isLawful(filters, around)) filters.delete(reader);
   }
   return filters;
+}
+
+/** Keys that were reduced by others' keys tell of those as well: all of a chain may go to where its end goes. */
+function isLawful(filters: ReadonlyMap<RelationalNode, KeyFilter>, around: KeySurroundings): boolean {
+  for (const reader of filters.keys()) {
+    const to = around.siteOf(reader);
+    for (let by = filters.get(filters.get(reader)!.by); by !== undefined; by = filters.get(by.by)) {
+      if (!around.maySendKeys(by.by, to, by.by.columns[by.byColumn])) return false;
+    }
+  }
+  return true;
 }
 
 /** Every single semi-join that the plan admits, whether it pays or not: for comparing plans. */

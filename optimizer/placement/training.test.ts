@@ -5,6 +5,7 @@ import type { SiloTraining, TrainingPrice, TrainingShape } from '../cost/trainin
 import { type PlacedTraining, placedTraining, type TrainingShare } from './placed-training.ts';
 import { expectedRounds, type MeasuredRound, replanTraining } from './replan-training.ts';
 import { everyPlacement, placeTraining, roundSeconds, type SiloOptions, trainingCost } from './training.ts';
+import { cheapestTerms } from './training-variants.ts';
 
 const SHAPE: TrainingShape = { weights: 20_000, flopsPerWindow: 5e6, rounds: 20, epochs: 1, compression: 'none' };
 const TERMS = { cores: 4, objective: 'time' } as const;
@@ -177,5 +178,25 @@ describe('replanTraining', () => {
     const slow = [round('berlin', 8), round('oslo', 1)];
     const { expected: next } = replanTraining(placed, expected, slow, 15)!;
     expect(replanTraining(placed, next, slow, 14)).toBeUndefined();
+  });
+});
+
+describe('cheapestTerms', () => {
+  const placed = (over: Partial<SiloTraining>, objective: 'time' | 'egress' = 'time') =>
+    placedTraining([guarded(silo('berlin', over)), guarded(silo('oslo', over))], SHAPE, { ...TERMS, objective });
+  const all = { epochs: true, compression: true };
+
+  it('trades rounds for local epochs where messages are dear, and compresses where bytes are', () => {
+    const far = placed({ windows: 100, roundTrip: 2 });
+    expect(cheapestTerms(far, { ...all, compression: false })).toMatchObject({ epochs: 5, rounds: 4 });
+    expect(cheapestTerms(placed({}, 'egress'), all)).toMatchObject({ epochs: 5, rounds: 4, compression: 'int8' });
+    expect(cheapestTerms(placed({}, 'egress'), { ...all, epochs: false })).toMatchObject({
+      ...{ epochs: 1, rounds: 20, compression: 'int8' },
+    });
+  });
+
+  it('keeps what was asked for where nothing saves a tenth', () => {
+    expect(cheapestTerms(placed({}), all)).toBeUndefined();
+    expect(cheapestTerms(placed({ roundTrip: 2 }, 'egress'), { epochs: false, compression: false })).toBeUndefined();
   });
 });

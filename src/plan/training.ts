@@ -127,8 +127,17 @@ export interface FederationSpec {
   readonly personalize?: 'head';
   /** `naive`: a silo's validation loss is its squared error ÷ that of its better naive rule; absent: the training loss. */
   readonly validateBy?: 'naive';
+  /** What the optimizer decides by cost; no training begins before it has. */
+  readonly choose?: TermsByCost;
   /** `auto` only: what it may decide. */
   readonly open?: OpenChoices;
+}
+
+/** What is left to the optimizer: each makes another model, so the statement asks for it. */
+export interface TermsByCost {
+  /** More passes over the rows in fewer rounds. */
+  readonly epochs: boolean;
+  readonly compression: boolean;
 }
 
 /** How an update is made smaller before it leaves its silo. */

@@ -89,4 +89,35 @@ describe('EXPLAIN', () => {
     expect((await lines(`EXPLAIN (FORMAT dot) ${train}`)).join('\n')).toMatch(/^digraph train \{[\s\S]*\}$/);
     await run(federation.session, 'DROP POLICY open; DROP MODEL m');
   });
+
+  it('of TRAIN chooses terms by cost where it is told to, and the job has them in its text', async () => {
+    const chosen = train.replace(
+      'AS SELECT',
+      "FEDERATE fedavg (rounds => 10, choose => 'cost', weight_by => 'rows') AS SELECT",
+    );
+    const notices: string[] = [];
+    const told = (text: string) => run(federation.session, text, { onNotice: ({ message }) => notices.push(message) });
+    await told("SET causeway.optimize_for = 'egress'");
+    const text = (await told(`EXPLAIN ${chosen}`)).flat().join('\n');
+    expect(notices).toContain('chosen by cost: 2 rounds of 5 epochs, updates of 8 bits');
+    expect(text).toMatch(/fedavg, 2 rounds of 5 epochs/);
+    await told(chosen);
+    const [[query]] = (await told('SELECT query FROM causeway.jobs ORDER BY id DESC LIMIT 1')) as [[string]];
+    expect(query).toContain(
+      "FEDERATE fedavg (rounds => 2, local_epochs => 5, compress => 'int8', weight_by => 'rows')",
+    );
+    const stored = federation.engine.catalog.models.get('m')!;
+    expect(stored.metrics.rounds).toHaveLength(2);
+    expect(stored.signature.local.epochs).toBe(5);
+    // What is said is not chosen.
+    notices.length = 0;
+    const said = train.replace('hidden => 8', 'hidden => 8, epochs => 1').replace('MODEL m', 'MODEL m2');
+    await told(
+      `EXPLAIN ${said.replace('AS SELECT', "FEDERATE fedavg (choose => 'cost', compress => 'none') AS SELECT")}`,
+    );
+    expect(notices).toContain('chosen by cost: what was asked for: nothing else saves a tenth');
+    const secret = chosen.replace('AS SELECT', 'PRIVACY (secure => true) AS SELECT');
+    await expect(told(`EXPLAIN ${secret}`)).rejects.toMatchObject({ sqlstate: '0A000' });
+    await told('RESET causeway.optimize_for; DROP MODEL m');
+  });
 });

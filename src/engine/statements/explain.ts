@@ -31,7 +31,7 @@ import { manifestOf } from '../training/manifest.ts';
 import { trainerSpec } from '../training/open-trainers.ts';
 import { chosenSitesOf, placeTrain, trainingLegalities } from '../training/place.ts';
 import { speculate } from '../training/speculate.ts';
-import { bindTrainModel, startTrain } from './train.ts';
+import { settledTrain, startTrain } from './train.ts';
 
 export async function explain(
   { statement, analyze, format }: Explain,
@@ -119,11 +119,11 @@ function manifestsOf(plan: Train): ReadonlyMap<string, EgressManifest> {
 
 /** ANALYZE trains, and stores the model, as the statement alone would. */
 async function explainTrain(
-  statement: TrainModel,
+  given: TrainModel,
   analyze: boolean,
   context: StatementContext,
 ): Promise<ExplainedTraining> {
-  const plan = await bindTrainModel(statement, context);
+  const { plan, statement } = await settledTrain(given, context);
   const legalities = await trainingLegalities(plan, context);
   const training = await placeTrain(plan, legalities, context);
   const { here, placed, statements, strategy } = training;

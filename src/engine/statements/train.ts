@@ -13,13 +13,14 @@ import { budgetOf, requireTrainingBudget } from '../budget.ts';
 import type { StatementResult } from '../result.ts';
 import { columnsOf, rowsResult } from '../rows.ts';
 import type { StatementContext } from '../session.ts';
+import { chosenTerms } from '../training/choose-terms.ts';
 import { compileInside, stepOf } from '../training/engine-step.ts';
 import { figureNames, figuresOf } from '../training/metrics.ts';
 import { chosenSitesOf, placeTrain, trainingLegalities } from '../training/place.ts';
 import { type StartedTraining, startTraining, type TrainOptions } from '../training/train.ts';
 
 /** The bound statement over the rows that policies let a model learn from: every name found, every option checked, nothing run. */
-export async function bindTrainModel(statement: TrainModel, context: StatementContext): Promise<Train> {
+async function bindTrainModel(statement: TrainModel, context: StatementContext): Promise<Train> {
   const query = await bindQuery(statement.query.text, context.locate(statement.query.offset), {
     ...context,
     privilege: 'train',
@@ -29,6 +30,19 @@ export async function bindTrainModel(statement: TrainModel, context: StatementCo
   const { notices, plan } = trainedRows(train.source, train.privacy, book);
   for (const message of notices) context.onNotice({ severity: 'NOTICE', message });
   return { ...train, source: plan };
+}
+
+/** The statement, bound, with terms that were left to the optimizer chosen and written into it. */
+export async function settledTrain(
+  statement: TrainModel,
+  context: StatementContext,
+): Promise<{ readonly statement: TrainModel; readonly plan: Train }> {
+  const plan = await bindTrainModel(statement, context);
+  if (plan.federation.choose === undefined) return { statement, plan };
+  const { placed } = await placeTrain(plan, await trainingLegalities(plan, context), context);
+  const { said, statement: settled } = chosenTerms(statement, plan, placed);
+  context.onNotice({ severity: 'NOTICE', message: `chosen by cost: ${said}`, hint: PRICES });
+  return { statement: settled, plan: await bindTrainModel(settled, { ...context, onNotice: () => {} }) };
 }
 
 /** Answers one row per silo and target: what it trained on, and how good the model is on its test part. */
@@ -71,12 +85,8 @@ export async function resumeJob(id: number, context: StatementContext, wait = fa
 
 const START: Position = { offset: 0, line: 1, column: 1 };
 
-async function runTraining(
-  statement: TrainModel,
-  context: StatementContext,
-  resume?: number,
-): Promise<StatementResult> {
-  const plan = await bindTrainModel(statement, context);
+async function runTraining(given: TrainModel, context: StatementContext, resume?: number): Promise<StatementResult> {
+  const { plan, statement } = await settledTrain(given, context);
   const more = resume === undefined ? {} : { resume };
   const { job, result } = startTrain(statement, plan, await chosenSites(plan, context), context, more);
   if (statement.async) {

@@ -10,12 +10,13 @@ import type {
   ModelSpec,
   PrivacySpec,
   SplitSpec,
+  TermsByCost,
   Train,
 } from '../../plan/training.ts';
 import { isNumeric, isTemporal, typeName } from '../../plan/types.ts';
 import type { Located, Option, TrainModel } from '../statements/statement.ts';
 import { bindFeatures } from './bind-features.ts';
-import { AUTO, FEDERATE, PRIVACY, SPLIT, USING } from './clauses.ts';
+import { AUTO, FEDERATE, type FEDERATE_ANY, PRIVACY, SPLIT, USING } from './clauses.ts';
 import { type OptionsOf, readOptions } from './options.ts';
 
 const ALGORITHMS = ['lstm', 'gru'] as const;
@@ -116,6 +117,7 @@ export function bindTrain(statement: TrainModel, query: BoundQuery, locate: (off
       "Add PER entity_column after FORECAST BY, or protect windows with unit => 'record'.",
     );
   }
+  const federation = isAuto(statement) ? bindAuto(statement, locate) : bindFederation(statement, locate);
   return Object.freeze({
     kind: 'train',
     model: statement.name.value,
@@ -136,8 +138,8 @@ export function bindTrain(statement: TrainModel, query: BoundQuery, locate: (off
     },
     split: bindSplit(statement, locate),
     spec: largestNetwork(modelSpec(cell, features.length, outputs, using), features),
-    local: { ...localTraining(using), ...localPrivacy(privacy) },
-    federation: isAuto(statement) ? bindAuto(statement, locate) : bindFederation(statement, locate),
+    local: { ...localTraining(using), ...localPrivacy(privacy), ...localEpochs(statement) },
+    federation,
     ...(privacy === undefined ? {} : { privacy }),
     text: statement.text,
   });
@@ -205,7 +207,30 @@ function bindFederation(statement: TrainModel, locate: (offset: number) => Posit
   const strategy = statement.strategy?.value.toLowerCase() ?? 'fedavg';
   const common = readOptions(`FEDERATE ${strategy}`, FEDERATE, own, locate);
   requireTree(common, statement, locate);
-  return { strategy, options, ...commonTerms(common) };
+  const choose = common.choose === 'cost' ? termsByCost(statement, locate) : undefined;
+  return { strategy, options, ...commonTerms(common), ...(choose === undefined ? {} : { choose }) };
+}
+
+/** What the statement says is not chosen. @throws CausewayError 0A000 under PRIVACY, which counts the rounds */
+function termsByCost({ federation, options, privacy }: TrainModel, locate: (offset: number) => Position): TermsByCost {
+  const said = (among: readonly Option[], name: string): Option | undefined =>
+    among.find((option) => option.name.value === name);
+  if (privacy !== undefined) {
+    throw new CausewayError(SQLSTATE.featureNotSupported, "choose => 'cost' changes the rounds, which PRIVACY counts", {
+      position: locate(said(federation, 'choose')!.name.offset),
+      hint: 'Say rounds, local_epochs and compress yourself; EXPLAIN shows what each would cost.',
+    });
+  }
+  return {
+    epochs: said(federation, 'local_epochs') === undefined && said(options, 'epochs') === undefined,
+    compression: said(federation, 'compress') === undefined,
+  };
+}
+
+/** FEDERATE's word goes before that of USING. */
+function localEpochs({ federation }: TrainModel): { readonly epochs?: number } {
+  const epochs = federation.find(({ name }) => name.value === 'local_epochs')?.value.value;
+  return typeof epochs === 'number' ? { epochs } : {};
 }
 
 /** Branches per node where the statement does not say. */
@@ -221,7 +246,7 @@ const commonTerms = ({
   top_share,
   topology,
   weight_by,
-}: OptionsOf<typeof FEDERATE>) => ({
+}: OptionsOf<typeof FEDERATE_ANY>) => ({
   rounds,
   ...(min_silos === undefined ? {} : { minSilos: min_silos }),
   weightBy: weight_by,
@@ -234,7 +259,7 @@ const commonTerms = ({
 
 /** @throws CausewayError 22023 for a fan-in of no tree */
 function requireTree(
-  { fan_in, topology }: OptionsOf<typeof FEDERATE>,
+  { fan_in, topology }: OptionsOf<typeof FEDERATE_ANY>,
   { federation, name }: TrainModel,
   locate: (offset: number) => Position,
 ): void {

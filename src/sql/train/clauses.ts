@@ -77,8 +77,8 @@ export const USING = {
   season: { kind: 'integer', min: 1, description: 'rows per season, for the seasonal-naive comparison' },
 } as const satisfies OptionSchemas;
 
-/** What every `FEDERATE strategy (…)` takes; the strategy's own options come on top. */
-export const FEDERATE = {
+/** What `FEDERATE` takes with any strategy, `auto` too. */
+export const FEDERATE_ANY = {
   rounds: { kind: 'integer', default: 20, min: 1, max: 100_000, description: 'rounds of training' },
   min_silos: { kind: 'integer', min: 1, description: 'a round with fewer silos fails; all of them without it' },
   weight_by: {
@@ -120,9 +120,26 @@ export const FEDERATE = {
   },
 } as const satisfies OptionSchemas;
 
+/** What every `FEDERATE strategy (…)` takes; the strategy's own options come on top. */
+export const FEDERATE = {
+  ...FEDERATE_ANY,
+  local_epochs: {
+    kind: 'integer',
+    min: 1,
+    max: 1000,
+    description: 'passes over its windows that a silo makes in a round; the epochs of USING without it',
+  },
+  choose: {
+    kind: 'word',
+    default: 'nothing',
+    words: ['nothing', 'cost'],
+    description: 'cost: local epochs for fewer rounds, and compression, where the statement does not say them',
+  },
+} as const satisfies OptionSchemas;
+
 /** `FEDERATE auto (…)`, and TRAIN without the clause. */
 export const AUTO = {
-  ...FEDERATE,
+  ...FEDERATE_ANY,
   rounds: { kind: 'integer', default: 60, min: 1, max: 100_000, description: 'most rounds of training' },
   patience: { kind: 'integer', default: 10, min: 1, description: 'rounds without a better validation loss' },
   trial_rounds: { kind: 'integer', default: 24, min: 0, max: 10_000, description: 'most rounds spent on trials' },

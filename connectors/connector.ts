@@ -48,6 +48,8 @@ export interface Silo extends AsyncDisposable {
   tableAt?(table: TableName, version: string, signal: AbortSignal): Promise<TableInfo>;
   /** What the silo's own catalog knows; never counts rows. Undefined when it knows nothing. */
   statistics(table: TableName, signal: AbortSignal): Promise<TableStatistics | undefined>;
+  /** What ANALYZE runs for what the catalog does not know. It reads the table, and may cost money. */
+  measure?(table: TableInfo): Measurement;
   /** Runs one fragment. A failure at any time is an error of the result; rows are never silently missing. */
   run(fragment: Fragment, signal: AbortSignal): Promise<FragmentResult>;
   /** Creates or appends to a table from batches; all or nothing. */
@@ -62,6 +64,13 @@ export interface Silo extends AsyncDisposable {
   execute?(text: string, signal: AbortSignal): Promise<void>;
   /** Columns of a native query, without running it: `silo.query('…')`. */
   describe?(text: string, signal: AbortSignal): Promise<readonly ColumnInfo[]>;
+}
+
+/** A statement of one row, and what the row says, each value in its type's text form. */
+export interface Measurement {
+  readonly text: string;
+  readonly columns: readonly ResultColumn[];
+  read(row: readonly (string | null)[]): TableStatistics;
 }
 
 export interface StatementEstimate {

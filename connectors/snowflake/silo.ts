@@ -7,6 +7,7 @@ import type {
   ColumnInfo,
   Fragment,
   FragmentResult,
+  Measurement,
   ResultColumn,
   Silo,
   SqlFragment,
@@ -15,10 +16,12 @@ import type {
   TableStatistics,
   WriteRequest,
 } from '../connector.ts';
+import { measurement } from '../measured-statistics.ts';
 import { bindParameters } from '../parameters.ts';
-import { foldedName } from '../quoting.ts';
+import { dialectIdentifier, foldedName } from '../quoting.ts';
 import { batchTexts } from '../row-text.ts';
 import type { TrainingStep } from '../training-step.ts';
+import { snowflakeDialect } from './capabilities.ts';
 import { type Ask, readStatistics, readTables } from './catalog.ts';
 import type { SnowflakeErrors } from './errors.ts';
 import { readQuery, travelsOf, unloadQuery } from './extract/columns.ts';
@@ -63,6 +66,12 @@ export class SnowflakeSilo implements Silo {
   statistics({ schema, table }: TableName, signal: AbortSignal): Promise<TableStatistics | undefined> {
     const where = schema === undefined ? this.#place.schema : foldedName(schema);
     return readStatistics(this.#ask(signal), where, foldedName(table));
+  }
+
+  measure({ columns, schema, table }: TableInfo): Measurement {
+    const identifier = (name: string) => dialectIdentifier(name, snowflakeDialect);
+    const from = schema === undefined ? identifier(table) : `${identifier(schema)}.${identifier(table)}`;
+    return measurement(from, columns, identifier, { distinct: 'APPROX_COUNT_DISTINCT($1)', length: 'LENGTH($1)' });
   }
 
   async run(fragment: Fragment, signal: AbortSignal): Promise<FragmentResult> {

@@ -42,6 +42,21 @@ describe('StatisticsCache', () => {
     expect((await cache.load([b], never)).of(b)?.rows).toBe(7);
   });
 
+  it('keeps what ANALYZE measured of columns that the catalog tells nothing of, and says when that is old', async () => {
+    let now = 0;
+    let count = 10;
+    const cache = new StatisticsCache(async () => rows(count), { now: () => now });
+    await cache.refresh(a, never, async (known) => ({ rows: known!.rows, columns: { id: { distinct: 7 } } }));
+    count = 90;
+    now = 7 * 86_400_000 + 1;
+    await cache.load([a], never);
+    await new Promise((done) => setImmediate(done));
+    const later = await cache.load([a], never);
+    expect(later.of(a)).toEqual({ rows: 90, columns: { id: { distinct: 7 } } });
+    expect(later.notices).toEqual(['berlin.a: columns were measured 7 days ago; run ANALYZE berlin.a']);
+    expect((await cache.refresh(a, never)).of(a)).toEqual(rows(90));
+  });
+
   it('does not ask a failing silo again for a while', async () => {
     let now = 0;
     let asked = 0;

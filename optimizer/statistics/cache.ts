@@ -18,6 +18,8 @@ export interface StoredStatistics {
   readonly statistics: TableStatistics | undefined;
   /** When it was fetched, milliseconds since 1970. */
   readonly at: number;
+  /** When ANALYZE measured columns that the silo's catalog tells nothing of. */
+  readonly measuredAt?: number;
 }
 
 /** Where statistics outlive the process; the catalog implements it. */
@@ -80,6 +82,9 @@ export class StatisticsCache {
     for (const table of tables) wanted.set(tableKey(table), table);
     for (const [key, table] of wanted) {
       const entry = this.#entries.get(key);
+      if (entry?.measuredAt !== undefined && now - entry.measuredAt > this.#options.staleMs) {
+        notices.push(`${key}: columns were measured ${days(now - entry.measuredAt)} days ago; run ANALYZE ${key}`);
+      }
       if (entry !== undefined && now - entry.at <= this.#options.freshMs) continue;
       const failedAt = this.#failed.get(key);
       if (failedAt !== undefined && now - failedAt < RETRY_AFTER_MS) {
@@ -89,8 +94,7 @@ export class StatisticsCache {
       const fetching = this.#fetch(key, table).then((found) => notices.push(...found));
       if (entry === undefined) missing.push(fetching);
       else if (now - entry.at > this.#options.staleMs) {
-        const days = Math.round((now - entry.at) / 86_400_000);
-        notices.push(`${key}: statistics are ${days} days old; run ANALYZE ${key}`);
+        notices.push(`${key}: statistics are ${days(now - entry.at)} days old; run ANALYZE ${key}`);
       }
     }
     if (missing.length > 0) await this.#orDeadline(Promise.all(missing), signal);
@@ -110,14 +114,20 @@ export class StatisticsCache {
 
   /**
    * `ANALYZE silo.table`: asks the silo now and waits for its answer.
+   * @param measure measures what the silo's catalog does not know
    * @throws whatever the silo answers with
    */
-  async refresh(table: TableReference, signal: AbortSignal): Promise<LoadedStatistics> {
+  async refresh(
+    table: TableReference,
+    signal: AbortSignal,
+    measure?: (known: TableStatistics | undefined) => Promise<TableStatistics>,
+  ): Promise<LoadedStatistics> {
     const started = performance.now();
     const key = tableKey(table);
-    const reported = await this.#ask(table.silo, table, signal);
+    const known = await this.#ask(table.silo, table, signal);
+    const reported = measure === undefined ? known : { ...known, ...(await measure(known)) };
     const { statistics, notices } = sane(key, reported);
-    this.#keep(key, statistics);
+    this.#keep(key, statistics, measure === undefined ? undefined : this.#options.now());
     return { of: () => statistics, notices, waited: performance.now() - started };
   }
 
@@ -138,12 +148,24 @@ export class StatisticsCache {
     return entry === undefined ? undefined : this.#options.now() - entry.at;
   }
 
-  #keep(key: string, statistics: TableStatistics | undefined): void {
-    const stored = { statistics, at: this.#options.now() };
+  #keep(key: string, statistics: TableStatistics | undefined, measuredAt?: number): void {
+    const stored = {
+      statistics,
+      at: this.#options.now(),
+      ...(measuredAt === undefined ? {} : { measuredAt }),
+    };
     this.#version++;
     this.#entries.set(key, stored);
     this.#failed.delete(key);
     this.#options.store?.save(key, stored);
+  }
+
+  /** What the catalog says now; what was measured of the columns stays what is known of them. */
+  #keepFetched(key: string, statistics: TableStatistics | undefined): void {
+    const before = this.#entries.get(key);
+    if (before?.measuredAt === undefined || statistics === undefined) return this.#keep(key, statistics);
+    const columns = { ...before.statistics?.columns, ...statistics.columns };
+    this.#keep(key, { ...statistics, columns }, before.measuredAt);
   }
 
   /** One call per table at a time; it outlives the statement that started it, so that the next one profits. */
@@ -153,7 +175,7 @@ export class StatisticsCache {
     const fetching = this.#ask(table.silo, table, AbortSignal.timeout(60_000))
       .then((reported) => {
         const { statistics, notices } = sane(key, reported);
-        this.#keep(key, statistics);
+        this.#keepFetched(key, statistics);
         return [...notices];
       })
       .catch((error: unknown) => {
@@ -175,3 +197,5 @@ export class StatisticsCache {
     signal.throwIfAborted();
   }
 }
+
+const days = (milliseconds: number): number => Math.round(milliseconds / 86_400_000);

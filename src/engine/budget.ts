@@ -39,6 +39,30 @@ export async function requireBudget({ physical, cost }: PlannedStatement, contex
   requireWithin(limit, prices);
 }
 
+/**
+ * The same for one statement of a silo's own.
+ * @param modelled what the cost model says
+ * @returns its price, where that is known
+ * @throws CausewayError as {@link requireBudget}
+ */
+export async function requireStatementBudget(
+  silo: string,
+  text: string,
+  modelled: { readonly money: number; readonly seconds: number },
+  context: BudgetContext,
+): Promise<{ readonly money: number; readonly from: string }> {
+  const own = await dryRun(silo, text, context);
+  const price =
+    own === undefined
+      ? { money: modelled.money, from: `about ${modelled.seconds.toPrecision(2)} s by the cost model` }
+      : { money: own.money, from: own.basis };
+  const limit = budgetOf(context.settings);
+  if (limit === undefined) return price;
+  if (own === undefined) await requirePrice(silo, context.engine);
+  requireWithin(limit, [{ silo, ...price }]);
+  return price;
+}
+
 /** A silo's share of a training: what it would cost by the cost model, and the statements that read its rows. */
 interface TrainingShare {
   readonly silo: string;
@@ -135,4 +159,4 @@ function requireWithin(limit: number, prices: readonly SiloPrice[]): void {
   );
 }
 
-const amount = (money: number): string => (money >= 100 ? money.toFixed(0) : money.toPrecision(2));
+export const amount = (money: number): string => (money >= 100 ? money.toFixed(0) : money.toPrecision(2));

@@ -17,12 +17,15 @@ import {
 import { siloPlans } from '../../../optimizer/fragments/silo-plans.ts';
 import { MEDIATOR } from '../../../optimizer/physical.ts';
 import type { PlannedStatement } from '../../../optimizer/plan-statement.ts';
+import type { RelationalNode, Scan } from '../../plan/nodes.ts';
 import type { Train } from '../../plan/training.ts';
+import { nodesOf } from '../../plan/traverse.ts';
 import type { Explain, QueryText, TrainModel } from '../../sql/statements/statement.ts';
 import { type BoundQuery, bindQuery, streamRows } from '../bind.ts';
 import { dryRuns, requireBudget } from '../budget.ts';
 import type { FragmentReport } from '../execution/report.ts';
 import { requestTo } from '../execution/run-fragment.ts';
+import type { Planned } from '../planning/planner.ts';
 import type { StatementResult } from '../result.ts';
 import { columnsOf, rowsResult } from '../rows.ts';
 import { planRows, runPlanned } from '../run-plan.ts';
@@ -61,7 +64,8 @@ function linesOf<T>(
 async function explainSelect(query: QueryText, analyze: boolean, context: StatementContext): Promise<Explained> {
   const { settings } = context;
   const { plan, run }: BoundQuery = await bindQuery(query.text, context.locate(query.offset), context);
-  const { planned, facts } = await planRows(plan, run, true);
+  const { planned: first, facts } = await planRows(plan, run, true);
+  const planned = { ...first, notices: [...first.notices, ...(await unmeasured(first, plan, context))] };
   const objective = settings.own('causeway.optimize_for') as Objective;
   const prices = await dryRuns(planned.physical, run);
   if (!analyze) {
@@ -92,6 +96,23 @@ async function explainSelect(query: QueryText, analyze: boolean, context: Statem
     transfers: await transfersOf(final, context),
     actuals,
   });
+}
+
+/** Tables of whose columns nothing is known but could be: what estimates of them are guesses. */
+async function unmeasured({ input }: Planned, plan: RelationalNode, { engine }: StatementContext): Promise<string[]> {
+  const tables = new Map<string, Scan>();
+  for (const each of nodesOf(plan)) if (each.kind === 'scan') tables.set(`${each.silo}.${each.table}`, each);
+  const found = await Promise.all(
+    [...tables].map(async ([name, scan]) => {
+      const known = input.estimation.statistics(scan);
+      const silent = known !== undefined && Object.keys(known.columns).length === 0;
+      if (!silent || (await engine.silos.open(scan.silo)).silo.measure === undefined) return [];
+      return [
+        `${name}: the silo tells nothing of its columns, defaults are used; ANALYZE ${name} reads the table for them`,
+      ];
+    }),
+  );
+  return found.flat();
 }
 
 /** How rows come from silos that have a choice, by fragment. */

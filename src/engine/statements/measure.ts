@@ -1,10 +1,14 @@
 /** ANALYZE: a table's statistics, asked for anew. CALIBRATE: how fast a silo is. */
+import type { TableInfo, TableStatistics } from '../../../connectors/connector.ts';
+import { batchTexts } from '../../../connectors/row-text.ts';
 import { calibrate as calibrateSilo, probes } from '../../../optimizer/cost/calibrate.ts';
+import { secondsFor, work } from '../../../optimizer/cost/work.ts';
 import { cutIntoFragments } from '../../../optimizer/fragments/cut.ts';
 import { assignSites } from '../../../optimizer/fragments/sites.ts';
 import { CausewayError, SQLSTATE } from '../../plan/errors.ts';
 import { columnIds, node, type RelationalNode, type Scan } from '../../plan/nodes.ts';
 import type { Analyze, Calibrate } from '../../sql/statements/statement.ts';
+import { amount, requireStatementBudget } from '../budget.ts';
 import type { Engine } from '../engine.ts';
 import type { FragmentReport } from '../execution/report.ts';
 import { policyTable } from '../planning/policies.ts';
@@ -14,11 +18,9 @@ import { optimizerContext, runPhysical } from '../run-plan.ts';
 import type { StatementContext } from '../session.ts';
 import { inSilo } from '../silo-pool.ts';
 
-/** Answers what the silo knows of each column. */
-export async function analyze(
-  statement: Analyze,
-  { engine, signal, onNotice }: StatementContext,
-): Promise<StatementResult> {
+/** Answers what the silo knows of each column, and measures what its catalog does not, where it can. */
+export async function analyze(statement: Analyze, context: StatementContext): Promise<StatementResult> {
+  const { engine, signal, onNotice } = context;
   const silo = statement.silo.value;
   engine.silos.definition(silo);
   const info = await policyTable({ silo, table: statement.table.value }, engine.silos, signal);
@@ -26,7 +28,8 @@ export async function analyze(
     throw new CausewayError(SQLSTATE.undefinedTable, `silo "${silo}" has no table "${statement.table.value}"`);
   }
   const table = { silo, table: info.table };
-  const { of, notices } = await engine.planner.statistics.refresh(table, signal).catch((thrown: unknown) => {
+  const measure = await measuring(silo, info, context);
+  const { of, notices } = await engine.planner.statistics.refresh(table, signal, measure).catch((thrown: unknown) => {
     throw inSilo(silo, thrown);
   });
   for (const message of notices) onNotice({ severity: 'NOTICE', message });
@@ -44,6 +47,36 @@ export async function analyze(
     return [name, statistics?.rows ?? null, known?.distinct ?? null, known?.nullFraction ?? null, known?.width ?? null];
   });
   return rowsResult('ANALYZE', columns, rows);
+}
+
+/** Measures a table by a statement of the silo's own, whose price is told before it runs; undefined where there is none. */
+async function measuring(silo: string, info: TableInfo, context: StatementContext) {
+  const { engine, signal, onNotice } = context;
+  const open = (await engine.silos.open(silo)).silo;
+  const measurement = open.measure?.(info);
+  if (measurement === undefined) return undefined;
+  const { text, columns, read } = measurement;
+  return async (known: TableStatistics | undefined): Promise<TableStatistics> => {
+    const { moneyPerSecond, seconds } = engine.planner.model.profile(silo);
+    const rows = known?.rows ?? 0;
+    const duration = secondsFor(work({ startup: 1, scanned: rows, aggregated: rows * columns.length }), seconds);
+    const modelled = { money: duration * moneyPerSecond, seconds: duration };
+    const price = await requireStatementBudget(silo, text, modelled, context);
+    onNotice({
+      severity: 'NOTICE',
+      message:
+        `the catalog of silo "${silo}" tells nothing of columns: ${info.table} is read to measure them` +
+        (price.money > 0 ? `, for about ${amount(price.money)} (${price.from})` : ` (${price.from})`),
+    });
+    const result = await open.run({ kind: 'sql', text, columns }, signal);
+    if (result.kind !== 'batches') throw new CausewayError(SQLSTATE.internalError, 'a measurement came as no batches');
+    const found: (string | null)[][] = [];
+    for await (const batch of result.batches) {
+      const texts = batchTexts(batch, columns);
+      for (let row = 0; row < batch.numRows; row++) found.push(texts.map((value) => value(row)));
+    }
+    return read(found[0] ?? []);
+  };
 }
 
 /** Answers the time of every probe, and the speeds that follow from them. */

@@ -1,0 +1,73 @@
+/** One statement that measures what a catalog does not know of a table's columns: bounds, distinct values, NULLs, widths. */
+import { scalar } from '../src/plan/types.ts';
+import type { ColumnInfo, ColumnStatistics, Measurement, ResultColumn } from './connector.ts';
+
+/** Engines that count distinct values approximately: how, and the length of a text. `$1` is the column. */
+export interface MeasuringWords {
+  readonly distinct: string;
+  readonly length: string;
+}
+
+/** Types whose bounds say something of a range. */
+const BOUNDED: readonly string[] = [
+  ...['smallint', 'integer', 'bigint', 'numeric', 'real', 'double'],
+  ...['date', 'time', 'timestamp', 'timestamptz'],
+];
+const NUMBERS: readonly string[] = ['smallint', 'integer', 'bigint', 'numeric', 'real', 'double'];
+const TEXTS: readonly string[] = ['text', 'varchar', 'char'];
+
+/** What one column adds to the statement. */
+interface Measure {
+  readonly column: string;
+  readonly of: keyof ColumnStatistics | 'known';
+  readonly result: ResultColumn;
+  readonly expression: string;
+}
+
+/**
+ * @param from the table as the silo's SQL names it
+ * @param identifier a column as the silo's SQL names it
+ */
+export function measurement(
+  from: string,
+  columns: readonly ColumnInfo[],
+  identifier: (name: string) => string,
+  words: MeasuringWords,
+): Measurement {
+  const measures = columns.flatMap(({ name, type }): Measure[] => {
+    const column = identifier(name);
+    const measure = (
+      of: Measure['of'],
+      expression: string,
+      kind = scalar('bigint') as ResultColumn['type'],
+    ): Measure => {
+      return { column: name, of, expression, result: { name: `${of} of ${name}`, type: kind } };
+    };
+    if (!BOUNDED.includes(type.kind) && !TEXTS.includes(type.kind)) return [measure('known', `COUNT(${column})`)];
+    return [
+      measure('known', `COUNT(${column})`),
+      measure('distinct', words.distinct.replace('$1', column)),
+      ...(BOUNDED.includes(type.kind)
+        ? [measure('min', `MIN(${column})`, type), measure('max', `MAX(${column})`, type)]
+        : [measure('width', `AVG(${words.length.replace('$1', column)})`, scalar('double'))]),
+    ];
+  });
+  const kinds = new Map(columns.map(({ name, type }) => [name, type.kind]));
+  return {
+    text: `SELECT ${['COUNT(*)', ...measures.map(({ expression }) => expression)].join(', ')} FROM ${from}`,
+    columns: [{ name: 'rows', type: scalar('bigint') }, ...measures.map(({ result }) => result)],
+    read([count, ...values]) {
+      const rows = Number(count);
+      const found: Record<string, Record<string, string | number>> = {};
+      for (const [i, { column, of }] of measures.entries()) {
+        const value = values[i];
+        if (value === null || value === undefined) continue;
+        const own = (found[column] ??= {});
+        if (of === 'known') own.nullFraction = rows === 0 ? 0 : 1 - Number(value) / rows;
+        else
+          own[of] = of === 'distinct' || of === 'width' || NUMBERS.includes(kinds.get(column)!) ? Number(value) : value;
+      }
+      return { rows, columns: found };
+    },
+  };
+}

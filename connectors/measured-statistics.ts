@@ -62,10 +62,12 @@ export function measurement(
       for (const [i, { column, of }] of measures.entries()) {
         const value = values[i];
         if (value === null || value === undefined) continue;
-        const own = (found[column] ??= {});
-        if (of === 'known') own.nullFraction = rows === 0 ? 0 : 1 - Number(value) / rows;
-        else
-          own[of] = of === 'distinct' || of === 'width' || NUMBERS.includes(kinds.get(column)!) ? Number(value) : value;
+        const isNumber = of === 'distinct' || of === 'width' || NUMBERS.includes(kinds.get(column)!);
+        const [name, known] =
+          of === 'known'
+            ? ['nullFraction', rows === 0 ? 0 : 1 - Number(value) / rows]
+            : [of, isNumber ? Number(value) : value];
+        found[column] = { ...found[column], [name]: known };
       }
       return { rows, columns: found };
     },

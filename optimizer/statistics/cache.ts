@@ -163,9 +163,12 @@ export class StatisticsCache {
   /** What the catalog says now; what was measured of the columns stays what is known of them. */
   #keepFetched(key: string, statistics: TableStatistics | undefined): void {
     const before = this.#entries.get(key);
-    if (before?.measuredAt === undefined || statistics === undefined) return this.#keep(key, statistics);
-    const columns = { ...before.statistics?.columns, ...statistics.columns };
-    this.#keep(key, { ...statistics, columns }, before.measuredAt);
+    if (before?.measuredAt === undefined || statistics === undefined) {
+      this.#keep(key, statistics);
+    } else {
+      const columns = { ...before.statistics?.columns, ...statistics.columns };
+      this.#keep(key, { ...statistics, columns }, before.measuredAt);
+    }
   }
 
   /** One call per table at a time; it outlives the statement that started it, so that the next one profits. */

@@ -152,6 +152,7 @@ export interface OpenChoices {
   readonly trialRounds: number;
   readonly epochs: boolean;
   readonly learningRate: boolean;
+  readonly optimizer: boolean;
 }
 
 export interface PrivacySpec {

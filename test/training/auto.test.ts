@@ -97,3 +97,21 @@ test('stops early and keeps the best weights when patience is asked for', async 
 test('is refused with PRIVACY, by name', async () => {
   await expect(sql(TRAIN('x', 'FEDERATE auto PRIVACY (secure => true)'))).rejects.toThrow(/auto tries things out/);
 });
+
+test('tries SCAFFOLD where the silos’ targets are skewed, and there only', async () => {
+  const skewed = `SELECT ts, meter, CASE silo WHEN 'berlin' THEN load WHEN 'oslo' THEN load + 60 ELSE load - 60 END AS load FROM readings`;
+  const tried = async (rows: string, using: string): Promise<boolean> => {
+    const notices: Notice[] = [];
+    await sql(
+      `TRAIN OR REPLACE MODEL skew PREDICT load FORECAST BY ts PER meter WINDOW 8
+       USING lstm (hidden => 4, batch => 32 ${using}) FEDERATE auto (rounds => 1, trial_rounds => 8) AS ${rows}`,
+      notices,
+    );
+    return notices.some(({ message }) => message.includes('tries values, scaffold'));
+  };
+  // Huber's loss learns values only; changes of a level that stays are skewed nowhere.
+  expect(await tried(skewed, ", loss => 'huber'")).toBe(true);
+  expect(await tried(skewed, ", loss => 'huber', scale => 'silo'")).toBe(false);
+  expect(await tried(skewed, ", loss => 'huber', optimizer => 'adam'")).toBe(false);
+  expect(await tried(ROWS, ", loss => 'huber'")).toBe(false);
+});

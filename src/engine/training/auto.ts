@@ -7,7 +7,12 @@ import { type RoundReport, type RunResult, runRounds } from '../../../operators/
 import type { RoundJournal } from '../../../operators/aggregate/rounds/journal.ts';
 import type { RoundParticipant } from '../../../operators/aggregate/rounds/participant.ts';
 import { canDifference } from '../../../operators/lstm/differences.ts';
-import { deviation, type FeatureStatistics, type Moments } from '../../../operators/lstm/statistics.ts';
+import {
+  deviation,
+  type FeatureStatistics,
+  type Moments,
+  mergeStatistics,
+} from '../../../operators/lstm/statistics.ts';
 import type { Aim } from '../../../operators/lstm/training-session.ts';
 import type { DifferenceSpec, FederationSpec, LocalTrainingSpec, Train } from '../../plan/training.ts';
 import type { Trainers } from './open-trainers.ts';
@@ -90,7 +95,8 @@ export async function decide(situation: Situation): Promise<Decided> {
   const learnt = [first, ...aims.changes.map(({ name, aim }) => ({ ...first, name, aim }))];
   const trials = new Trials(situation, most);
   const what = await trials.best(learnt);
-  const how = await trials.best([what, ...otherWays(what, open!)]);
+  const skewed = labelSkew(situation, what.aim) > SKEWED;
+  const how = await trials.best([what, ...otherWays(what, open!, skewed)]);
   const { epochs, optimizer } = how.local;
   return decided(
     how,
@@ -137,14 +143,42 @@ function possibleAims({ lags, plan, statistics }: Situation): {
 /** Root mean square: a change of 0 on average is no change at all. */
 const size = ({ m2, mean, n }: Moments): number => (n === 0 ? 0 : Math.sqrt(m2 / n + mean ** 2));
 
+/** The part of the targets' variance that lies between silos from which on silos are taken for unlike: they drift apart. */
+const SKEWED = 0.1;
+/** Of the plain SGD whose steps SCAFFOLD corrects. */
+const SKEWED_RATE = 0.05;
+
+/**
+ * Label skew: how much of the variance of what the network learns lies between the silos' means, 0 … 1; the largest of several
+ * targets. What is scaled by silo or entity has no such part left.
+ */
+function labelSkew({ lags, plan, trainers }: Situation, aim: Aim | undefined): number {
+  const { features, targets } = plan;
+  const lag = aim?.difference?.lag;
+  const skews = targets.map((target, i) => {
+    if (['silo', 'entity'].includes(features[target]!.scale)) return 0;
+    const at = lag === undefined ? target : features.length + lags.indexOf(lag) * targets.length + i;
+    const each = trainers.all.map((trainer) => trainer.statistics()[at]!);
+    const { m2 } = mergeStatistics(each.map((moments) => [moments]))[0]!;
+    return m2 === 0 ? 0 : 1 - each.reduce((sum, moments) => sum + moments.m2, 0) / m2;
+  });
+  return Math.max(0, ...skews);
+}
+
 /** More and less training between rounds, against drift, and with memory on the server: where the statement leaves it open. */
-function otherWays(way: Way, { epochs, learningRate }: NonNullable<FederationSpec['open']>): Way[] {
+function otherWays(
+  way: Way,
+  { epochs, learningRate, optimizer: anyOptimizer }: NonNullable<FederationSpec['open']>,
+  skewed: boolean,
+): Way[] {
   const { federation, local } = way;
   const optimizer = learningRate
     ? { ...local.optimizer, learningRate: 3 * local.optimizer.learningRate }
     : local.optimizer;
   const gentler = { ...local, optimizer: { ...optimizer, learningRate: local.optimizer.learningRate / 3 } };
   const harder = { ...local, epochs: epochs ? 2 * local.epochs : local.epochs, optimizer };
+  const { clipNorm } = local.optimizer;
+  const plain = { name: 'sgd', learningRate: SKEWED_RATE, ...(clipNorm === undefined ? {} : { clipNorm }) } as const;
   const by = (strategy: string, options: FederationSpec['options']): FederationSpec => ({
     ...federation,
     strategy,
@@ -153,6 +187,14 @@ function otherWays(way: Way, { epochs, learningRate }: NonNullable<FederationSpe
   return [
     ...(epochs || learningRate ? [{ ...way, name: `${way.name}, harder`, local: harder }] : []),
     ...(learningRate ? [{ ...way, name: `${way.name}, gentler`, local: gentler }] : []),
+    ...(skewed && learningRate && anyOptimizer
+      ? [
+          {
+            ...{ ...way, name: `${way.name}, scaffold` },
+            ...{ local: { ...harder, optimizer: plain }, federation: by('scaffold', {}) },
+          },
+        ]
+      : []),
     { ...way, name: `${way.name}, fedprox`, local: harder, federation: by('fedprox', { mu: 0.01 }) },
     { ...way, name: `${way.name}, fedavgm`, local: harder, federation: by('fedavgm', { momentum: 0.5 }) },
     { ...way, name: `${way.name}, fedadam`, federation: by('fedadam', { server_learning_rate: 0.01 }) },

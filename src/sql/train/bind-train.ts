@@ -287,6 +287,7 @@ function bindAuto(statement: TrainModel, locate: (offset: number) => Position): 
     trialRounds: trial_rounds,
     epochs: !given.has('epochs'),
     learningRate: !given.has('learning_rate'),
+    optimizer: !['optimizer', 'momentum', 'weight_decay'].some((name) => given.has(name)),
   };
   return { strategy: 'auto', options: {}, ...commonTerms(common), validateBy: 'naive', open };
 }

@@ -50,7 +50,7 @@ export function columnBuilder(column: ResultColumn, capacity: number): ColumnBui
     case 'double': {
       const values = kind === 'real' ? new Float32Array(capacity) : new Float64Array(capacity);
       return fixed(column, capacity, values, (row, bytes, from, to) => {
-        values[row] = smallWhole(bytes, from, to) ?? doubleOf(column, textOf(bytes, from, to));
+        values[row] = shortDecimal(bytes, from, to) ?? doubleOf(column, textOf(bytes, from, to));
       });
     }
     case 'date': {
@@ -99,6 +99,33 @@ function smallWhole(bytes: Uint8Array, from: number, to: number): number | undef
     value = value * 10 + digit;
   }
   return negative ? -value : value;
+}
+
+/** 10⁰ … 10¹⁵, which a double holds exactly. */
+const POWERS = Array.from({ length: 16 }, (_, i) => 10 ** i);
+
+/**
+ * A decimal of up to 15 digits without an exponent, rounded right: both the digits as a whole number and the power of ten are exact,
+ * so the division is the only rounding (Clinger 1990). Undefined for everything else.
+ */
+function shortDecimal(bytes: Uint8Array, from: number, to: number): number | undefined {
+  const negative = bytes[from] === MINUS;
+  let at = negative ? from + 1 : from;
+  if (to - at > 16 || at === to) return undefined;
+  let value = 0;
+  let digits = 0;
+  let point = -1;
+  for (; at < to; at++) {
+    const digit = bytes[at]! - ZERO;
+    if (digit >= 0 && digit <= 9) {
+      value = value * 10 + digit;
+      digits++;
+    } else if (bytes[at] === POINT && point < 0) point = digits;
+    else return undefined;
+  }
+  if (digits === 0 || digits > 15) return undefined;
+  const decimals = point < 0 ? 0 : digits - point;
+  return (negative ? -value : value) / POWERS[decimals]!;
 }
 
 function wholeOf(column: ResultColumn, text: string): bigint {

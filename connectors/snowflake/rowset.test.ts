@@ -2,6 +2,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { numeric, type SqlType, scalar } from '../../src/plan/types.ts';
+import { decimalText } from '../postgres-language/text.ts';
 import { batchTexts } from '../row-text.ts';
 import { rowsetBatches } from './rowset.ts';
 
@@ -60,6 +61,19 @@ describe('values', () => {
     expect(() => one('10000', numeric(4, 0))).toThrow(expect.objectContaining({ sqlstate: '22003' }));
     expect(() => one('x', scalar('bigint'))).toThrow(expect.objectContaining({ sqlstate: '22P02' }));
     expect(() => one('2024-01-01', scalar('timestamp'))).toThrow(expect.objectContaining({ sqlstate: '22P02' }));
+  });
+
+  test('doubles are rounded as JavaScript rounds them, short or long', () => {
+    const decimal = fc
+      .tuple(fc.bigInt({ min: -(10n ** 18n), max: 10n ** 18n }), fc.nat(18))
+      .map(([digits, point]) => decimalText(digits, point));
+    const texts = fc.array(fc.oneof(decimal, fc.double({ noNaN: true, noDefaultInfinity: true }).map(String)));
+    fc.assert(
+      fc.property(texts, (values) => {
+        const rows = read(JSON.stringify(values.map((value) => [value])), [scalar('double')], values.length);
+        expect(rows.map(([text]) => Number(text))).toEqual(values.map(Number));
+      }),
+    );
   });
 
   test('any text comes back, however JSON escapes it', () => {

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Brings what the suites of test/engines drive: MariaDB (Debian), ONNX Runtime and fakesnow (pip), and test/engines/lake's engines.
+# Brings what the suites of test/engines drive: MariaDB (Debian), ONNX Runtime and fakesnow (pip), bigquery-emulator (Go), and
+# test/engines/lake's engines.
 # Prints the variables the tests look for. What cannot be brought is said on stderr, and its tests skip with a reason.
 set -uo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
@@ -23,4 +24,17 @@ if [ -x "$to/fakesnow/bin/python" ] || { python3 -m venv "$to/fakesnow" && "$to/
   echo "export FAKESNOW_PYTHON=$to/fakesnow/bin/python"
 else
   echo "no fakesnow: pip failed" >&2
+fi
+# Its GoogleSQL is generated code: two minutes and two gigabytes of memory on one core. By a module of its own, as `go install` asks for a list of versions.
+emulator=github.com/goccy/bigquery-emulator
+go=$(command -v go || echo /usr/local/go/bin/go)
+if [ ! -x "$to/bigquery-emulator" ] && [ -x "$go" ]; then
+  mkdir -p "$to/bigquery-emulator-module"
+  printf 'module build\n\ngo 1.25\n\nrequire %s v0.8.1\n' "$emulator" >"$to/bigquery-emulator-module/go.mod"
+  (cd "$to/bigquery-emulator-module" && GOFLAGS='-mod=mod -p=1' "$go" build -o "$to/bigquery-emulator" "$emulator/cmd/bigquery-emulator" >&2)
+fi
+if [ -x "$to/bigquery-emulator" ]; then
+  echo "export BIGQUERY_EMULATOR=$to/bigquery-emulator"
+else
+  echo "no bigquery-emulator: go is absent, or its build failed" >&2
 fi

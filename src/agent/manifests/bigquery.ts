@@ -7,10 +7,11 @@ import { CONFIGURATION, commented, GENERATED, type ManifestInput, STATE } from '
 const rolesText = (
   project: string,
   dataset: string,
+  payer: string,
   account: string,
 ): string => `gcloud iam service-accounts create causeway-agent --project=${project}
-gcloud projects add-iam-policy-binding ${project} --member=serviceAccount:${account} --role=roles/bigquery.jobUser
-gcloud projects add-iam-policy-binding ${project} --member=serviceAccount:${account} --role=roles/bigquery.readSessionUser
+gcloud projects add-iam-policy-binding ${payer} --member=serviceAccount:${account} --role=roles/bigquery.jobUser
+gcloud projects add-iam-policy-binding ${payer} --member=serviceAccount:${account} --role=roles/bigquery.readSessionUser
 bq add-iam-policy-binding --member=serviceAccount:${account} --role=roles/bigquery.dataViewer ${project}:${dataset}
 gcloud iam service-accounts add-iam-policy-binding ${account} --role=roles/iam.workloadIdentityUser \\
   --member="serviceAccount:${project}.svc.id.goog[NAMESPACE/SERVICE-ACCOUNT-BELOW]"`;
@@ -18,8 +19,9 @@ gcloud iam service-accounts add-iam-policy-binding ${account} --role=roles/iam.w
 export function bigqueryManifest(input: ManifestInput): string {
   const { config, image } = input;
   const { project = 'PROJECT', dataset = 'DATASET' } = config.options;
+  const { billing_project: payer = project } = config.options;
   const account = `causeway-agent@${project}.iam.gserviceaccount.com`;
-  const preface = `Its rights, once:\n${rolesText(project, dataset, account)}`;
+  const preface = `Its rights, once:\n${rolesText(project, dataset, payer, account)}`;
   const identity = { 'iam.gke.io/gcp-service-account': account };
   const label = `causeway-agent-${config.silo}`.toLowerCase().replace(/[^a-z0-9-]+/g, '-');
   const pool = {

@@ -112,6 +112,12 @@ test('bigquery: golden, with a workload identity that may read one dataset', asy
   ]);
 });
 
+test('bigquery: jobs are paid for, and read sessions opened, in the billing project', () => {
+  const text = bigqueryManifest(input('bigquery', { project: 'acme', dataset: 'sales', billing_project: 'payer' }));
+  const projects = [...text.matchAll(/projects add-iam-policy-binding (\S+)/g)].map(([, project]) => project);
+  expect(projects).toEqual(['payer', 'payer']);
+});
+
 test('the procedure of one training round: golden', async () => {
   const text = await agentManifest('snowpark', IN_SNOWFLAKE.config, '');
   await expect(text).toMatchFileSnapshot('./golden/snowpark.sql');

@@ -128,12 +128,48 @@ function word(token: string, at: number, next: number, found: readonly Token[], 
       .split(',');
     out.push(`DECIMAL(${Math.min(38, Number(precision))}, ${scale})`);
     return closing();
+  } else if (upper === 'STRUCT' && follows?.text === '(') {
+    const end = closingOf(found, next);
+    out.push(structText(found.slice(next + 1, end)));
+    return end;
   } else if (Object.hasOwn(FUNCTIONS, upper) && follows?.text === '(') out.push(FUNCTIONS[upper]!);
   else if (Object.hasOwn(TYPES, upper)) {
     out.push(TYPES[upper]!);
     if (follows?.text === '(') return closing();
   } else out.push(token);
   return at;
+}
+
+/** The place of the bracket that closes the one at `open`. */
+function closingOf(found: readonly Token[], open: number): number {
+  let depth = 0;
+  return found.findIndex(({ text }, i) => {
+    if (i < open) return false;
+    if (text === '(') depth++;
+    if (text === ')') depth--;
+    return depth === 0;
+  });
+}
+
+/** `1 AS x, [TRUE] AS y` as DuckDB packs a record. */
+function structText(members: readonly Token[]): string {
+  const parts: Token[][] = [[]];
+  let depth = 0;
+  for (const token of members) {
+    if ('(['.includes(token.text)) depth++;
+    if (')]'.includes(token.text)) depth--;
+    if (token.text === ',' && depth === 0) parts.push([]);
+    else parts.at(-1)!.push(token);
+  }
+  const named = parts.map((tokens) => {
+    const text = tokens
+      .map((token) => token.text)
+      .join('')
+      .trim();
+    const [, value = text, name = ''] = /^([\s\S]*) AS `?(\w+)`?$/i.exec(text) ?? [];
+    return `"${name}" := ${toDuckdb(value)}`;
+  });
+  return `struct_pack(${named.join(', ')})`;
 }
 
 function decimalLiteral(text: string): string {

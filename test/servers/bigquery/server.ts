@@ -231,6 +231,15 @@ export async function startBigQuery({
       const job = jobOf(id, url);
       return resource(job, job.running || job.failure !== undefined ? undefined : await job.done);
     }
+    if (kind === 'queries' && request.method === 'POST') {
+      // A job and its first page in one (jobs.query).
+      const { query, location, labels } = body as { query: string; location?: string; labels?: Record<string, string> };
+      const configuration = { query: { query }, ...(labels === undefined ? {} : { labels }) };
+      const made = (await insertJob({ jobReference: { location }, configuration })) as {
+        jobReference: { jobId: string };
+      };
+      return page(jobs.get(made.jobReference.jobId)!, url);
+    }
     if (kind === 'queries') return page(jobOf(id, url), url);
     const known = kind === 'datasets' && (id === DATASET || (await tables.list(id)).length > 0);
     if (!known) throw new Refusal(404, 'notFound', `Not found: Dataset ${PROJECT}:${id}`);

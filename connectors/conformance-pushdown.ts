@@ -201,7 +201,7 @@ function caseOf(entry: FunctionEntry, parameters: readonly ParameterType[], colu
         }
         // The second argument of one type is another column of it.
         const nth = wanted.slice(0, i).filter((each) => typeName(each) === typeName(type)).length;
-        const fitting = columns.filter((column) => column.name.startsWith(`${typeName(type)}/`));
+        const fitting = columns.filter((column) => column.name.startsWith(`${typeName(type)}#`));
         return reference(fitting[nth % fitting.length]!);
       }),
     },

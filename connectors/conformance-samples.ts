@@ -101,10 +101,10 @@ const TYPES: readonly SqlType[] = [
   { kind: 'array', element: scalar('integer') },
 ];
 
-/** The sample columns of the types a silo holds; the first column is a key. Columns are called `type name/number`. */
+/** The sample columns of the types a silo holds; the first column is a key. Columns are called `type name#number`, which every silo takes for a name. */
 export function sampleTable(types: readonly TypeKind[]): ProbeTable {
   const columns = TYPES.filter(({ kind }) => types.includes(kind)).flatMap((type) =>
-    SAMPLE_TEXTS[typeName(type)]!.map((texts, i) => ({ name: `${typeName(type)}/${i}`, type, texts })),
+    SAMPLE_TEXTS[typeName(type)]!.map((texts, i) => ({ name: `${typeName(type)}#${i}`, type, texts })),
   );
   return {
     name: 'samples',

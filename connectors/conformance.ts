@@ -41,7 +41,9 @@ export function conformance({ connector, what = connector.kind, open, skip = {} 
   let place: ConformancePlace;
   let silo: Silo;
   let tables: readonly TableInfo[];
-  const probes = probeTables(connector.capabilities, BIG_ROWS);
+  const odd = skip.names === undefined;
+  const probes = probeTables(connector.capabilities, BIG_ROWS).filter(({ name }) => odd || name !== ODD);
+  const copy = odd ? 'copy of "types"' : 'copy_of_types';
 
   describe(`${what} keeps the connector's contract`, () => {
     beforeAll(async () => {
@@ -207,10 +209,10 @@ export function conformance({ connector, what = connector.kind, open, skip = {} 
       };
 
       test('every type is written and read back', async () => {
-        const { rows } = await written('copy of "types"', 'create');
+        const { rows } = await written(copy, 'create');
         tables = await silo.tables(signal);
         expect(rows).toBe(typeTable(connector.capabilities).rows.length);
-        expect(sorted((await read('copy of "types"')).map(String))).toEqual(sorted((await read('types')).map(String)));
+        expect(sorted((await read(copy)).map(String))).toEqual(sorted((await read('types')).map(String)));
       });
 
       test('appending adds, creating twice is 42P07', async () => {

@@ -116,11 +116,3 @@ function writtenNumber(precision: number | undefined, scale: number): Written {
   if (precision >= scale && fits(NARROW)) return { type: 'NUMERIC', ...parameters };
   return precision >= scale && fits(WIDE) ? { type: 'BIGNUMERIC', ...parameters } : { type: 'STRING' };
 }
-
-/** The same in SQL: `NUMERIC(10, 2)`. */
-export function writtenType(type: SqlType): string {
-  const { type: name, precision, scale, maxLength } = writtenField(type);
-  const parameters = [precision, scale, maxLength].filter((part) => part !== undefined).join(', ');
-  const word = { INTEGER: 'INT64', FLOAT: 'FLOAT64', BOOLEAN: 'BOOL' }[name] ?? name;
-  return parameters === '' ? word : `${word}(${parameters})`;
-}

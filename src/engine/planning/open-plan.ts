@@ -36,7 +36,14 @@ export class OpenPlan {
         const plan = fill(fragment.plan);
         return { ...fragment, plan, request: requestOf(plan, fragment.site, this.#facts) };
       });
-      return { planned: { ...this.#planned, physical: { ...this.#planned.physical, fragments } }, facts: this.#facts };
+      const { physical, placement } = this.#planned;
+      const planned = {
+        ...this.#planned,
+        physical: { ...physical, fragments },
+        // The rest may be planned anew while it runs, from this.
+        placement: { ...placement, plan: fill(placement.plan) },
+      };
+      return { planned, facts: this.#facts };
     } catch (thrown) {
       if (thrown instanceof CausewayError && thrown.sqlstate === SQLSTATE.internalError) return undefined;
       throw thrown;

@@ -72,6 +72,12 @@ export const words = <const Text extends string>(text: Text): Word<Text>[] => te
 export const each = <const Text extends string, const T>(text: Text, said: T): Record<Word<Text>, T> =>
   Object.fromEntries(words(text).map((name) => [name, said])) as Record<Word<Text>, T>;
 
+/** Of engines whose SQL says all that the plan can. */
+export const EVERY_OPERATION = each(
+  'filter project join aggregate sort limit distinct set-operation window subquery values',
+  'exact',
+);
+
 /** The key for all names that a table does not hold. */
 export const EVERY_OTHER = 'every other';
 

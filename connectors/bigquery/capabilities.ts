@@ -4,8 +4,9 @@
  * mediator: division of decimals and averages (nine decimals), GREATEST (NULL), LIKE … ESCAPE, case mapping, regular expressions,
  * time zones, JSON.
  */
-import type { Capabilities, FunctionSupport } from '../capabilities.ts';
+import { type Capabilities, EVERY_OPERATION, each, words } from '../capabilities.ts';
 import type { Dialect } from '../dialect.ts';
+import { COMMON_AGGREGATES, commonFunctions, DISCRETE } from '../warehouse-capabilities.ts';
 
 /** Fields that BigQuery's EXTRACT gives as PostgreSQL's does. */
 const FIELDS: Readonly<Record<string, string>> = {
@@ -126,30 +127,10 @@ export const bigqueryDialect: Dialect = Object.freeze({
   ],
 } satisfies Dialect);
 
-const integers = { smallint: 'exact', integer: 'exact', bigint: 'exact' } as const satisfies FunctionSupport;
-const texts = { text: 'exact', varchar: 'exact', unknown: 'exact' } as const satisfies FunctionSupport;
-const moments = { date: 'exact', timestamp: 'exact' } as const satisfies FunctionSupport;
-/** What equals itself and is ordered as in PostgreSQL; doubles only where their operators are spelled for it. */
-const discrete = {
-  ...integers,
-  ...texts,
-  ...moments,
-  numeric: 'exact',
-  boolean: 'exact',
-  time: 'exact',
-  timestamptz: 'exact',
-  bytea: 'exact',
-} as const satisfies FunctionSupport;
-const numbers = { ...integers, numeric: 'exact', double: 'exact' } as const satisfies FunctionSupport;
+/** Doubles too, where their operators are spelled for NaN. */
+const compared = { ...DISCRETE, double: 'exact' } as const;
 /** Integers are 64 bits wide here: the overflow of narrower ones would pass. */
-const exactly = { bigint: 'exact', numeric: 'exact', double: 'exact' } as const satisfies FunctionSupport;
-
-const entries = (names: string, support: FunctionSupport): Record<string, FunctionSupport> =>
-  Object.fromEntries(names.split(' ').map((name) => [name, support]));
-
-/** What a field may be taken from: a date has no hour in PostgreSQL, a timestamptz depends on the session's zone. */
-const fieldSupport = (field: string): FunctionSupport =>
-  field === 'hour' || field === 'minute' ? { timestamp: 'exact', time: 'exact' } : moments;
+const exactly = each('bigint numeric double', 'exact');
 
 /** A moment and what has no time zone are compared by the session's zone; here they are not at all. */
 const ZONED = ['date', 'timestamp'].flatMap((kind) => [`${kind},timestamptz`, `timestamptz,${kind}`]);
@@ -160,69 +141,30 @@ const TEXT_KINDS = ['text', 'varchar', 'unknown'];
 export const bigqueryCapabilities: Capabilities = {
   language: 'sql',
   dialect: bigqueryDialect,
-  operations: {
-    filter: 'exact',
-    project: 'exact',
-    join: 'exact',
-    aggregate: 'exact',
-    sort: 'exact',
-    limit: 'exact',
-    distinct: 'exact',
-    'set-operation': 'exact',
-    window: 'exact',
-    subquery: 'exact',
-  },
+  operations: { ...EVERY_OPERATION, values: 'none' },
   functions: {
-    ...entries('= <> < <= > >=', { ...discrete, double: 'exact' }),
-    ...entries('is_distinct_from is_not_distinct_from in_list nullif', discrete),
+    ...commonFunctions(Object.keys(FIELDS), Object.keys(UNITS)),
+    ...each('= <> < <= > >= coalesce', compared),
+    ...each('is_distinct_from is_not_distinct_from in_list nullif', DISCRETE),
     ...Object.fromEntries(COMPARED.flatMap((name) => ZONED.map((kinds) => [`${name}(${kinds})`, 'none'] as const))),
-    coalesce: { ...discrete, double: 'exact' },
-    ...entries('and or not is_null is_not_null is_true is_false is_not_true is_not_false', 'exact'),
-    ...entries('+ - negate abs', exactly),
-    '*': exactly,
+    ...each('is_true is_false is_not_true is_not_false', 'exact'),
+    ...each('+ - * negate abs', exactly),
     '*(double,interval)': 'none',
-    ...entries('ceil floor', { numeric: 'exact', double: 'exact' }),
-    '%': { bigint: 'exact', numeric: 'exact' },
-    '/': { bigint: 'exact', double: 'exact' },
-    ...entries('|| length char_length substring btrim ltrim rtrim replace strpos reverse starts_with', texts),
-    // A pattern, not a place; and no ESCAPE.
-    'substring(text,text)': 'none',
+    '%': each('bigint numeric', 'exact'),
+    '/': each('bigint double', 'exact'),
+    // No ESCAPE.
     ...Object.fromEntries(TEXT_KINDS.flatMap((a) => TEXT_KINDS.map((b) => [`like(${a},${b})`, 'exact'] as const))),
-    text_collate_c: 'exact',
-    ...Object.fromEntries(Object.keys(FIELDS).map((field) => [`extract('${field}')`, fieldSupport(field)])),
-    ...Object.fromEntries(Object.keys(UNITS).map((unit) => [`date_trunc('${unit}')`, { timestamp: 'exact' } as const])),
-    'cast:double': { ...integers, numeric: 'exact' },
-    'cast:text': { ...integers, varchar: 'exact', date: 'exact' },
   },
   // The decimals of a BIGNUMERIC.
   productScale: 38,
   aggregates: {
-    count: 'exact',
-    ...entries('min max', { ...discrete, bytea: 'none', boolean: 'none', double: 'exact' }),
-    sum: numbers,
-    avg: { double: 'exact' },
-    ...entries('bool_and bool_or every', 'exact'),
-    ...entries('stddev stddev_samp stddev_pop variance var_samp var_pop', { double: 'exact' }),
-    ...entries('row_number rank dense_rank', 'exact'),
-    ...entries('lag lead', { ...discrete, double: 'exact' }),
+    ...COMMON_AGGREGATES,
+    ...each('min max', { ...compared, bytea: 'none', boolean: 'none' }),
+    ...each('lag lead', compared),
   },
-  types: [
-    'boolean',
-    'smallint',
-    'integer',
-    'bigint',
-    'numeric',
-    'double',
-    'text',
-    'varchar',
-    'bytea',
-    'date',
-    'time',
-    'timestamp',
-    'timestamptz',
-    'interval',
-    'json',
-  ],
+  types: words(
+    'boolean smallint integer bigint numeric double text varchar bytea date time timestamp timestamptz interval json',
+  ),
   // A statement may have a megabyte of text.
   maxListLength: 10_000,
   maxConnections: 8,

@@ -3,7 +3,7 @@
  * for the mediator, for .duckdb files and for files that DuckDB reads; the `pg_…` names are of duckdb-functions.ts.
  */
 import { TYPE_KINDS } from '../../src/plan/types.ts';
-import { type Capabilities, EVERY_OTHER } from '../capabilities.ts';
+import { type Capabilities, EVERY_OPERATION, EVERY_OTHER } from '../capabilities.ts';
 import type { Dialect, Template } from '../dialect.ts';
 
 const INTEGERS = ['smallint', 'integer', 'bigint'] as const;
@@ -238,19 +238,7 @@ export const duckdbDialect: Dialect = Object.freeze({
 export const duckdbCapabilities: Capabilities = {
   language: 'sql',
   dialect: duckdbDialect,
-  operations: {
-    filter: 'exact',
-    project: 'exact',
-    join: 'exact',
-    aggregate: 'exact',
-    sort: 'exact',
-    limit: 'exact',
-    distinct: 'exact',
-    'set-operation': 'exact',
-    window: 'exact',
-    subquery: 'exact',
-    values: 'exact',
-  },
+  operations: EVERY_OPERATION,
   functions: { [EVERY_OTHER]: 'exact' },
   aggregates: { [EVERY_OTHER]: 'exact' },
   // char(n) loses its length in DuckDB, and jsonb is json.

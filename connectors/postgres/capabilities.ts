@@ -1,6 +1,6 @@
 /** PostgreSQL is the judge of the language, so nearly everything is exact; what is not is said by type. */
 import { TYPE_KINDS } from '../../src/plan/types.ts';
-import { type Capabilities, EVERY_OTHER } from '../capabilities.ts';
+import { type Capabilities, EVERY_OPERATION, EVERY_OTHER } from '../capabilities.ts';
 import type { Dialect } from '../dialect.ts';
 
 const postgresDialect: Dialect = {
@@ -19,19 +19,7 @@ const postgresDialect: Dialect = {
 export const postgresCapabilities: Capabilities = {
   language: 'sql',
   dialect: postgresDialect,
-  operations: {
-    filter: 'exact',
-    project: 'exact',
-    join: 'exact',
-    aggregate: 'exact',
-    sort: 'exact',
-    limit: 'exact',
-    distinct: 'exact',
-    'set-operation': 'exact',
-    window: 'exact',
-    subquery: 'exact',
-    values: 'exact',
-  },
+  operations: EVERY_OPERATION,
   functions: { [EVERY_OTHER]: 'exact' },
   aggregates: { [EVERY_OTHER]: 'exact' },
   types: TYPE_KINDS,

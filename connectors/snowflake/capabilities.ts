@@ -4,8 +4,9 @@
  * division (six decimals), products beyond twelve decimals, FLATTEN, QUALIFY, semi-structured access — the last three are
  * there for native queries.
  */
-import type { Capabilities, FunctionSupport } from '../capabilities.ts';
+import { type Capabilities, EVERY_OPERATION, each, words } from '../capabilities.ts';
 import type { Dialect } from '../dialect.ts';
+import { COMMON_AGGREGATES, commonFunctions, DISCRETE, TEXTS } from '../warehouse-capabilities.ts';
 
 /** Fields that Snowflake's own functions give as PostgreSQL's extract does; WEEK_START is 0 in the session. */
 const FIELDS: Readonly<Record<string, string>> = {
@@ -81,88 +82,31 @@ export const snowflakeDialect: Dialect = Object.freeze({
   lacks: ['lateral', 'intersect-all', 'except-all', 'filter-clause', 'distinct-on', 'cte-hints', 'special-frames'],
 } satisfies Dialect);
 
-const integers = { smallint: 'exact', integer: 'exact', bigint: 'exact' } as const satisfies FunctionSupport;
-const numbers = { ...integers, numeric: 'exact', double: 'exact' } as const satisfies FunctionSupport;
-const texts = { text: 'exact', varchar: 'exact', unknown: 'exact' } as const satisfies FunctionSupport;
-const moments = { date: 'exact', timestamp: 'exact' } as const satisfies FunctionSupport;
-const compared: FunctionSupport = {
-  ...numbers,
-  ...texts,
-  ...moments,
-  boolean: 'exact',
-  time: 'exact',
-  timestamptz: 'exact',
-  bytea: 'exact',
-};
-const exactly = { numeric: 'exact', double: 'exact' } as const satisfies FunctionSupport;
-
-const entries = (names: string, support: FunctionSupport): Record<string, FunctionSupport> =>
-  Object.fromEntries(names.split(' ').map((name) => [name, support]));
-
-/** What a field may be taken from: a date has no hour in PostgreSQL, a timestamptz depends on the session's zone. */
-const fieldSupport = (field: string): FunctionSupport =>
-  field === 'hour' || field === 'minute' ? { timestamp: 'exact', time: 'exact' } : moments;
+const compared = { ...DISCRETE, double: 'exact' } as const;
+const exactly = each('numeric double', 'exact');
 
 export const snowflakeCapabilities: Capabilities = {
   language: 'sql',
   dialect: snowflakeDialect,
-  operations: {
-    filter: 'exact',
-    project: 'exact',
-    join: 'exact',
-    aggregate: 'exact',
-    sort: 'exact',
-    limit: 'exact',
-    distinct: 'exact',
-    'set-operation': 'exact',
-    window: 'exact',
-    subquery: 'exact',
-    values: 'exact',
-  },
+  operations: EVERY_OPERATION,
   functions: {
-    ...entries('= <> < <= > >= is_distinct_from is_not_distinct_from in_list coalesce nullif greatest least', compared),
-    ...entries('and or not is_null is_not_null', 'exact'),
-    ...entries('is_true is_false is_not_true is_not_false', 'none'),
-    ...entries('+ - * negate abs', exactly),
-    ...entries('ceil floor', exactly),
+    ...commonFunctions(Object.keys(FIELDS), UNITS),
+    ...each('= <> < <= > >= is_distinct_from is_not_distinct_from in_list coalesce nullif greatest least', compared),
+    ...each('is_true is_false is_not_true is_not_false', 'none'),
+    ...each('+ - * negate abs', exactly),
     '%': { numeric: 'exact' },
     '/': { double: 'exact' },
-    ...entries('like || length char_length substring btrim ltrim rtrim replace strpos reverse starts_with', texts),
-    // A pattern, not a place.
-    'substring(text,text)': 'none',
-    text_collate_c: 'exact',
-    ...Object.fromEntries(Object.keys(FIELDS).map((field) => [`extract('${field}')`, fieldSupport(field)])),
-    ...Object.fromEntries(UNITS.map((unit) => [`date_trunc('${unit}')`, { timestamp: 'exact' } as const])),
-    'cast:double': { ...integers, numeric: 'exact' },
-    'cast:text': { ...integers, varchar: 'exact', date: 'exact' },
+    like: TEXTS,
   },
   productScale: 12,
   aggregates: {
-    count: 'exact',
-    ...entries('min max', { ...numbers, ...texts, ...moments, time: 'exact', timestamptz: 'exact' }),
-    sum: numbers,
-    avg: { double: 'exact' },
-    ...entries('bool_and bool_or every', 'exact'),
-    ...entries('stddev stddev_samp stddev_pop variance var_samp var_pop', { double: 'exact' }),
-    ...entries('row_number rank dense_rank', 'exact'),
-    ...entries('lag lead', compared),
+    ...COMMON_AGGREGATES,
+    ...each('min max', { ...compared, boolean: 'none', bytea: 'none' }),
+    ...each('lag lead', compared),
   },
-  types: [
-    'boolean',
-    'smallint',
-    'integer',
-    'bigint',
-    'numeric',
-    'double',
-    'text',
-    'varchar',
-    'bytea',
-    'date',
-    'time',
-    'timestamp',
-    'timestamptz',
-    'json',
-  ],
+  types: words(
+    'boolean smallint integer bigint numeric double text varchar bytea date time timestamp timestamptz json',
+  ),
   // The service takes 16,384 expressions in one list.
   maxListLength: 10_000,
   // Statements of one session run side by side; a warehouse queues beyond eight (MAX_CONCURRENCY_LEVEL).

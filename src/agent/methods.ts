@@ -38,7 +38,7 @@ import { fromJson, toJson } from './json.ts';
 import { type OwnerPolicy, requireOwnPlan } from './owner-policy.ts';
 import { sha256 } from './payload-store.ts';
 import type { ForecastBody, PredictBody } from './remote-row-scorer.ts';
-import type { ExplainBody, ScoreBody } from './remote-scorer.ts';
+import type { ExplainBody, GroupsBody, ScoreBody } from './remote-scorer.ts';
 import {
   type AloneBody,
   bytesOfWeights,
@@ -222,6 +222,18 @@ export class AgentMethods implements AsyncDisposable {
       const evaluation = await this.#cores.run(signal, () => trainer.evaluate(found.weights, part, signal));
       requireScoredWindows(open.job.silo, evaluation.windows, this.#leastWindows(open.job));
       return answerOf(open.job, evaluation, 'statistics');
+    },
+    'score.groups': async (body, { payloads, signal }) => {
+      const { aim, by, job: signed, own, part, statistics } = body as GroupsBody;
+      const open = this.#admit(signed, 'score');
+      const trainer = await this.#scaled(open, statistics, signal, own);
+      trainer.aimAt(aim);
+      const { policy } = this.#services;
+      const least = Math.max(this.#leastWindows(open.job), policy.smallestNamedGroup(open.job.query));
+      const weights = weightsOfBytes(payloads[0]);
+      const all = await this.#cores.run(signal, () => trainer.evaluateBy(weights, part, by, signal));
+      const found = all.filter(([, { windows }]) => windows >= least).map(([name, sums]) => [name ?? null, sums]);
+      return answerOf(open.job, found, 'statistics');
     },
     'score.explain': async (body, { payloads, signal }) => {
       const { aim, job: signed, own, request, statistics } = body as ExplainBody;

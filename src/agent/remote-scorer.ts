@@ -5,7 +5,7 @@ import type { FeatureStatistics } from '../../operators/lstm/statistics.ts';
 import { networkOf, type TrainedFeatures, trainedFeatures } from '../../operators/lstm/trained-features.ts';
 import type { Aim } from '../../operators/lstm/training-session.ts';
 import type { Part } from '../../operators/lstm/windows.ts';
-import type { SiloScorer } from '../engine/training/silo-scorer.ts';
+import type { GroupSums, SiloScorer } from '../engine/training/silo-scorer.ts';
 import { CausewayError, SQLSTATE } from '../plan/errors.ts';
 import type { ModelSpec } from '../plan/training.ts';
 import type { Hub } from './hub.ts';
@@ -22,9 +22,12 @@ interface ScaledBody extends OpenBody, Scaling {
   readonly aim?: Aim;
 }
 
-/** Bodies of the agent's `score.evaluate`, `score.own` and `score.explain`; the weights are their payload. Each is asked once of a job. */
+/** Bodies of the agent's `score.evaluate`, `score.own`, `score.groups` and `score.explain`; the weights are their payload. Each is asked once of a job. */
 export interface ScoreBody extends ScaledBody {
   readonly part: Part;
+}
+export interface GroupsBody extends ScoreBody {
+  readonly by?: string;
 }
 export interface ExplainBody extends ScaledBody {
   readonly request: Omit<ExplainRequest, 'weights'>;
@@ -75,6 +78,17 @@ export class RemoteScorer implements SiloScorer {
     if (this.#job.run.scoring?.personal === undefined) return undefined;
     const body: ScoreBody = { ...this.#scaled(), part };
     return ((await this.#ask('score.own', body, weights, signal)) ?? undefined) as Evaluation | undefined;
+  }
+
+  async evaluateBy(
+    weights: Float32Array,
+    part: Part,
+    by: string | undefined,
+    signal: AbortSignal,
+  ): Promise<readonly GroupSums[]> {
+    const body: GroupsBody = { ...this.#scaled(), part, ...(by === undefined ? {} : { by }) };
+    const found = (await this.#ask('score.groups', body, weights, signal)) as [string | null, Evaluation][];
+    return found.map(([name, evaluation]) => [name ?? undefined, evaluation]);
   }
 
   async explain({ weights, ...request }: ExplainRequest, signal: AbortSignal): Promise<Explanation> {

@@ -442,6 +442,29 @@ describe('the owner', () => {
     await restart('paris');
   });
 
+  test('allows updates and aggregates: ml.evaluate by entity is computed beside the rows, and names groups that are large enough', async () => {
+    const all = 'SELECT ts, meter, load FROM readings';
+    const BY = `SELECT silo, meter, windows, round(rmse::numeric, 6) FROM ml.evaluate('load', (${all}), by => 'meter') ORDER BY 1 NULLS LAST, 2`;
+    const TEST = BY.replace(`, (${all})`, '');
+    await run(federation.session, TRAIN);
+    await sql(TRAIN);
+    const expected = await run(federation.session, BY);
+    expect(expected).toHaveLength(4 * 2);
+    expect(await sql(BY)).toEqual(expected);
+    expect(await sql(TEST)).toEqual(await run(federation.session, TEST));
+    const updates = 'CREATE POLICY p ON paris.readings ALLOW UPDATES (secure => false) TO mediator';
+    await restart('paris', { policy: policy(updates) });
+    expect(await refusal(BY)).toMatchObject({ sqlstate: 'CW001', message: expect.stringContaining('names') });
+    const groups = (rows: number) =>
+      `CREATE POLICY g ON paris.readings ALLOW AGGREGATES (min_group => ${rows}) TO mediator`;
+    await restart('paris', { policy: policy(`${updates};\n${groups(100)}`) });
+    expect(await sql(BY)).toEqual(expected);
+    // A meter has 188 windows, both together have more than 300.
+    await restart('paris', { policy: policy(`${updates};\n${groups(300)}`) });
+    expect((await sql(BY)).map(([silo]) => silo)).not.toContain('paris');
+    await restart('paris');
+  });
+
   test('names no category where it allows updates only, and none of fewer rows than it says', async () => {
     const updates = 'CREATE POLICY p ON paris.readings ALLOW UPDATES (secure => false) TO mediator';
     await restart('paris', { policy: policy(updates) });

@@ -6,7 +6,6 @@ import { type ScoringContext, weightsOf } from './forecast.ts';
 import { type TargetMetrics, targetMetrics } from './metrics.ts';
 import { modelSource } from './model-source.ts';
 import { openScorers } from './open-scorers.ts';
-import { openTrainers } from './open-trainers.ts';
 import { ownModel } from './personal-heads.ts';
 import { scaleAsTrained } from './scale-as-trained.ts';
 import type { ModelSignature } from './signature.ts';
@@ -84,7 +83,7 @@ export async function evaluateGroups(
   const { signature } = model;
   const whole = modelSource(model.model, signature, query);
   const source = part === 'all' ? whole : { ...whole, split: signature.split };
-  await using trainers = await openTrainers(source, context.stream, context.signal, context.backend);
+  await using trainers = await openScorers(engine, source, signature, context, true);
   scaleAsTrained(trainers, signature);
   const weights = weightsOf(engine, model, trainers.all[0]!);
   const perSilo = await Promise.all(

@@ -15,6 +15,8 @@ export interface TrainingManifest {
 
 /** JSON around one round's numbers, or one evaluation's per target. */
 const BODY_BYTES = 4096;
+/** The sums of one target over one group of windows. */
+const GROUP_BYTES = 1024;
 /** One count of a classifier's evaluation as JSON: seven digits and a comma. */
 const COUNT_BYTES = 8;
 /** (n, mean, M2) of one feature as JSON. */
@@ -37,7 +39,8 @@ export function manifestOf(
   const evaluation = BODY_BYTES + spec.targets.length * target;
   if (scoring !== undefined) {
     const own = scoring.personal === undefined ? 0 : evaluation;
-    return { updates: 0, statistics: evaluation + own + explanationBytes(spec) };
+    const groups = scoring.groups === true ? MOST_ENTITIES * (LONGEST_NAME + spec.targets.length * GROUP_BYTES) : 0;
+    return { updates: 0, statistics: evaluation + own + groups + explanationBytes(spec) };
   }
   const evaluations = (rounds + 8) * evaluation;
   return {

@@ -7,8 +7,10 @@ import type { Evaluation } from '../../../operators/lstm/evaluation.ts';
 import type { Explanation } from '../../../operators/lstm/explain.ts';
 import type { LocalTrainerSpec } from '../../../operators/lstm/local-trainer.ts';
 import { MEDIATOR } from '../../../optimizer/physical.ts';
+import type { PolicyBook } from '../../../optimizer/policy/book.ts';
 import { leastScoredWindows, requireScoredWindows, SCORED } from '../../../optimizer/policy/scoring.ts';
 import { trainedRows } from '../../../optimizer/policy/trained-rows.ts';
+import { smallestNamedGroup } from '../../../optimizer/policy/training.ts';
 import { CausewayError, SQLSTATE } from '../../plan/errors.ts';
 import type { RelationalNode } from '../../plan/nodes.ts';
 import { nodesOf } from '../../plan/traverse.ts';
@@ -20,12 +22,16 @@ import { keepsHead } from './personal-heads.ts';
 import type { ModelSignature } from './signature.ts';
 import { type SiloScorer, scoresInside } from './silo-scorer.ts';
 
-/** @throws CausewayError as `openAll` does; CW001 where neither sums of errors nor rows may leave */
+/**
+ * @param groups whether sums by group are asked for, which tell the groups' names
+ * @throws CausewayError as `openAll` does; CW001 where neither sums of errors nor rows may leave
+ */
 export async function openScorers(
   engine: Engine,
   source: TrainerSource,
   signature: ModelSignature,
   context: ScoringContext,
+  groups = false,
 ): Promise<Trainers<SiloScorer>> {
   const { backend, home, policies, signal, statement, stream } = context;
   const book = await policies(signal);
@@ -40,7 +46,7 @@ export async function openScorers(
     const { silo } = await engine.silos.open(name);
     if (scoresInside(silo)) {
       const personal = keepsHead(signature, name) ? { personal: signature.personal!.run } : {};
-      const scoring = { leastWindows, ...personal };
+      const scoring = { leastWindows, ...personal, ...(groups ? { groups } : {}) };
       const run = { id: randomUUID(), statement, rounds: 0, local: signature.local, scoring };
       return silo.openScorer(spec, query, run, opening);
     }
@@ -56,7 +62,7 @@ export async function openScorers(
   return openAll<SiloScorer>(
     source,
     async (silo, query, spec, opening) => {
-      const least = leastScoredWindows(silo, query, book);
+      const least = groups ? leastNamedGroup(silo, query, book) : leastScoredWindows(silo, query, book);
       if (silo === MEDIATOR || typeof least !== 'number' || !isOwn(query, silo)) {
         return leaving(silo, query, spec, opening);
       }
@@ -78,6 +84,13 @@ export async function openScorers(
     },
     signal,
   );
+}
+
+/** Windows that a group must have for its name and sums to leave. */
+function leastNamedGroup(silo: string, query: RelationalNode, book: PolicyBook): number | CausewayError {
+  const [sums, names] = [leastScoredWindows(silo, query, book), smallestNamedGroup(silo, query, book)];
+  if (typeof sums !== 'number') return sums;
+  return typeof names === 'number' ? Math.max(sums, names) : names;
 }
 
 const isOwn = (query: RelationalNode, silo: string): boolean =>
@@ -111,6 +124,16 @@ function counted(
     async evaluate(weights, part, signal) {
       const evaluation = await scorer.evaluate(weights, part, signal);
       return left(evaluation, evaluation.windows);
+    },
+    async evaluateBy(weights, part, by, signal) {
+      const all = await scorer.evaluateBy(weights, part, by, signal);
+      const found = all.filter(([, { windows }]) => windows >= least);
+      const bytes = found.reduce((sum, [name = '', sums]) => sum + Buffer.byteLength(name) + sumsBytes(sums), 0);
+      catalog.egress.record([
+        { silo, statement, kind: 'rows', bytes: 0 },
+        { silo, statement, kind: 'statistics', bytes },
+      ]);
+      return found;
     },
     async evaluateOwn(weights, part, signal) {
       const evaluation = await scorer.evaluateOwn?.(weights, part, signal);

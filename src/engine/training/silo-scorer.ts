@@ -10,6 +10,8 @@ import type { RelationalNode } from '../../plan/nodes.ts';
 import type { ModelSpec } from '../../plan/training.ts';
 import type { TrainingRun } from './silo-trainer.ts';
 
+export type GroupSums = readonly [group: string | undefined, evaluation: Evaluation];
+
 export interface SiloScorer extends AsyncDisposable {
   /** The network as it was trained, known after `standardise`. */
   readonly model: ModelSpec;
@@ -17,6 +19,13 @@ export interface SiloScorer extends AsyncDisposable {
   standardise(merged: FeatureStatistics, own: FeatureStatistics): TrainedFeatures;
   aimAt(aim: Aim | undefined): void;
   evaluate(weights: Float32Array, part: Part, signal: AbortSignal): Promise<Evaluation>;
+  /** Sums by entity (`by` undefined), or by the category of a feature; an undefined group is of categories that the model does not know. */
+  evaluateBy(
+    weights: Float32Array,
+    part: Part,
+    by: string | undefined,
+    signal: AbortSignal,
+  ): Promise<readonly GroupSums[]>;
   /** The same of the model with the silo's own head, which its agent keeps; undefined where the agent has none. */
   evaluateOwn?(weights: Float32Array, part: Part, signal: AbortSignal): Promise<Evaluation | undefined>;
   explain(request: ExplainRequest, signal: AbortSignal): Promise<Explanation>;

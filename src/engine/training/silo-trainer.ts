@@ -80,6 +80,8 @@ export interface TrainingRun {
 
 export interface Scoring {
   readonly leastWindows: number;
+  /** Sums by group are asked for: their names, too. */
+  readonly groups?: boolean;
   /** Predictions of single rows are asked for, not sums. */
   readonly rows?: boolean;
   /** The run whose head of the silo's own, kept by its agent, is scored as well. */

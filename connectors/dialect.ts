@@ -51,6 +51,11 @@ export interface Dialect {
   readonly widenedSets?: readonly string[];
   /** True where `a SEMI JOIN b ON …` and `a ANTI JOIN b ON …` may be written. */
   readonly semiJoins?: true;
+  /**
+   * True where the engine compares all sides of an inner join's comparisons as part of its hash key, for every row of both sides.
+   * Those that are no equality are then hidden from it: a few pairs are left to be compared once the equal ones are found.
+   */
+  readonly hashesComparisons?: true;
   /** True where a statement may hold `$1`, `$2` …, whose values stand beside it (`SqlFragment.parameters`). */
   readonly parameters?: true;
   /** What LIMIT says where there is only an OFFSET, in engines that take none without it. */

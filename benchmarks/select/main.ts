@@ -47,8 +47,8 @@ if (unknown !== undefined) {
     repeats,
     sessions,
     patienceMs: quick ? 1000 : 20_000,
-    otherPlans: quick ? 6 : 150,
-    mostRelations: quick ? 3 : 4,
+    otherPlans: quick ? 6 : 400,
+    mostRelations: quick ? 3 : 8,
   };
   for (const part of named.length > 0 ? named : Object.keys(PARTS)) await PARTS[part]!(run);
 }

@@ -40,7 +40,7 @@ export async function movedBytes({ silos, otherPlans, mostRelations }: Run): Pro
     const islands = [...nodesOf(plan)].map((each) => islandOf(each, () => false)?.relations.length ?? 0);
     const exhaustive = Math.max(...islands) <= mostRelations;
     const others = exhaustive
-      ? everyPlan(plan, context, { estimate: estimator(estimation), model })
+      ? everyPlan(plan, context, { estimate: estimator(estimation), model }, 'exchanges')
       : [planStatement(plan, { ...planning, context: { ...context, pushdown: 'off' } }).physical];
     let least = chosen;
     for (const each of others.slice(0, otherPlans)) least = Math.min(least, await bytesOf(silos, each, context, least));

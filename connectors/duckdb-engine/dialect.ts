@@ -231,6 +231,7 @@ export const duckdbDialect: Dialect = Object.freeze({
   booleanLiterals: 'keyword',
   limit: 'limit-offset',
   semiJoins: true,
+  hashesComparisons: true,
   widenedSets: ['generate_series'],
 } satisfies Dialect);
 

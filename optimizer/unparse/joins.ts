@@ -2,6 +2,7 @@
 import type { ColumnId, Expression } from '../../src/plan/expressions.ts';
 import { type Join, node } from '../../src/plan/nodes.ts';
 import { columnsOf, conjuncts, hasSubquery, outerColumns } from '../../src/plan/traverse.ts';
+import { scalar } from '../../src/plan/types.ts';
 
 import { fromItem, type Select, STAGE, selectText } from './select.ts';
 import { conditionTexts, mergeable, type Outer, type Writer } from './writer.ts';
@@ -22,7 +23,9 @@ export function joinText(join: Join, outer: Outer, writer: Writer): Select {
   const right = subselect ? writer.wrapped(built, 'LATERAL ') : side(built, keepsRight, join.on, writer);
 
   const scope = new Map([...left.scope, ...right.scope]);
-  const on = conditionTexts(conjuncts(condition), writer.naming(scope, outer));
+  const parts = conjuncts(condition);
+  const hidden = writer.dialect.hashesComparisons === true && join.type === 'inner' && join.lateral !== true;
+  const on = conditionTexts(hidden ? hideComparisons(parts, join) : parts, writer.naming(scope, outer));
   const type = join.type === 'cross' ? 'inner' : join.type;
   const operator = type === 'inner' && on.length === 0 ? 'CROSS JOIN' : `${type.toUpperCase()} JOIN`;
   const joinedOn = operator === 'CROSS JOIN' ? '' : ` ON ${on.join(' AND ') || 'TRUE'}`;
@@ -74,8 +77,23 @@ const isUncorrelated = (join: Join): boolean =>
 
 const COMPARISONS: ReadonlySet<string> = new Set(['=', '<>', '<', '<=', '>', '>=', 'is_not_distinct_from']);
 
+const EQUALITIES: ReadonlySet<string> = new Set(['=', 'is_not_distinct_from']);
+
+/** Comparisons of both sides beside an equality as calls that the engine does not look into; NULL is as good as false. */
+function hideComparisons(parts: readonly Expression[], join: Join): readonly Expression[] {
+  const compares = (part: Expression): boolean => !hasSubquery(part) && comparesSides({ left: join.left, on: part });
+  const isEquality = (part: Expression): boolean => part.kind === 'call' && EQUALITIES.has(part.name);
+  if (!parts.some((part) => isEquality(part) && compares(part))) return parts;
+  const otherwise: Expression = { kind: 'literal', value: false, type: scalar('boolean') };
+  return parts.map((part) =>
+    isEquality(part) || !compares(part)
+      ? part
+      : { kind: 'call', name: 'coalesce', args: [part, otherwise], type: scalar('boolean') },
+  );
+}
+
 /** Whether all it asks for are comparisons of the two sides: DuckDB loops over all pairs of rows for anything else. */
-function comparesSides({ left, on }: Join): boolean {
+function comparesSides({ left, on }: Pick<Join, 'left' | 'on'>): boolean {
   const ids = new Set(left.columns.map(({ id }) => id));
   const sidesOf = (part: Expression) => new Set([...columnsOf(part)].map((id) => ids.has(id)));
   return conjuncts(on).every((part) => {

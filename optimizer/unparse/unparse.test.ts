@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { Dialect } from '../../connectors/dialect.ts';
+import type { Expression } from '../../src/plan/expressions.ts';
 import { node } from '../../src/plan/nodes.ts';
 import { scalar } from '../../src/plan/types.ts';
 import {
@@ -145,6 +146,19 @@ describe('special forms', () => {
     expect(unparse(project(both, { name: of(c, 'name') }), dialect)).toBe(
       'SELECT t1."name" FROM "customers" AS t1 SEMI JOIN (SELECT t2."id", t2."customer", t2."total", t2."note" FROM "orders" AS t2 WHERE t2."id" < 9) AS t3 ON t3."customer" = t1."id" INNER JOIN "orders" AS t4 ON t4."customer" = t1."id"',
     );
+  });
+
+  it('hides comparisons beside an equality from an engine that would hash them', () => {
+    const dialect: Dialect = { ...plain, hashesComparisons: true };
+    const [o, c] = [orders(), customers()];
+    const same = test('=', of(o, 'customer'), of(c, 'id'));
+    const more = test('>', of(o, 'id'), of(c, 'id'));
+    const on = (type: 'inner' | 'left', condition: Expression) =>
+      unparse(project(join(type, c, o, condition), { name: of(c, 'name') }), dialect).replace(/.* ON /, '');
+    expect(on('inner', test('and', same, more))).toBe('t2."customer" = t1."id" AND coalesce(t2."id" > t1."id", FALSE)');
+    // Without an equality the engine looks for ranges; an outer join tests every pair by itself.
+    expect(on('inner', more)).toBe('t2."id" > t1."id"');
+    expect(on('left', test('and', same, more))).toBe('t2."customer" = t1."id" AND t2."id" > t1."id"');
   });
 
   it('keeps EXISTS for conditions that do not compare the two sides: DuckDB would try all pairs of rows', () => {

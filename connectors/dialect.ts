@@ -78,6 +78,8 @@ export type Lack =
   | 'distinct-on'
   /** `x < ANY (SELECT …)`, `x = ALL (SELECT …)` */
   | 'quantified-subqueries'
+  /** `(a, b) IN (SELECT …)` with PostgreSQL's NULLs, or correlated; said by EXISTS. */
+  | 'row-subqueries'
   /** Anything but a number as LIMIT or OFFSET. */
   | 'computed-limits'
   /** Said by a WITH that names the columns: `(SELECT …) AS t(a, b)`. */

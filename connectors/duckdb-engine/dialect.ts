@@ -149,6 +149,16 @@ const calls: Record<string, Template> = {
   'isfinite(interval)': 'CASE WHEN $1 IS NOT NULL THEN TRUE END',
   to_char: 'pg_to_char_number(CAST($1 AS VARCHAR), $2)',
   'to_timestamp/2': 'pg_to_timestamp($*)',
+  ...Object.fromEntries(
+    ['timestamp', 'timestamptz', 'time'].flatMap((kind) => [
+      [`overlaps(${kind},interval,${kind},interval)`, 'pg_overlaps($1, $1 + $2, $3, $3 + $4)'],
+      [`overlaps(${kind},interval,${kind},${kind})`, 'pg_overlaps($1, $1 + $2, $3, $4)'],
+      [`overlaps(${kind},${kind},${kind},interval)`, 'pg_overlaps($1, $2, $3, $3 + $4)'],
+    ]),
+  ),
+  overlaps: 'pg_overlaps($*)',
+  make_interval:
+    'pg_interval(12 * $1 + $2, 7 * $3 + $4, round_even($5 * 3600000000 + $6 * 60000000 + $7 * 1000000, 0))',
   // Arrays
   array: '[$*]',
   subscript: 'pg_subscript($*)',
@@ -202,6 +212,13 @@ const aggregates: Record<string, Template> = {
   jsonb_object_agg: 'CAST(pg_jsonb(json_group_object(CAST($1 AS VARCHAR), $2)$tail) AS JSON)',
   'sum(interval)': "pg_interval(sum(pg_months($1))$tail, sum(date_part('day', $1))$tail, sum(pg_micros($1))$tail)",
   regr_count: 'CAST(regr_count($*)$tail AS BIGINT)',
+  // DuckDB gives the default the decimals of the value.
+  ...Object.fromEntries(
+    ['lag', 'lead'].map((name) => [
+      `${name}(numeric,integer,numeric)`,
+      `${name}(CASE WHEN FALSE THEN $3 ELSE $1 END, $2, $3)`,
+    ]),
+  ),
   ntile: 'CAST(ntile($*)$tail AS INTEGER)',
 };
 
@@ -233,6 +250,7 @@ export const duckdbDialect: Dialect = Object.freeze({
   semiJoins: true,
   hashesComparisons: true,
   widenedSets: ['generate_series'],
+  lacks: ['row-subqueries'],
 } satisfies Dialect);
 
 /** What runs in a .duckdb file or over files runs in the mediator's own engine: pushing it changes nothing. */

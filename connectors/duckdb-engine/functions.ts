@@ -91,9 +91,22 @@ export const POSTGRES_MACROS: readonly string[] = [
   `pg_interval(months, days, micros) AS to_months(months::INTEGER) + to_days(days::INTEGER) + to_microseconds(micros::BIGINT)`,
   `pg_months(i) AS date_part('year', i) * 12 + date_part('month', i)`,
   `pg_micros(i) AS date_part('hour', i) * 3600000000 + date_part('minute', i) * 60000000 + date_part('microseconds', i)`,
-  `justify_hours(i) AS pg_interval(pg_months(i), date_part('day', i) + pg_micros(i) // 86400000000, pg_micros(i) % 86400000000)`,
-  `justify_days(i) AS pg_interval(pg_months(i) + date_part('day', i) // 30, date_part('day', i) % 30, pg_micros(i))`,
-  `justify_interval(i) AS justify_days(justify_hours(i))`,
+  // Larger units first; then one of them is taken back where its sign is another than that of the smaller ones.
+  `pg_back(large, small) AS CASE WHEN large > 0 AND small < 0 THEN 1 WHEN large < 0 AND small > 0 THEN -1 ELSE 0 END`,
+  `pg_justified(months, days, micros) AS pg_interval(months, days - pg_back(days, micros), micros + pg_back(days, micros) * 86400000000)`,
+  `pg_justified_months(months, days, micros) AS pg_justified(months - pg_back(months, days * 86400000000 + micros),
+     days + 30 * pg_back(months, days * 86400000000 + micros), micros)`,
+  `pg_justified_interval(months, days, micros) AS pg_justified_months(months + days // 30, days % 30, micros)`,
+  `justify_hours(i) AS pg_justified(pg_months(i), date_part('day', i) + pg_micros(i) // 86400000000, pg_micros(i) % 86400000000)`,
+  `pg_justified_days(months, days, micros) AS pg_interval(months - pg_back(months, days), days + 30 * pg_back(months, days), micros)`,
+  `justify_days(i) AS pg_justified_days(pg_months(i) + date_part('day', i) // 30, date_part('day', i) % 30, pg_micros(i))`,
+  `justify_interval(i) AS pg_justified_interval(pg_months(i), date_part('day', i) + pg_micros(i) // 86400000000, pg_micros(i) % 86400000000)`,
+  `pg_overlapping(from1, to1, from2, to2) AS CASE WHEN from1 IS NULL OR from2 IS NULL THEN NULL
+     WHEN from1 > from2 THEN CASE WHEN to2 IS NULL THEN NULL WHEN from1 < to2 THEN TRUE WHEN to1 IS NULL THEN NULL ELSE FALSE END
+     WHEN from1 < from2 THEN CASE WHEN to1 IS NULL THEN NULL WHEN from2 < to1 THEN TRUE WHEN to2 IS NULL THEN NULL ELSE FALSE END
+     WHEN to1 IS NULL OR to2 IS NULL THEN NULL ELSE TRUE END`,
+  `pg_overlaps(a, b, c, d) AS pg_overlapping(least(a, b), CASE WHEN a IS NOT NULL AND b IS NOT NULL THEN greatest(a, b) END,
+     least(c, d), CASE WHEN c IS NOT NULL AND d IS NOT NULL THEN greatest(c, d) END)`,
   `pg_interval_scale(i, f) AS pg_interval(trunc(pg_months(i) * f),
      trunc(date_part('day', i) * f + (pg_months(i) * f - trunc(pg_months(i) * f)) * 30),
      round_even(pg_micros(i) * f + ((date_part('day', i) * f + (pg_months(i) * f - trunc(pg_months(i) * f)) * 30)
@@ -104,13 +117,14 @@ export const POSTGRES_MACROS: readonly string[] = [
   // Arrays
   `pg_array_length(a, n) AS CASE WHEN n = 1 AND len(a) > 0 THEN len(a)::INTEGER END`,
   `pg_subscript(a, i) AS CASE WHEN i > 0 THEN a[i] END`,
-  `pg_slice(a, l, u) AS CASE WHEN u < greatest(l, 1) THEN a[1:0] ELSE a[greatest(l, 1):u] END`,
+  `pg_slice(a, l, u) AS CASE WHEN l IS NULL OR u IS NULL THEN NULL WHEN u < greatest(l, 1) THEN a[1:0] ELSE a[greatest(l, 1):u] END`,
   `pg_array_remove(a, x) AS list_filter(a, lambda v: v IS DISTINCT FROM x)`,
+  `array_replace(a, x, y) AS list_transform(a, lambda v: CASE WHEN v IS NOT DISTINCT FROM x THEN y ELSE v END)`,
   `pg_array_cat(a, b) AS CASE WHEN a IS NULL THEN b WHEN b IS NULL THEN a ELSE list_concat(a, b) END`,
   `pg_join(texts, delimiter) AS CASE WHEN len(texts) = 0 THEN '' ELSE list_reduce(texts, lambda a, b: a || delimiter || b) END`,
   `pg_array_to_string(a, delimiter) AS pg_join(list_filter(a::VARCHAR[], lambda v: v IS NOT NULL), delimiter),
    (a, delimiter, null_text) AS pg_join(list_transform(a::VARCHAR[], lambda v: coalesce(v, null_text)), delimiter)`,
-  `pg_array_contains(a, b) AS list_has_all(a, b) AND len(list_filter(b, lambda v: v IS NULL)) = 0`,
+  `pg_array_contains(a, b) AS CASE WHEN a IS NOT NULL AND b IS NOT NULL THEN list_has_all(a, b) AND len(list_filter(b, lambda v: v IS NULL)) = 0 END`,
   // `x op ANY (a)`, `hit` whether it holds for any element that is not NULL.
   `pg_any(hit, x, a) AS CASE WHEN a IS NULL THEN NULL WHEN len(a) = 0 THEN FALSE WHEN x IS NULL THEN NULL WHEN hit THEN TRUE
      WHEN list_count(a) < len(a) THEN NULL ELSE FALSE END`,

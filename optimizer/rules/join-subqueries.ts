@@ -1,6 +1,7 @@
 /**
  * Subqueries out of the ON of outer joins: one that reads columns of one side only is computed there, as a column. DuckDB
- * has no outer join on a subquery, and a column is what the other rules understand.
+ * has no outer join on a subquery, and a column is what the other rules understand. A LEFT JOIN on one that reads both sides becomes
+ * LATERAL.
  */
 import type { Column, Expression } from '../../src/plan/expressions.ts';
 import { type Join, node, type RelationalNode } from '../../src/plan/nodes.ts';
@@ -36,7 +37,16 @@ function lift(join: Join, on: Expression, nextId: () => number): RelationalNode 
     return { kind: 'column', id: column.id, type: column.type };
   };
   const replaced = replace(on);
-  return node({ ...join, on: replaced, left: withColumns(join.left, toLeft), right: withColumns(join.right, toRight) });
+  const [own, other] = [withColumns(join.left, toLeft), withColumns(join.right, toRight)];
+  const lifted = { ...join, on: replaced, left: own, right: other };
+  if (!hasSubquery(replaced) || join.type === 'full') return node(lifted);
+  // What reads both sides is asked for each row of the side that is kept, by the other one in a LATERAL join.
+  if (join.type === 'left') return node({ ...lifted, lateral: true });
+  if (join.type !== 'right') return node(lifted);
+  const columns = [...other.columns, ...own.columns];
+  const turned = node({ ...lifted, type: 'left', left: other, right: own, lateral: true, columns });
+  const expressions = join.columns.map(({ id, type }): Expression => ({ kind: 'column', id, type }));
+  return node({ kind: 'project', input: turned, expressions, columns: join.columns });
 }
 
 function withColumns(input: RelationalNode, added: readonly Lifted[]): RelationalNode {

@@ -11,9 +11,9 @@ import type {
   Subquery,
   WindowCall,
 } from '../../src/plan/expressions.ts';
-import type { RelationalNode } from '../../src/plan/nodes.ts';
-import { sameExpression } from '../../src/plan/traverse.ts';
-import { isText } from '../../src/plan/types.ts';
+import { node, type RelationalNode } from '../../src/plan/nodes.ts';
+import { conjunction, sameExpression } from '../../src/plan/traverse.ts';
+import { isText, scalar } from '../../src/plan/types.ts';
 import { literalText, typeText } from './literals.ts';
 import { atom, BINDING, fill, type Piece, within } from './piece.ts';
 import { COMPARISONS, INFIX, SPELLING } from './spelling.ts';
@@ -131,7 +131,33 @@ function templateOf(
   return undefined;
 }
 
+const booleanLiteral = (value: boolean | null): Expression => ({ kind: 'literal', value, type: scalar('boolean') });
+
+/** `(a, b) IN (SELECT …)` by EXISTS: true for a row that is equal, unknown for one of which no part is surely another. */
+function rowAmong({ form, operands, plan, type }: Subquery): Expression {
+  const equal = operands.map((operand, i): Expression => {
+    const { id, type: own } = plan.columns[i]!;
+    return { kind: 'call', name: '=', args: [operand, { kind: 'column', id, type: own }], type };
+  });
+  const perhaps = equal.map((test): Expression => ({ kind: 'call', name: 'is_not_false', args: [test], type }));
+  const any = (tests: readonly Expression[]): Expression => {
+    const rows = node({ kind: 'filter', input: plan, predicate: conjunction(tests)!, columns: plan.columns });
+    return { kind: 'subquery', form: 'exists', operands: [], plan: rows, type };
+  };
+  const branches = [
+    { when: any(equal), then: booleanLiteral(form !== 'all') },
+    { when: any(perhaps), then: booleanLiteral(null) },
+  ];
+  return { kind: 'case', branches, otherwise: booleanLiteral(form === 'all'), type };
+}
+
+const isRowAmong = ({ form, operands, operator = '=' }: Subquery): boolean =>
+  operands.length > 1 && (form === 'all' ? operator === '<>' : form !== 'scalar' && operator === '=');
+
 function subqueryText(subquery: Subquery, naming: Naming): Piece {
+  if (isRowAmong(subquery) && naming.dialect.lacks?.includes('row-subqueries')) {
+    return expressionText(rowAmong(subquery), naming);
+  }
   const select = `(${naming.subquery(subquery.plan)})`;
   const operands = subquery.operands.map((operand) => expressionText(operand, naming));
   const left =
@@ -182,7 +208,7 @@ function argumentsOf(call: AggregateCall, naming: Naming): readonly Piece[] {
  */
 export function aggregateText(call: AggregateCall, naming: Naming): Piece {
   const filter = call.filter === undefined ? '' : ` FILTER (WHERE ${expressionText(call.filter, naming).text})`;
-  const within = call.withinGroup === true ? ` WITHIN GROUP (${orderBy(call.orderBy, naming)})` : '';
+  const within = call.withinGroup === true ? ` WITHIN GROUP (${orderBy(call.orderBy, naming, true)})` : '';
   return callWithTail(call, argumentsOf(call, naming), `${within}${filter}`, naming.dialect);
 }
 
@@ -195,7 +221,7 @@ function callWithTail(
   const standard = args.length === 0 && call.name === 'count' ? 'count(*)' : `${call.name}($*)`;
   const template = templateOf(dialect.aggregates, call) ?? standard;
   const placed = template.includes('$tail') ? template : `${template}$tail`;
-  return atom(fill(placed.replaceAll('$tail', '\u0001'), args).text.replaceAll('\u0001', tail));
+  return atom(fill(placed.replaceAll('$tail', '\u0001'), args).text.replaceAll('\u0001', () => tail));
 }
 
 export function windowText(call: WindowCall, naming: Naming): Piece {

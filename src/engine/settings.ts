@@ -100,6 +100,7 @@ export class Settings {
       else this.#values.delete(name);
     } else {
       if (name.startsWith('causeway.')) check(name, value);
+      if (name === 'timezone') checkZone(value);
       this.#values.set(name, value);
     }
     this.#fingerprint = this.#values.size === 0 ? '' : JSON.stringify([...this.#values].sort());
@@ -113,6 +114,18 @@ export class Settings {
   /** Our own settings with their values, for `causeway.settings`. */
   list(): { readonly name: string; readonly value: string; readonly description: string }[] {
     return Object.entries(SETTINGS).map(([name, { description }]) => ({ name, value: this.show(name), description }));
+  }
+}
+
+/** Names of the IANA database are checked; offsets (`2`, `<+02>-02`) are taken as they are. */
+function checkZone(value: string): void {
+  if (!/^[a-z]/i.test(value)) return;
+  try {
+    new Intl.DateTimeFormat('en', { timeZone: value });
+  } catch {
+    throw new CausewayError(SQLSTATE.invalidParameterValue, `invalid value for parameter "TimeZone": "${value}"`, {
+      hint: "Use a name of the IANA time zone database, like 'Europe/Berlin'.",
+    });
   }
 }
 

@@ -192,6 +192,11 @@ const SCALARS: Readonly<Record<string, string>> = {
   date_bin: 'interval, timestamp, timestamp -> timestamp | interval, timestamptz, timestamptz -> timestamptz',
   age: `timestamp -> interval | timestamptz -> interval | timestamp, timestamp -> interval
     | timestamptz, timestamptz -> interval`,
+  overlaps: each(
+    ['timestamp', 'timestamptz', 'time'],
+    '$, $, $, $ -> boolean | $, interval, $, interval -> boolean | $, interval, $, $ -> boolean | $, $, $, interval -> boolean',
+  ),
+  make_interval: 'integer, integer, integer, integer, integer, integer, double -> interval',
   make_date: 'integer, integer, integer -> date',
   make_time: 'integer, integer, double -> time',
   make_timestamp: 'integer, integer, integer, integer, integer, double -> timestamp',
@@ -211,6 +216,7 @@ const SCALARS: Readonly<Record<string, string>> = {
   array_cat: 'anyarray, anyarray -> anyarray',
   array_position: 'anyarray, anyelement -> integer',
   array_remove: 'anyarray, anyelement -> anyarray',
+  array_replace: 'anyarray, anyelement, anyelement -> anyarray',
   array_to_string: 'anyarray, text -> text | anyarray, text, text -> text',
   array_upper: 'anyarray, integer -> integer',
   array_lower: 'anyarray, integer -> integer',

@@ -1,4 +1,5 @@
 /** Choosing the overload of a call by argument types: PostgreSQL's rules (its manual, §10.2 and §10.3). */
+import { commonNumeric } from './decimals.ts';
 import { castsImplicitly, categoryOf, isPreferred, type ParameterType, type Signature } from './signatures.ts';
 import { arrayOf, type SqlType, scalar } from './types.ts';
 
@@ -109,7 +110,8 @@ function elementOf(overload: Signature, args: readonly SqlType[]): SqlType | 'co
     const type = parameter(overload, i);
     if (arg.kind === 'unknown' || isConcrete(type) || type.kind === 'any' || type.kind === 'anynonarray') continue;
     const found = type.kind === 'anyarray' && arg.kind === 'array' ? arg.element : arg;
-    if (element === undefined || castsImplicitly(element, found)) element = found;
+    if (element?.kind === 'numeric' && found.kind === 'numeric') element = commonNumeric([element, found]);
+    else if (element === undefined || castsImplicitly(element, found)) element = found;
     else if (!castsImplicitly(found, element)) return 'conflict';
   }
   return element;

@@ -90,6 +90,12 @@ export function typeName(type: SqlType): string {
   }
 }
 
+/** The type's name without its length or precision, as PostgreSQL's messages about functions have it. */
+export function bareTypeName(type: SqlType): string {
+  if (type.kind === 'array') return `${bareTypeName(type.element)}[]`;
+  return type.kind === 'numeric' ? 'numeric' : typeName(type).replace(/\(.*\)/, '');
+}
+
 const SPELLING: Partial<Record<ScalarKind, string>> = {
   double: 'double precision',
   time: 'time without time zone',

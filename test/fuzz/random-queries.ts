@@ -68,6 +68,9 @@ export function queries(choices: Choices) {
     return fitting.length > 0 && !chance(4) ? pick(fitting).text : literal(kind);
   };
 
+  /** What a polymorphic function takes: a text in quotes has no type of its own. */
+  const typed = (kind: Kind, scope: readonly Column[]): string => leaf(kind, scope) + (kind === 'text' ? '::text' : '');
+
   /** An expression of a kind; `depth` bounds its height. */
   const expression = (kind: Kind, scope: readonly Column[], depth: number): string => {
     if (depth <= 0 || chance(3)) return leaf(kind, scope);
@@ -75,6 +78,8 @@ export function queries(choices: Choices) {
     const any = (): string => {
       if (chance(5)) return `coalesce(${sub(kind)}, ${sub(kind)})`;
       if (chance(5)) return `nullif(${sub(kind)}, ${literal(kind)})`;
+      if (chance(6) && scope.length > 0) return scalar(kind, scope, depth - 1);
+      if (chance(6)) return `CASE ${sub('int')} WHEN 1 THEN ${sub(kind)} WHEN ${literal('int')} THEN ${sub(kind)} END`;
       return `CASE WHEN ${sub('bool')} THEN ${sub(kind)} ELSE ${sub(kind)} END`;
     };
     switch (kind) {
@@ -94,6 +99,14 @@ export function queries(choices: Choices) {
           () => `cardinality(${sub('ints')})`,
           () => `array_length(${sub('ints')}, 1)`,
           () => `(${sub('ints')})[${pick(['1', '2', '0'])}]`,
+          () => `(${sub('int')} / nullif(${leaf('int', scope)}, 0))`,
+          () => `(${sub('int')} ${pick(['&', '|', '#'])} ${leaf('int', scope)})`,
+          () => `${pick(['ceil', 'floor', 'round', 'trunc'])}(${leaf('num', scope)})::integer`,
+          () => `round(${leaf('dbl', scope)})::integer`,
+          () => `strpos(${sub('text')}, ${literal('text')})`,
+          () => `ascii(${sub('text')})`,
+          () => `array_position(${sub('ints')}, ${leaf('int', scope)})`,
+          () => `least(${sub('int')}, ${sub('int')}, ${literal('int')})`,
           any,
         ])();
       case 'num':
@@ -103,6 +116,10 @@ export function queries(choices: Choices) {
           () => `(${sub('int')} + ${sub('num')})`,
           () => `round(${leaf('num', scope)}, 1)`,
           () => `abs(${sub('num')})`,
+          () => `(${leaf('num', scope)} % ${pick(['0.5', '3', '(-0.7)'])})`,
+          () => `${pick(['ceil', 'floor', 'trunc', 'sign'])}(${sub('num')})`,
+          () => `trunc(${leaf('num', scope)}, 1)`,
+          () => `greatest(${sub('num')}, ${sub('num')})`,
           any,
         ])();
       case 'text':
@@ -116,6 +133,15 @@ export function queries(choices: Choices) {
           () => `${pick([sub('ts'), sub('date'), sub('span'), sub('ints'), sub('bool')])}::text`,
           () => `to_char(${sub('ts')}, ${pick(["'YYYY-MM-DD HH24:MI'", "'Mon DD'", "'HH12 am'"])})`,
           () => `array_to_string(${sub('ints')}, '-')`,
+          () => `${pick(['left', 'right'])}(${sub('text')}, ${pick(['1', '2', '-1'])})`,
+          () => `${pick(['trim', 'reverse', 'lower', 'md5', 'initcap'])}(${sub('text')})`,
+          () => `concat(${sub('text')}, ${sub('int')}, ${sub('bool')})`,
+          () => `concat_ws('-', ${sub('text')}, ${sub('int')})`,
+          () => `split_part(${sub('text')}, 'a', ${pick(['1', '2', '-1'])})`,
+          () => `translate(${sub('text')}, 'ab', 'B')`,
+          () => `regexp_replace(${sub('text')}, '[ab]', 'x'${pick(['', ", 'g'"])})`,
+          () => `repeat(${sub('text')}, ${pick(['0', '1', '2'])})`,
+          () => `to_char(${leaf('num', scope)}, ${pick(["'FM990.00'", "'S999D9'"])})`,
           any,
         ])();
       case 'bool': {
@@ -134,6 +160,15 @@ export function queries(choices: Choices) {
           () => `(${sub('int')} = ANY (${sub('ints')}))`,
           () => `(${sub('ints')} ${pick(['@>', '&&'])} ${sub('ints')})`,
           () => `(${sub('ts')} BETWEEN ${sub('ts')} AND ${sub('ts')})`,
+          () => `((${sub('int')}, ${sub('text')}) ${pick(['=', '<', '>=', '<>'])} (${sub('int')}, ${sub('text')}))`,
+          () => `(${sub('bool')} IS ${pick(['', 'NOT '])}${pick(['TRUE', 'FALSE', 'UNKNOWN'])})`,
+          () => `(${sub('int')} BETWEEN SYMMETRIC ${sub('int')} AND ${sub('int')})`,
+          () => `(${sub('text')} ${pick(['~', '!~', '~*'])} ${pick(["'^a'", "'b$'", "'[a-c]'"])})`,
+          () => `starts_with(${sub('text')}, ${literal('text')})`,
+          () => `(${sub('int')} <> ALL (${sub('ints')}))`,
+          () => `(${sub('ints')} <@ ${sub('ints')})`,
+          () => `((${sub('date')}, ${leaf('date', scope)}) OVERLAPS (${leaf('date', scope)}, ${leaf('date', scope)}))`,
+          () => subquery(scope, depth - 1),
           () => subquery(scope, depth - 1),
         ])();
       }
@@ -150,6 +185,9 @@ export function queries(choices: Choices) {
           () => `(${leaf('ts', scope)} - ${leaf('ts', scope)})`,
           () => `(${leaf('span', scope)} ${pick(['+', '-'])} ${leaf('span', scope)})`,
           () => `(${leaf('span', scope)} * ${pick(['2', '-1', '3'])})`,
+          () => `age(${leaf('ts', scope)}, ${leaf('ts', scope)})`,
+          () => `justify_${pick(['hours', 'days', 'interval'])}(${leaf('span', scope)})`,
+          () => `make_interval(days => ${leaf('int', scope)})`,
           any,
         ])();
       case 'ints':
@@ -158,6 +196,9 @@ export function queries(choices: Choices) {
           () => `array_append(${sub('ints')}, ${sub('int')})`,
           () => `array_remove(${sub('ints')}, ${literal('int')})`,
           () => `ARRAY[${sub('int')}, ${sub('int')}]`,
+          () => `(${sub('ints')})[${pick(['1:1', '2:', ':1'])}]`,
+          () => `array_prepend(${sub('int')}, ${sub('ints')})`,
+          () => `array_replace(${sub('ints')}, 1, ${literal('int')})`,
           any,
         ])();
       case 'date':
@@ -165,6 +206,8 @@ export function queries(choices: Choices) {
           () => `(${sub('date')} + ${leaf('int', scope)})`,
           () => `${sub('ts')}::date`,
           () => `greatest(${sub('date')}, ${sub('date')})`,
+          () => `date_trunc('month', ${sub('date')})::date`,
+          () => `make_date(2024, ${pick(['1', '2', '12'])}, 28)`,
           any,
         ])();
       case 'dbl':
@@ -185,7 +228,10 @@ export function queries(choices: Choices) {
     const where = chance(3) ? '' : ` WHERE ${expression('bool', inner, depth)}`;
     const value = (kind: Kind) => leaf(kind, columns);
     return pick([
-      () => `EXISTS (SELECT 1 FROM ${text}${where})`,
+      () => `(${pick(['', 'NOT '])}EXISTS (SELECT 1 FROM ${text}${where}))`,
+      () =>
+        `((${leaf('int', scope)}, ${leaf('text', scope)}) ${pick(['', 'NOT '])}IN (SELECT ${value('int')}, ${value('text')}::text FROM ${text}${where}))`,
+      () => `(${leaf('int', scope)} <> ALL (SELECT ${value('int')} FROM ${text}${where}))`,
       () => `(${leaf('int', scope)} ${pick(['', 'NOT '])}IN (SELECT ${value('int')} FROM ${text}${where}))`,
       () => `(${leaf('text', scope)} = ANY (SELECT ${value('text')} FROM ${text}${where}))`,
       () => `(${leaf('int', scope)} <= ALL (SELECT ${value('int')} FROM ${text}${where}))`,
@@ -194,11 +240,45 @@ export function queries(choices: Choices) {
     ])();
   };
 
+  /** A subquery of one value: an aggregate, or a first row; or an array of them. */
+  const scalar = (kind: Kind, scope: readonly Column[], depth: number): string => {
+    const { text, columns } = relation();
+    const where = chance(4) ? '' : ` WHERE ${expression('bool', [...columns, ...scope], depth)}`;
+    const value = `${leaf(kind, columns)}${kind === 'text' ? '::text' : ''}`;
+    if (kind === 'ints' && chance(2)) {
+      const one = leaf('int', columns);
+      return `ARRAY(SELECT ${one} FROM ${text}${where} ORDER BY 1)`;
+    }
+    if (kind === 'ints') return leaf(kind, scope);
+    const ordered = kind !== 'bool' && chance(2);
+    if (ordered) return `(SELECT ${pick(['min', 'max'])}(${value}) FROM ${text}${where})`;
+    return `(SELECT ${value} FROM ${text}${where} ORDER BY 1 ${pick(['', 'DESC NULLS LAST'])} LIMIT 1)`;
+  };
+
   const relation = (): { text: string; columns: readonly Column[] } => {
+    if (chance(8)) return made();
     const table = pick(Object.keys(TABLES));
     const alias = `r${++aliases}`;
     const columns = Object.entries(TABLES[table]!).map(([name, kind]) => ({ text: `${alias}.${name}`, kind }));
     return { text: `${table} AS ${alias}`, columns };
+  };
+
+  /** VALUES, a series, a recursive CTE; each has a whole number and a text. */
+  const made = (): { text: string; columns: readonly Column[] } => {
+    const alias = `r${++aliases}`;
+    const columns: Column[] = [
+      { text: `${alias}.n`, kind: 'int' },
+      { text: `${alias}.w`, kind: 'text' },
+    ];
+    const rows = Array.from({ length: 1 + below(3) }, () => `(${literal('int')}, ${literal('text')})`);
+    const text = pick([
+      `(VALUES ${rows.join(', ')})`,
+      `(SELECT i, i::text FROM generate_series(0, ${below(5)}) AS s(i))`,
+      `(SELECT o::integer, i FROM unnest(ARRAY['a', NULL, 'Z']) WITH ORDINALITY AS s(i, o))`,
+      `(WITH RECURSIVE q(a, b) AS (SELECT 1, 'a' UNION ALL SELECT a + 1, b || 'b' FROM q WHERE a < ${1 + below(4)}) SELECT * FROM q)`,
+      `(SELECT DISTINCT ON (id) id, s FROM t1 ORDER BY id, s NULLS FIRST)`,
+    ]);
+    return { text: `${text} AS ${alias}(n, w)`, columns };
   };
 
   /** One to three relations, joined. */
@@ -252,6 +332,21 @@ export function queries(choices: Choices) {
       () => ({ text: `${pick(['min', 'max'])}(${leaf('date', scope)})${filter}`, kind: 'date' }),
       () => ({ text: `avg(${leaf(pick(['int', 'num', 'dbl']), scope)})`, kind: 'dbl' }),
       () => ({ text: `bool_or(${expression('bool', scope, 1)})`, kind: 'bool' }),
+      () => ({ text: `bool_and(${expression('bool', scope, 1)})${filter}`, kind: 'bool' }),
+      () => {
+        const value = `${leaf('text', scope)}::text`;
+        return { text: `string_agg(${value}, ',' ORDER BY ${value} ${pick(['', 'DESC'])})${filter}`, kind: 'text' };
+      },
+      () => {
+        const value = leaf('int', scope);
+        return { text: `array_agg(${value} ORDER BY ${value} ${pick(['', 'DESC NULLS LAST'])})`, kind: 'ints' };
+      },
+      () => ({ text: `sum(DISTINCT ${leaf('int', scope)})`, kind: 'int' }),
+      () => ({ text: `percentile_disc(0.5) WITHIN GROUP (ORDER BY ${leaf('int', scope)})`, kind: 'int' }),
+      () => ({ text: `percentile_cont(0.25) WITHIN GROUP (ORDER BY ${leaf('dbl', scope)})`, kind: 'dbl' }),
+      () => ({ text: `${pick(['stddev_samp', 'var_pop'])}(${leaf('int', scope)})`, kind: 'dbl' }),
+      () => ({ text: `${pick(['min', 'max'])}(${leaf(pick<Kind>(['ts']), scope)})`, kind: 'ts' }),
+      () => ({ text: `sum(${leaf('span', scope)})`, kind: 'span' }),
     ])();
   };
 
@@ -275,14 +370,14 @@ export function queries(choices: Choices) {
       () => ({ text: `ntile(3) OVER (${order})`, kind: 'int' }),
       () => {
         const kind = pick(KINDS);
-        const value = leaf(kind, scope);
-        const call = pick([`lag(${value})`, `lead(${value}, 2)`, `lag(${value}, 1, ${literal(kind)})`]);
+        const value = typed(kind, scope);
+        const call = pick([`lag(${value})`, `lead(${value}, 2)`, `lag(${value}, 1, ${typed(kind, [])})`]);
         return { text: `${call} OVER (${order})`, kind };
       },
       () => {
         const kind = pick(KINDS);
         const call = pick(['first_value', 'last_value']);
-        return { text: `${call}(${leaf(kind, scope)}) OVER (${order} ${frame()})`, kind };
+        return { text: `${call}(${typed(kind, scope)}) OVER (${order} ${frame()})`, kind };
       },
       () => ({ text: `nth_value(${leaf('int', scope)}, 2) OVER (${order} ${frame()})`, kind: 'int' }),
     ])();

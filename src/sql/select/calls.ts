@@ -5,7 +5,7 @@ import type { Expression } from '../../plan/expressions.ts';
 import { type FunctionEntry, functionNamed, functionNames } from '../../plan/functions.ts';
 import { didYouMean } from '../../plan/nearest.ts';
 import { resolveOverload } from '../../plan/overloads.ts';
-import { isNumeric, type SqlType, scalar, typeName } from '../../plan/types.ts';
+import { bareTypeName, isNumeric, type SqlType, scalar } from '../../plan/types.ts';
 import { convert, settle } from './coerce.ts';
 import { errorAt, type Level, NotModelled } from './context.ts';
 
@@ -43,7 +43,7 @@ export function functionEntry(
   const entry = functionNamed(name);
   if (entry !== undefined && entry.class !== 'operator') return entry;
   const hint = didYouMean(name, functionNames());
-  const message = `function ${name}(${args.map((arg) => typeName(arg.type)).join(', ')}) does not exist`;
+  const message = `function ${name}(${args.map((arg) => bareTypeName(arg.type)).join(', ')}) does not exist`;
   throw new NotModelled(
     errorAt(level, SQLSTATE.undefinedFunction, message, location, hint === undefined ? {} : { hint }),
   );
@@ -113,7 +113,7 @@ function noOverload(
   location: number | undefined,
 ): Error {
   const isOperator = entry.class === 'operator';
-  const written = isOperator ? operatorText(entry.name, types) : `${entry.name}(${types.map(typeName).join(', ')})`;
+  const written = isOperator ? operatorText(entry.name, types) : `${entry.name}(${types.map(bareTypeName).join(', ')})`;
   const kind = isOperator ? 'operator' : 'function';
   if (resolved === 'ambiguous') {
     return errorAt(
@@ -136,5 +136,5 @@ const SPELLING: Readonly<Record<string, string>> = { negate: '-', plus: '+', bit
 
 function operatorText(name: string, types: readonly SqlType[]): string {
   const symbol = SPELLING[name] ?? name;
-  return types.length === 1 ? `${symbol} ${typeName(types[0]!)}` : types.map(typeName).join(` ${symbol} `);
+  return types.length === 1 ? `${symbol} ${bareTypeName(types[0]!)}` : types.map(bareTypeName).join(` ${symbol} `);
 }

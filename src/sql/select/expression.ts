@@ -250,16 +250,20 @@ function operatorFree(level: Level, name: string, location: number | undefined):
   );
 }
 
+/** More than any array has. */
+const MOST_ELEMENTS = 2_147_483_647;
+
 function subscripts({ arg, indirection = [] }: A_Indirection, level: Level): Expression {
   let bound = bindExpression(arg!, level);
   for (const step of indirection) {
     if (!('A_Indices' in step)) throw notModelled(level, 'a field of a row value', undefined);
-    const index = (node: Node | undefined): Expression =>
-      node === undefined ? literal(null, scalar('integer')) : bindExpression(node, level);
+    // A bound that is left out is the array's own; one outside of the array means the same.
+    const index = (node: Node | undefined, outside: number): Expression =>
+      node === undefined ? literal(outside, scalar('integer')) : bindExpression(node, level);
     const { is_slice, lidx, uidx } = step.A_Indices;
     bound = is_slice
-      ? operator(level, 'slice', [bound, index(lidx), index(uidx)], undefined)
-      : operator(level, 'subscript', [bound, index(uidx)], undefined);
+      ? operator(level, 'slice', [bound, index(lidx, 0), index(uidx, MOST_ELEMENTS)], undefined)
+      : operator(level, 'subscript', [bound, index(uidx, 0)], undefined);
   }
   return bound;
 }

@@ -10,6 +10,7 @@ import { isText, scalar } from '../../plan/types.ts';
 import { call, functionEntry, resolveCall } from './calls.ts';
 import { explicitCast } from './coerce.ts';
 import { errorAt, type Level, nameParts, newColumn, notModelled, reference, within } from './context.ts';
+import { positionalArguments } from './named-arguments.ts';
 import { idsOf } from './names.ts';
 import type { BindExpression } from './operators.ts';
 import { sortKeys } from './sort-keys.ts';
@@ -21,11 +22,9 @@ import { windowOf } from './window.ts';
 export function functionCall(written: FuncCall, level: Level, bind: BindExpression): Expression {
   const parts = nameParts(written.funcname);
   const name = parts.at(-1) ?? '';
-  const { location, args = [] } = written;
+  const { location } = written;
   if (parts.length === 2 && parts[0] === 'ml') throw misplaced(written, level);
-  if (args.some((arg) => 'NamedArgExpr' in arg) || written.func_variadic) {
-    throw notModelled(level, `named or VARIADIC arguments of ${name}`, location);
-  }
+  const args = positionalArguments(name, written, level);
   const asCast = castByName(name, written, level, bind);
   if (asCast !== undefined) return asCast;
   const entry = functionNamed(name);
@@ -45,7 +44,7 @@ export function functionCall(written: FuncCall, level: Level, bind: BindExpressi
     throw errorAt(level, SQLSTATE.wrongObjectType, message, location);
   }
   const resolved = resolveCall(level, found, bound, location);
-  if (found.class !== 'set') return call(found.name, resolved.args, resolved.type);
+  if (found.class !== 'set') return call(found.name, inTextForm(found.name, resolved.args), resolved.type);
   if (level.collected === undefined || level.clause !== 'SELECT') {
     throw errorAt(
       level,
@@ -58,6 +57,21 @@ export function functionCall(written: FuncCall, level: Level, bind: BindExpressi
   const source = node({ kind: 'table-function', name: found.name, args: resolved.args, columns: [column] });
   level.collected.sets.push({ source, column });
   return reference(column);
+}
+
+/** concat() writes values as results show them: `t`, where a cast says `true`. */
+function inTextForm(name: string, args: readonly Expression[]): readonly Expression[] {
+  if (name !== 'concat' && name !== 'concat_ws') return args;
+  const letter = (value: string): Expression => ({ kind: 'literal', value, type: scalar('text') });
+  return args.map((arg) => {
+    if (isText(arg.type)) return arg;
+    if (arg.type.kind !== 'boolean') return { kind: 'cast', operand: arg, type: scalar('text') };
+    const branches = [
+      { when: arg, then: letter('t') },
+      { when: call('not', [arg], arg.type), then: letter('f') },
+    ];
+    return { kind: 'case', branches, type: scalar('text') };
+  });
 }
 
 /** `date(x)` is a cast, unless a function of that name takes the arguments. */

@@ -13,6 +13,17 @@ function refusal(text: string): CausewayError {
   throw new Error(`not refused: ${text}`);
 }
 
+test.each([
+  ['DELETE FROM a.t', 'DELETE is not supported', /INSERT INTO silo\.table/],
+  ['update a.t set x = 1', 'UPDATE is not supported', /INSERT INTO silo\.table/],
+  ['BEGIN', 'BEGIN is not supported', /stands alone/],
+  ['DROP TABLE a.t', 'DROP TABLE is not supported', /owner/],
+  ['CREATE INDEX i ON a.t (x)', 'CREATE INDEX is not supported', /owner/],
+  ['ALTER TABLE a.t ADD x int', 'ALTER TABLE is not supported', /owner/],
+])('%s is refused by its name, with what is done instead', (text, message, hint) => {
+  expect(refusal(text)).toMatchObject({ sqlstate: '0A000', message, hint: expect.stringMatching(hint) });
+});
+
 describe('parseStatement', () => {
   test('CREATE SILO with options in both spellings', () => {
     expect(

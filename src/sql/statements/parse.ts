@@ -9,6 +9,7 @@ import { describe, show } from './show.ts';
 import { alterSilo, createSilo } from './silo.ts';
 import type { Drop, Explain, Statement } from './statement.ts';
 import { trainModel } from './train.ts';
+import { unsupportedObject, unsupportedStatement } from './unsupported.ts';
 import { createTableAs, exportQuery, insertInto } from './write.ts';
 
 /**
@@ -47,7 +48,8 @@ function parse(cursor: Cursor): Statement {
   if (cursor.accept('alter')) {
     if (cursor.at('user') || cursor.at('role')) return changeRole(cursor, 'alter', cursor.expect('user', 'role'));
     if (cursor.accept('silo')) return alterSilo(cursor);
-    if (!cursor.accept('model')) throw cursor.unexpected(['MODEL', 'SILO', 'USER', 'ROLE']);
+    if (!cursor.accept('model'))
+      throw unsupportedObject(cursor, 'ALTER') ?? cursor.unexpected(['MODEL', 'SILO', 'USER', 'ROLE']);
     const name = cursor.name('a model');
     cursor.expect('activate');
     cursor.expect('version');
@@ -77,7 +79,7 @@ function parse(cursor: Cursor): Statement {
     return { kind: 'import-model', orReplace, name, path: cursor.string('a file name in quotes') };
   }
   if (cursor.atQuery()) return { kind: 'query', query: cursor.query() };
-  throw cursor.unexpected(STARTS);
+  throw unsupportedStatement(cursor) ?? cursor.unexpected(STARTS);
 }
 
 const STARTS = [
@@ -127,10 +129,15 @@ function create(cursor: Cursor): Statement {
     cursor.expect('table');
     return createFederatedTable(cursor);
   }
-  throw cursor.unexpected(['SILO', 'TABLE', 'FEDERATED', 'MODEL', 'VIEW', 'POLICY', 'USER', 'ROLE', 'OR']);
+  throw (
+    unsupportedObject(cursor, 'CREATE') ??
+    cursor.unexpected(['SILO', 'TABLE', 'FEDERATED', 'MODEL', 'VIEW', 'POLICY', 'USER', 'ROLE', 'OR'])
+  );
 }
 
 function drop(cursor: Cursor): Drop {
+  const foreign = unsupportedObject(cursor, 'DROP');
+  if (foreign !== undefined) throw foreign;
   const word = cursor.expect('silo', 'federated', 'model', 'view', 'policy', 'user', 'role');
   const object = word === 'user' ? 'role' : word;
   if (object === 'federated') cursor.expect('table');

@@ -61,12 +61,21 @@ function columnInLayout(column: ResultColumn, data: Data): Data {
   const nested = DataType.isList(data.type) || DataType.isStruct(data.type);
   if (!nested) checkKind(column, data.type);
   // NUMERIC has no scale of its own: the nine decimals it always travels with say nothing.
-  const read = reading(data.type, new Vector([data]), { trimmed: true, ...(nested ? { sqlType: column.type } : {}) });
+  const read =
+    DataType.isStruct(data.type) && column.type.kind === 'text'
+      ? readingRanges(data)
+      : reading(data.type, new Vector([data]), { trimmed: true, ...(nested ? { sqlType: column.type } : {}) });
   return columnData(
     column,
     Array.from({ length: data.length }, (_, row) => [read(row)]),
     0,
   );
+}
+
+/** A RANGE travels as a record of its bounds, and is told as text: `[2024-01-01, UNBOUNDED)`. */
+function readingRanges(data: Data): (row: number) => string | null {
+  const [start, end] = data.children.map((child) => reading(child.type, new Vector([child])));
+  return (row) => (data.getValid(row) ? `[${start!(row) ?? 'UNBOUNDED'}, ${end!(row) ?? 'UNBOUNDED'})` : null);
 }
 
 /** Kinds whose values another kind would misread: a moment's number passes for a number. */

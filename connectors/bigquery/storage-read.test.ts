@@ -143,6 +143,14 @@ const TYPES: readonly (readonly [string, SqlType, string, ...(string | null)[]])
     "VALUES ([TIMESTAMPTZ '2024-01-01 00:00:00.000001+00'])",
     '{"2024-01-01 00:00:00.000001+00"}',
   ],
+  [
+    'r',
+    scalar('text'),
+    "VALUES ({'start': DATE '2024-01-01', 'end': DATE '2024-02-01'}), ({'start': DATE '2024-01-01', 'end': NULL}), (NULL)",
+    '[2024-01-01, 2024-02-01)',
+    '[2024-01-01, UNBOUNDED)',
+    null,
+  ],
   ['aj', scalar('json'), 'VALUES ([1.50::DECIMAL(9, 2), NULL]), ([])', '[1.5,null]', '[]'],
   ['an', scalar('json'), "VALUES (['NaN'::DOUBLE, 2.5])", '["NaN",2.5]'],
   [

@@ -140,6 +140,9 @@ const REDUCES = 0.5;
 const CLEARLY = 1.1;
 const CLEARLY_SECONDS = 0.005;
 
+/** Beyond so many joins to consider an aggregate is divided only where policies leave nothing else. */
+const MOST_JOINS = 3000;
+
 /**
  * The plan as it stands, or with a partial aggregate below a join where that is clearly cheaper, or the only lawful one.
  * @throws CausewayError CW001 when policies leave no plan
@@ -162,6 +165,8 @@ function cheapest(
   if (context.pushdown === 'off') return { best: required(plain) };
   const worth = (partial: Aggregate): boolean =>
     plain instanceof CausewayError || estimate(partial).rows < REDUCES * estimate(partial.input).rows;
+  // Each way to divide is one more search.
+  if (!(plain instanceof CausewayError) && plain.choice.considered > MOST_JOINS) return { best: plain };
   let divided: Made | undefined;
   for (const each of eagerAggregations(plan, siteLookup(context), worth)) {
     const other = lawful(each);

@@ -40,13 +40,15 @@ export const NETWORKS: Readonly<Record<string, Readonly<Record<string, Link>>>> 
 /** Two times nearer than this cannot be told apart in one run. */
 const NOISE_MS = 10;
 
-export async function grid(world: World, clock: Clock, repeats: number): Promise<void> {
+/** @param only one query instead of all */
+export async function grid(world: World, clock: Clock, repeats: number, only?: string): Promise<void> {
   const rows: string[][] = [];
   const ratios: number[] = [];
   let fastest = 0;
   for (const [network, links] of Object.entries(NETWORKS)) {
     const model = await world.calibrated(links, clock);
     for (const [name, sql] of Object.entries(QUERIES)) {
+      if (only !== undefined && name !== only) continue;
       let hits = 0;
       let worst = 1;
       let plans = 0;

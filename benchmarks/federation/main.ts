@@ -3,7 +3,8 @@
  *
  * - a round over 8 agent processes and over 200 simulated agents (25 in each process), 0.8 MB each way, no training; and over
  *   8 agents with 8 MB, for the coordinator's memory
- * - secure aggregation of 200,000 weights over 16 and 200 silos: the slowest silo's work, and the coordinator's
+ * - what secure aggregation of 200,000 weights over 16 and 200 silos adds to such rounds
+ * - its computation by itself: the median silo's work, and the coordinator's
  *
  * All on this machine over loopback, with certificates, ledgers and payloads on disk as in production.
  */
@@ -25,7 +26,8 @@ import { encode } from '../../operators/aggregate/secure/ring.ts';
 import { SecureSilo } from '../../operators/aggregate/secure/silo.ts';
 import { strategyNamed } from '../../operators/aggregate/strategies.ts';
 import { AgentCoordinator } from '../../src/agent/coordinator.ts';
-import { bytesOfWeights, release, weightsOfBytes } from '../../src/agent/remote-trainer.ts';
+import { type Ask, remoteParty } from '../../src/agent/remote-party.ts';
+import { bytesOfWeights, release, weightsOfBytes } from '../../src/agent/weights-bytes.ts';
 import { MemoryPeak } from './memory-peak.ts';
 
 const WEIGHTS = 200_000;
@@ -54,8 +56,21 @@ interface Overhead {
   readonly agentsCpu: number;
 }
 
+/** Runs of one federation, by name. */
+type Runs = Readonly<Record<'plain' | 'secure', Overhead | undefined>>;
+
+interface Federation {
+  readonly silos: number;
+  readonly processes: number;
+  /** Weights of the model. */
+  readonly size: number;
+  readonly rounds: number;
+  /** Rounds under secure aggregation, too. */
+  readonly secure?: boolean;
+}
+
 /** Rounds of the real driver: weights out, updates back, journalled, aggregated, validated. Nothing is trained. */
-async function overhead(silos: number, processes: number, size: number): Promise<Overhead> {
+async function overhead({ processes, rounds, secure, silos, size }: Federation): Promise<Runs> {
   const directory = mkdtempSync(join(tmpdir(), 'bench-federation-'));
   const children: ChildProcess[] = [];
   try {
@@ -77,55 +92,69 @@ async function overhead(silos: number, processes: number, size: number): Promise
     while (hub.connected.length < silos) await new Promise((done) => setTimeout(done, 20));
     const journalFile = openJournal(join(directory, 'rounds.db'));
     const spent = new Map<string, number>();
-    const participants = (size: number) =>
+    const participants = (run: string) =>
       names.map((silo): RoundParticipant => {
-        const ask = (method: string, round: number, weights: Float32Array) => {
-          const id = `${silo}/${method}/${size}/${round}`;
+        const call = (method: string, round: number, weights: Float32Array) => {
+          const id = `${silo}/${method}/${run}/${round}`;
           return hub.call(silo, { id, method, body: round, payloads: [bytesOfWeights(weights)] }, signal);
         };
+        const ask: Ask = ({ round, step }, body, _, payloads) =>
+          hub.call(silo, { id: `${silo}/${step}/${run}/${round}`, method: `secure.${step}`, body, payloads }, signal);
         let published = 0;
         return {
           silo,
           async train({ round, weights }) {
-            const { body, payloads } = await ask('round', round, weights);
-            spent.set(silo, body as number);
+            const { payloads } = await call('round', round, weights);
             const delta = weightsOfBytes(payloads[0]);
             for (let i = 0; i < delta.length; i++) delta[i] = delta[i]! - weights[i]!;
             return { delta, count: 1, loss: 1, seconds: 0, [Symbol.dispose]: () => release(payloads[0]!) };
           },
-          validate: async (weights) => (await ask('validate', ++published, weights)).body as LocalLoss,
+          async validate(weights) {
+            const body = (await call('validate', ++published, weights)).body as LocalLoss & { spent: number };
+            spent.set(silo, body.spent);
+            return body;
+          },
+          secure: remoteParty(ask, {}, () => ({})),
         };
       });
     const strategy = strategyNamed('fedavg');
     const plan = { strategy, options: resolveOptions(strategy, {}), minSilos: silos };
+    const together = {
+      shares: new Map(names.map((name) => [name, 1 / silos])),
+      identities: new Map(names.map((name) => [name, office.registry.publicKey(name)!])),
+    };
     const journal = new RoundJournal(journalFile);
-    const drive = async (run: string, size: number, count: number): Promise<number[]> => {
+    const drive = async (run: string, size: number, rounds: number, secure: boolean): Promise<number[]> => {
       const times: number[] = [];
+      const initial = startingWeights(size);
       const driver = runRounds(
-        { ...plan, run, rounds: count, initial: startingWeights(size) },
-        participants(size),
+        { ...plan, run, rounds, initial, ...(secure ? { secure: together } : {}) },
+        participants(run),
         journal,
         signal,
       );
       for await (const { seconds } of driver) times.push(1000 * seconds);
       return times;
     };
-    // A small model first: what the process itself needs is no model's memory.
-    await drive('warm-up', 1000, 5);
-    const memory = new MemoryPeak();
-    const agentsBefore = total(spent);
-    const cpu = process.cpuUsage();
-    const times = await drive('bench', size, rounds);
-    const { system, user } = process.cpuUsage(cpu);
-    const most = memory.bytes();
-    journalFile.close();
-    const share = (silos / processes) * rounds;
-    return {
-      times,
-      memory: most,
-      coordinatorCpu: (system + user) / 1000 / rounds,
-      agentsCpu: (1000 * (total(spent) - agentsBefore)) / share,
+    const measured = async (secure: boolean): Promise<Overhead> => {
+      // A small model first: what the process itself needs is no model's memory.
+      await drive(`warm-up ${secure}`, 1000, 5, secure);
+      const memory = new MemoryPeak();
+      const agentsBefore = total(spent);
+      const cpu = process.cpuUsage();
+      const times = await drive(`bench ${secure}`, size, rounds, secure);
+      const { system, user } = process.cpuUsage(cpu);
+      return {
+        times,
+        memory: memory.bytes(),
+        coordinatorCpu: (system + user) / 1000 / rounds,
+        agentsCpu: (1000 * (total(spent) - agentsBefore)) / ((silos / processes) * rounds),
+      };
     };
+    const plain = await measured(false);
+    const runs = { plain, secure: secure === true ? await measured(true) : undefined };
+    journalFile.close();
+    return runs;
   } finally {
     await Promise.all(
       children.map((child) => {
@@ -177,21 +206,38 @@ process.stdout.write(`${cpus()[0]?.model}, ${availableParallelism()} cores, Node
 process.stdout.write(
   '| what | target | p50 | p95 | memory above its start, ÷ (model × silos) | coordinator CPU | agents CPU |\n|---|---|---|---|---|---|---|\n',
 );
-for (const [silos, processes, size, target] of [
-  [8, 8, WEIGHTS, '≤ 100 ms'],
-  [8, 8, LARGE, ''],
-  [200, 8, WEIGHTS, '≤ 2 s'],
+const secureRows: string[] = [];
+for (const [federation, target] of [
+  [{ silos: 8, processes: 8, size: WEIGHTS, rounds }, '≤ 100 ms'],
+  [{ silos: 8, processes: 8, size: LARGE, rounds: Math.min(rounds, 10) }, ''],
+  [{ silos: 16, processes: 8, size: WEIGHTS, rounds, secure: true }, ''],
+  [{ silos: 200, processes: 8, size: WEIGHTS, rounds: Math.min(rounds, 5), secure: true }, '≤ 2 s'],
 ] as const) {
+  const { processes, silos, size } = federation;
   if (silos > mostAgents) continue;
-  const { agentsCpu, coordinatorCpu, memory, times } = await overhead(silos, processes, size);
-  const what = `a round, ${silos} agents in ${processes} processes, ${(4 * size) / 1e6} MB each way`;
-  const share = `${(memory / 1e6).toFixed(0)} MB = ${(memory / (4 * size * silos)).toFixed(2)} ×`;
-  process.stdout.write(
-    `| ${what} | ${target} | ${ms(quantile(times, 0.5))} | ${ms(quantile(times, 0.95))} | ${share} | ${ms(coordinatorCpu)} | ${ms(agentsCpu)} |\n`,
+  const runs = await overhead(federation);
+  for (const [name, run] of Object.entries(runs)) {
+    if (run === undefined) continue;
+    const { agentsCpu, coordinatorCpu, memory, times } = run;
+    const what = `a ${name} round, ${silos} agents in ${processes} processes, ${(4 * size) / 1e6} MB each way`;
+    const share = `${(memory / 1e6).toFixed(0)} MB = ${(memory / (4 * size * silos)).toFixed(2)} ×`;
+    process.stdout.write(
+      `| ${what} | ${name === 'plain' ? target : ''} | ${ms(quantile(times, 0.5))} | ${ms(quantile(times, 0.95))} | ${share} | ${ms(coordinatorCpu)} | ${ms(agentsCpu)} |\n`,
+    );
+  }
+  if (runs.plain === undefined || runs.secure === undefined) continue;
+  const adds = quantile(runs.secure.times, 0.5) - quantile(runs.plain.times, 0.5);
+  const work = (runs.secure.agentsCpu - runs.plain.agentsCpu) / silos;
+  secureRows.push(
+    `| ${silos} silos | ${silos > 100 ? '≤ 5 s' : '≤ 250 ms'} | ${ms(adds)} | ${ms(runs.secure.coordinatorCpu - runs.plain.coordinatorCpu)} | ${ms(work)} |\n`,
   );
 }
 process.stdout.write(
-  '\n| secure aggregation, 200,000 weights | target | a silo (median) | coordinator | together |\n|---|---|---|---|---|\n',
+  '\n| secure rounds over the wire, all silos on this machine | target | adds, p50 | coordinator CPU | CPU of each silo |\n|---|---|---|---|---|\n',
+);
+for (const row of secureRows) process.stdout.write(row);
+process.stdout.write(
+  '\n| secure aggregation, 200,000 weights, computation only | target | a silo (median) | coordinator | together |\n|---|---|---|---|---|\n',
 );
 for (const [silos, target] of [
   [16, '≤ 250 ms'],

@@ -39,26 +39,25 @@ import { type OwnerPolicy, requireOwnPlan } from './owner-policy.ts';
 import { sha256 } from './payload-store.ts';
 import type { ForecastBody, PredictBody } from './remote-row-scorer.ts';
 import type { ExplainBody, GroupsBody, ScoreBody } from './remote-scorer.ts';
-import {
-  type AloneBody,
-  bytesOfWeights,
-  type ConfirmBody,
-  type EvaluateBody,
-  type MaskBody,
-  type OpenAnswer,
-  type OpenBody,
-  type PersonalAnswer,
-  type PersonalBody,
-  type RoundAnswer,
-  type RoundBody,
-  type SecureBody,
-  type ShareBody,
-  type TellBody,
-  type TermsBody,
-  type UnmaskBody,
-  weightsOfBytes,
+import type {
+  AloneBody,
+  ConfirmBody,
+  EvaluateBody,
+  MaskBody,
+  OpenAnswer,
+  OpenBody,
+  PersonalAnswer,
+  PersonalBody,
+  RoundAnswer,
+  RoundBody,
+  SecureBody,
+  ShareBody,
+  TellBody,
+  TermsBody,
+  UnmaskBody,
 } from './remote-trainer.ts';
 import { forecastBatches, predictionBatches } from './scored-rows.ts';
+import { bytesOfWeights, weightsOfBytes } from './weights-bytes.ts';
 
 export interface Quotas {
   /** Rows a job may read. */

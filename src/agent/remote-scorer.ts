@@ -10,7 +10,8 @@ import { CausewayError, SQLSTATE } from '../plan/errors.ts';
 import type { ModelSpec } from '../plan/training.ts';
 import type { Hub } from './hub.ts';
 import type { Job, SignedJob } from './job.ts';
-import { bytesOfWeights, type OpenBody } from './remote-trainer.ts';
+import type { OpenBody } from './remote-trainer.ts';
+import { bytesOfWeights } from './weights-bytes.ts';
 
 /** What the rows are scaled with: as the model's training rows were. */
 interface Scaling {

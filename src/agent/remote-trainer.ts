@@ -1,14 +1,6 @@
 /** The coordinator's view of a silo that trains behind its agent: every call is one call of the agent. */
 import { decodeUpdate } from '../../operators/aggregate/compression/codec.ts';
-import type { MaskOptions, SecureParty } from '../../operators/aggregate/rounds/secure-round.ts';
-import type {
-  Advertisement,
-  Confirmation,
-  EncryptedShare,
-  Revealed,
-  SecureSession,
-} from '../../operators/aggregate/secure/messages.ts';
-import type { LocalTerms } from '../../operators/aggregate/strategy.ts';
+import type { SecureParty } from '../../operators/aggregate/rounds/secure-round.ts';
 import type { Evaluation } from '../../operators/lstm/evaluation.ts';
 import type { TrainerSummary } from '../../operators/lstm/local-trainer.ts';
 import type { FeatureStatistics } from '../../operators/lstm/statistics.ts';
@@ -26,10 +18,18 @@ import type { TrainingSchedule } from '../engine/training/rounds.ts';
 import type { OwnerTerms, SiloTrainer } from '../engine/training/silo-trainer.ts';
 import { CausewayError, SQLSTATE } from '../plan/errors.ts';
 import type { ModelSpec } from '../plan/training.ts';
-import type { CallAnswer } from './calls.ts';
 import type { Hub } from './hub.ts';
 import type { Job, SignedJob } from './job.ts';
-import { fromJson, toJson } from './json.ts';
+import {
+  type Ask,
+  type ConfirmRequest,
+  type MaskRequest,
+  remoteParty,
+  type SessionBody,
+  type ShareRequest,
+  type UnmaskRequest,
+} from './remote-party.ts';
+import { bytesOfWeights, release, weightsOfBytes } from './weights-bytes.ts';
 
 /** Bodies of the agent's training methods. Each says the whole job, so that an agent that was restarted can go on. */
 export interface OpenBody {
@@ -63,27 +63,12 @@ export interface PersonalBody extends OpenBody {
 }
 
 /** Bodies of secure rounds, as {@link toJson} writes them. */
-export interface SecureBody extends OpenBody {
-  readonly session: SecureSession;
-}
-export interface ShareBody extends SecureBody {
-  readonly roster: readonly Advertisement[];
-  readonly identities: readonly (readonly [silo: string, key: Uint8Array])[];
-}
-export interface MaskBody extends SecureBody {
-  readonly statistics: FeatureStatistics;
-  readonly schedule: TrainingSchedule;
-  readonly round: number;
-  readonly terms: LocalTerms;
-  readonly options: MaskOptions;
-  readonly received: readonly EncryptedShare[];
-}
-export interface ConfirmBody extends SecureBody {
-  readonly survivors: readonly string[];
-}
-export interface UnmaskBody extends ConfirmBody {
-  readonly confirmations: readonly Confirmation[];
-}
+export type SecureBody = OpenBody & SessionBody;
+export type ShareBody = OpenBody & ShareRequest;
+export type MaskBody = OpenBody &
+  MaskRequest & { readonly statistics: FeatureStatistics; readonly schedule: TrainingSchedule };
+export type ConfirmBody = OpenBody & ConfirmRequest;
+export type UnmaskBody = OpenBody & UnmaskRequest;
 
 /** Answers of the agent's training methods; weights are payloads. */
 export interface OpenAnswer {
@@ -93,29 +78,6 @@ export interface OpenAnswer {
 /** The head stays. */
 export type PersonalAnswer = Omit<Personal, 'head'>;
 export type RoundAnswer = Omit<TrainResult, 'delta' | 'update' | 'weights'>;
-
-/** The same object for the same weights, so that what goes to many silos is digested once. */
-export function bytesOfWeights(weights: Float32Array): Uint8Array {
-  const bytes = views.get(weights) ?? new Uint8Array(weights.buffer, weights.byteOffset, weights.byteLength);
-  views.set(weights, bytes);
-  return bytes;
-}
-
-const views = new WeakMap<Float32Array, Uint8Array>();
-
-/** The same memory, where it is aligned. @throws CausewayError XX001 when the bytes are no whole number of weights. */
-export function weightsOfBytes(bytes: Uint8Array | undefined): Float32Array {
-  if (bytes !== undefined && bytes.length % 4 === 0) {
-    const { buffer, byteOffset } = bytes.byteOffset % 4 === 0 ? bytes : new Uint8Array(bytes);
-    return new Float32Array(buffer, byteOffset, bytes.length / 4);
-  }
-  throw new CausewayError(SQLSTATE.dataCorrupted, `${bytes?.length ?? 'no'} bytes are no weights`);
-}
-
-/** Gives an update's memory back now: left to the collector, those of a round would wait for it together. */
-export function release({ buffer }: Uint8Array): void {
-  if (buffer instanceof ArrayBuffer) buffer.transfer(0);
-}
 
 export class RemoteTrainer implements SiloTrainer {
   readonly summary: TrainerSummary;
@@ -240,42 +202,12 @@ export class RemoteTrainer implements SiloTrainer {
   }
 
   #party(schedule: TrainingSchedule): SecureParty {
-    const job = this.#signed;
-    const ask = async (
-      step: string,
-      body: SecureBody,
-      signal: AbortSignal,
-      payloads: readonly Uint8Array[] = [],
-    ): Promise<CallAnswer> => {
-      const { attempt, round } = body.session;
+    const ask: Ask = ({ attempt, round, step }, body, signal, payloads) => {
       const id = `${this.#job.id}/secure/${round}/${attempt}/${step}`;
-      const call = { id, method: `secure.${step}`, body: toJson(body), payloads };
-      const answer = await this.#hub.call(this.#job.silo, call, signal);
-      return { ...answer, body: fromJson(answer.body as string) };
+      return this.#hub.call(this.#job.silo, { id, method: `secure.${step}`, body, payloads }, signal);
     };
-    return {
-      advertise: async (session, signal) => (await ask('advertise', { job, session }, signal)).body as Advertisement,
-      share: async (session, roster, identities, signal) => {
-        const body: ShareBody = { job, session, roster, identities: [...identities] };
-        return (await ask('share', body, signal)).body as EncryptedShare[];
-      },
-      train: async (session, { round, terms, weights }, options, received, signal) => {
-        const { merged: statistics } = this.#standardised();
-        const body: MaskBody = { job, session, statistics, schedule, round, terms, options, received };
-        const answer = await ask('train', body, signal, [bytesOfWeights(weights)]);
-        const { loss, seconds } = answer.body as { loss: number; seconds: number };
-        const words = weightsOfBytes(answer.payloads[0]);
-        return { masked: new Uint32Array(words.buffer, words.byteOffset, words.length), loss, seconds };
-      },
-      confirm: async (session, survivors, signal) => {
-        const body: ConfirmBody = { job, session, survivors };
-        return (await ask('confirm', body, signal)).body as Confirmation;
-      },
-      unmask: async (session, survivors, confirmations, signal) => {
-        const body: UnmaskBody = { job, session, survivors, confirmations };
-        return (await ask('unmask', body, signal)).body as Revealed[];
-      },
-    };
+    const terms = () => ({ statistics: this.#standardised().merged, schedule });
+    return remoteParty(ask, { job: this.#signed }, terms);
   }
 
   /** What every call about scaled rows says. */

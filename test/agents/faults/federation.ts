@@ -21,9 +21,9 @@ import { enrol, loadIdentity } from '../../../src/agent/identity.ts';
 import { type PayloadRef, PayloadStore } from '../../../src/agent/payload-store.ts';
 import type { AgentMessage, CoordinatorMessage, Hello } from '../../../src/agent/protocol/agent_pb.ts';
 import { AgentRegistry } from '../../../src/agent/registry.ts';
-import { bytesOfWeights, weightsOfBytes } from '../../../src/agent/remote-trainer.ts';
 import { AgentServer, type HubService } from '../../../src/agent/server.ts';
 import { openState } from '../../../src/agent/state-file.ts';
+import { bytesOfWeights, weightsOfBytes } from '../../../src/agent/weights-bytes.ts';
 import { CausewayError, SQLSTATE } from '../../../src/plan/errors.ts';
 
 export const COORDINATOR = 'coordinator';

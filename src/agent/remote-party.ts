@@ -9,10 +9,10 @@ import type {
 } from '../../operators/aggregate/secure/messages.ts';
 import type { LocalTerms } from '../../operators/aggregate/strategy.ts';
 import type { CallAnswer } from './calls.ts';
-import { fromJson, toJson } from './json.ts';
+import { fieldsToJson, fromJson } from './json.ts';
 import { bytesOfWeights, weightsOfBytes } from './weights-bytes.ts';
 
-/** Bodies of the steps, as {@link toJson} writes them. */
+/** Bodies of the steps, as {@link fieldsToJson} writes them. */
 export interface SessionBody {
   readonly session: SecureSession;
 }
@@ -39,6 +39,15 @@ export interface Step {
   readonly attempt: number;
 }
 
+const lists = new WeakMap<ReadonlyMap<string, Uint8Array>, ShareRequest['identities']>();
+
+/** The same list for the same map, so that it is written once. */
+function listed(identities: ReadonlyMap<string, Uint8Array>): ShareRequest['identities'] {
+  const list = lists.get(identities) ?? [...identities];
+  lists.set(identities, list);
+  return list;
+}
+
 /** Calls the agent's method for a step. */
 export type Ask = (
   step: Step,
@@ -56,13 +65,13 @@ export function remoteParty(ask: Ask, common: object, toTrain: () => object): Se
     payloads: readonly Uint8Array[] = [],
   ): Promise<CallAnswer> => {
     const { attempt, round } = body.session;
-    const answer = await ask({ step, round, attempt }, toJson({ ...common, ...body }), signal, payloads);
+    const answer = await ask({ step, round, attempt }, fieldsToJson({ ...common, ...body }), signal, payloads);
     return { ...answer, body: fromJson(answer.body as string) };
   };
   return {
     advertise: async (session, signal) => (await take('advertise', { session }, signal)).body as Advertisement,
     share: async (session, roster, identities, signal) => {
-      const body: ShareRequest = { session, roster, identities: [...identities] };
+      const body: ShareRequest = { session, roster, identities: listed(identities) };
       return (await take('share', body, signal)).body as EncryptedShare[];
     },
     train: async (session, { round, terms, weights }, options, received, signal) => {

@@ -108,9 +108,9 @@ export async function secureRound(
   const advertised = await ask([...parties.keys()].sort(), (party) => party.advertise(session, signal));
   const roster = [...advertised.values()];
   const sealed = await ask([...advertised.keys()], (party) => party.share(session, roster, identities, signal));
-  const all = [...sealed.values()].flat();
+  const sharesFor = Map.groupBy([...sealed.values()].flat(), ({ to }) => to);
   const results = await ask([...sealed.keys()], (party, silo) => {
-    const received = all.filter(({ to }) => to === silo);
+    const received = sharesFor.get(silo) ?? [];
     const options = { share: shares.get(silo)!, range: DEFAULT_RANGE, ...(clip === undefined ? {} : { clip }) };
     return party.train(session, task, options, received, signal);
   });

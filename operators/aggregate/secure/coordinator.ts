@@ -1,6 +1,7 @@
 /** The coordinator's part in secure aggregation: it relays sealed shares and learns the sum of the survivors only. */
 import { CausewayError, SQLSTATE } from '../../../src/plan/errors.ts';
 import { neighbours, threshold } from './graph.ts';
+import { agreementKey } from './keys.ts';
 import { addMask } from './mask.ts';
 import {
   type Advertisement,
@@ -51,7 +52,7 @@ export function secureSum(input: SecureSumInput): Uint32Array {
     if (masked.has(dropped)) continue;
     const near = graph.get(dropped)!.filter((peer) => masked.has(peer));
     if (near.length === 0) continue;
-    const secret = secretOf(input.revealed, dropped, 'mask-key', graph.get(dropped)!.length + 1);
+    const secret = agreementKey(secretOf(input.revealed, dropped, 'mask-key', graph.get(dropped)!.length + 1));
     // A survivor below the dropped silo added the pair's mask, one above it subtracted it.
     for (const peer of near) addMask(sum, pairKey(secret, keys.get(peer)!, session), peer < dropped ? -1 : 1);
   }

@@ -15,10 +15,11 @@ const X25519_PRIVATE = Buffer.from('302e020100300506032b656e04220420', 'hex');
 const X25519_PUBLIC = Buffer.from('302a300506032b656e032100', 'hex');
 const ED25519_PUBLIC = Buffer.from('302a300506032b6570032100', 'hex');
 
-/** An X25519 pair as raw bytes. */
+/** An X25519 pair as raw bytes, and the secret as what OpenSSL takes: making that costs as much as an agreement. */
 export interface AgreementPair {
   readonly secret: Uint8Array;
   readonly public: Uint8Array;
+  readonly key: KeyObject;
 }
 
 export function newAgreementPair(): AgreementPair {
@@ -26,13 +27,18 @@ export function newAgreementPair(): AgreementPair {
   return {
     secret: privateKey.export({ format: 'der', type: 'pkcs8' }).subarray(-32),
     public: rawPublic(publicKey),
+    key: privateKey,
   };
 }
 
+/** The X25519 key of 32 raw secret bytes. */
+export const agreementKey = (secret: Uint8Array): KeyObject =>
+  createPrivateKey({ key: Buffer.concat([X25519_PRIVATE, secret]), format: 'der', type: 'pkcs8' });
+
 /** 32 bytes both ends derive: HKDF of the X25519 secret, bound to `info`. */
-export function agree(secret: Uint8Array, peer: Uint8Array, info: string): Uint8Array {
+export function agree(privateKey: KeyObject, peer: Uint8Array, info: string): Uint8Array {
   const shared = diffieHellman({
-    privateKey: createPrivateKey({ key: Buffer.concat([X25519_PRIVATE, secret]), format: 'der', type: 'pkcs8' }),
+    privateKey,
     publicKey: createPublicKey({ key: Buffer.concat([X25519_PUBLIC, peer]), format: 'der', type: 'spki' }),
   });
   return new Uint8Array(hkdfSync('sha256', shared, '', info, 32));

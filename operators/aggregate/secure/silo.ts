@@ -46,6 +46,8 @@ export class SecureSilo {
   readonly #maskPair: AgreementPair = newAgreementPair();
   readonly #selfSeed = new Uint8Array(randomBytes(32));
   readonly #held = new Map<string, HeldShares>();
+  /** Under which shares go to a neighbour and come from it. */
+  readonly #channelKeys = new Map<string, Uint8Array>();
   #roster = new Map<string, Advertisement>();
   #identities: ReadonlyMap<string, Uint8Array> = new Map();
   #neighbours: readonly string[] = [];
@@ -109,7 +111,7 @@ export class SecureSilo {
     addMask(masked, this.#selfSeed, 1);
     for (const peer of this.#held.keys()) {
       if (peer === silo) continue;
-      addMask(masked, pairKey(this.#maskPair.secret, this.#roster.get(peer)!.maskKey, session), silo < peer ? 1 : -1);
+      addMask(masked, pairKey(this.#maskPair.key, this.#roster.get(peer)!.maskKey, session), silo < peer ? 1 : -1);
     }
     return masked;
   }
@@ -184,7 +186,11 @@ export class SecureSilo {
   }
 
   #channelKey(peer: string): Uint8Array {
-    return agree(this.#channel.secret, this.#roster.get(peer)!.channelKey, info('share', this.#options.session));
+    const known = this.#channelKeys.get(peer);
+    if (known !== undefined) return known;
+    const key = agree(this.#channel.key, this.#roster.get(peer)!.channelKey, info('share', this.#options.session));
+    this.#channelKeys.set(peer, key);
+    return key;
   }
 }
 
@@ -192,5 +198,5 @@ const info = (purpose: string, { run, round, attempt }: SecureSession): string =
   JSON.stringify(['causeway secure', purpose, run, round, attempt]);
 
 /** The pairwise mask's key, equal at both ends. */
-export const pairKey = (secret: Uint8Array, peer: Uint8Array, session: SecureSession): Uint8Array =>
+export const pairKey = (secret: KeyObject, peer: Uint8Array, session: SecureSession): Uint8Array =>
   agree(secret, peer, info('mask', session));

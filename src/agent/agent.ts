@@ -70,6 +70,8 @@ export class Agent {
   readonly #tasks = new Map<string, Task>();
   readonly #received = new RecentPayloads<Uint8Array>();
   #identity: Identity;
+  /** The link of now has brought a call. */
+  #asked = false;
 
   constructor(options: AgentOptions) {
     this.#options = options;
@@ -84,7 +86,7 @@ export class Agent {
     checkIdentity(this.#identity);
     let pause = FIRST_PAUSE_MS;
     while (!signal.aborted) {
-      const began = performance.now();
+      this.#asked = false;
       try {
         await this.#serve(signal);
       } catch (thrown) {
@@ -92,7 +94,8 @@ export class Agent {
         if (isFinal(thrown)) throw asRefusal(thrown);
         this.#options.log('link lost', { reason: messageOf(thrown) });
       }
-      if (performance.now() - began > LONGEST_PAUSE_MS) pause = FIRST_PAUSE_MS;
+      // A coordinator that has asked for something is there; only one that is not is spared.
+      if (this.#asked) pause = FIRST_PAUSE_MS;
       await sleep(pause * (0.5 + Math.random() / 2), signal);
       pause = Math.min(2 * pause, LONGEST_PAUSE_MS);
     }
@@ -129,6 +132,7 @@ export class Agent {
   #receive(link: Link, { content }: CoordinatorMessage): void {
     switch (content.case) {
       case 'call':
+        this.#asked = true;
         this.#call(link, content.value).catch((thrown) =>
           this.#options.log('answer not delivered', { call: content.value.id, reason: messageOf(thrown) }),
         );

@@ -10,8 +10,9 @@ import { CausewayError, SQLSTATE } from '../plan/errors.ts';
 import type { ModelSpec } from '../plan/training.ts';
 import type { Hub } from './hub.ts';
 import type { Job, SignedJob } from './job.ts';
-import { bytesOfWeights, type OpenBody } from './remote-trainer.ts';
+import type { OpenBody } from './remote-trainer.ts';
 import { forecastOf, predictionsOf } from './scored-rows.ts';
+import { bytesOfWeights } from './weights-bytes.ts';
 
 /** Bodies of the agent's `score.predict` and `score.forecast`; the weights are their payload. Each is asked once of a job. */
 export interface PredictBody extends OpenBody {

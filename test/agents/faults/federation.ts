@@ -46,6 +46,9 @@ export interface Taps {
   journalled?(silo: string, round: number): Promise<void>;
 }
 
+/** The port that a silo's agent dials to come to the coordinator's. */
+export type Via = (silo: string, port: number) => Promise<number>;
+
 export interface Outcome {
   readonly weights?: Float32Array;
   readonly error?: Error;
@@ -60,6 +63,7 @@ export class FaultyFederation implements AsyncDisposable {
   readonly refusals = new Map<string, Error>();
   readonly #size: number;
   readonly #absenceMs: number;
+  readonly #via: Via;
   readonly #agents = new Map<string, () => Promise<void>>();
   readonly #disks = new Map<string, DatabaseSync>();
   /** Whose disk is full. */
@@ -72,14 +76,15 @@ export class FaultyFederation implements AsyncDisposable {
   #journal: DatabaseSync | undefined;
   #stopping = new AbortController();
 
-  private constructor(size: number, absenceMs: number) {
+  private constructor(size: number, absenceMs: number, via: Via) {
     this.#size = size;
     this.#absenceMs = absenceMs;
+    this.#via = via;
   }
 
   /** @param absenceMs how long the coordinator waits for a silo that is away */
-  static async open(size: number, absenceMs: number): Promise<FaultyFederation> {
-    const federation = new FaultyFederation(size, absenceMs);
+  static async open(size: number, absenceMs: number, via: Via = async (_, port) => port): Promise<FaultyFederation> {
+    const federation = new FaultyFederation(size, absenceMs, via);
     await federation.startCoordinator();
     await Promise.all(SILOS.map((silo) => federation.startAgent(silo)));
     await federation.connected();
@@ -160,7 +165,7 @@ export class FaultyFederation implements AsyncDisposable {
 
   async startAgent(silo: string): Promise<void> {
     const directory = join(this.directory, silo);
-    const coordinator = `127.0.0.1:${this.#port}`;
+    const coordinator = `127.0.0.1:${await this.#via(silo, this.#port)}`;
     const identity =
       loadIdentity(directory) ?? (await enrol(directory, this.#registry!.newCode(silo), { coordinator }));
     const db = openState(join(directory, 'agent.db'));

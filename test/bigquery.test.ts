@@ -51,6 +51,20 @@ describe('a bigquery silo', () => {
     );
   const explain = async (text: string) => (await run(session, `EXPLAIN ${text}`)).flat().join('\n');
 
+  test('a long result comes through the Storage API, page by page with a notice where it may not be used', async () => {
+    const options = Object.entries(siloOptions(server.url, server.storage.endpoint));
+    await run(session, `CREATE SILO big USING bigquery OPTIONS (${options.map(([k, v]) => `${k} '${v}'`).join(', ')})`);
+    const text = 'SELECT meter, mw FROM big.readings WHERE meter < 30000';
+    const notices: string[] = [];
+    const read = () => run(session, text, { onNotice: ({ message }) => notices.push(message) });
+    expect(await read()).toHaveLength(30_000);
+    expect(server.storage.log.some(({ method }) => method === 'ReadRows')).toBe(true);
+    expect(notices).toEqual([]);
+    server.storage.fault = () => ({ code: 7, details: 'API disabled' });
+    expect(await read()).toHaveLength(30_000);
+    expect(notices).toEqual([expect.stringMatching(/^silo "big": the result is read page by page.*API disabled/)]);
+  });
+
   test('exact numbers, records and lists as JSON', async () => {
     expect(await run(session, 'SELECT customer, sum("Net Amount") FROM bq.orders GROUP BY 1 ORDER BY 1')).toEqual([
       ['0', '18.00'],

@@ -45,8 +45,7 @@ export async function* resumedRows(place: StreamPlace): AsyncGenerator<RowsMessa
       failure = cutShort(table, progress);
     } catch (thrown) {
       throwIfAborted(signal);
-      if (!mayPass(thrown) && !(isUnauthenticated(thrown) && tries === 0 && offset > 0))
-        throw storageError(thrown, table);
+      if (!mayPass(thrown) && !(isUnauthenticated(thrown) && tries === 0)) throw storageError(thrown, table);
       failure = thrown;
     }
     if (++tries >= retry.attempts) throw storageError(failure, table);

@@ -54,9 +54,10 @@ async function read(
   text: string,
   types: readonly SqlType[] = [scalar('bigint')],
   stop = signal,
+  from = silo,
 ): Promise<(string | null)[][]> {
   const columns = types.map((type, i) => ({ name: `c${i}`, type }));
-  const result = await silo.run({ kind: 'sql', text, columns }, stop);
+  const result = await from.run({ kind: 'sql', text, columns }, stop);
   const rows: (string | null)[][] = [];
   if (result.kind !== 'batches') throw new Error('no batches');
   for await (const batch of result.batches) {
@@ -355,5 +356,37 @@ describe('writing', () => {
   test('a decimal finer than any that BigQuery keeps is 22003, and nothing is left', async () => {
     await expect(write('fine', ['1', `0.${'1'.repeat(39)}`])).rejects.toMatchObject({ sqlstate: '22003' });
     expect((await silo.tables(signal)).map(({ table }) => table)).not.toContain('fine');
+  });
+});
+
+describe('tokens of the Storage API', () => {
+  const streamed = () => bigquery.connect({ ...login, storage_endpoint: server.storage.endpoint }, signal);
+  afterEach(() => {
+    server.storage.fault = () => undefined;
+  });
+
+  test.each(['CreateReadSession', 'ReadRows'] as const)('one that expires before %s is renewed', async (method) => {
+    await using opened = await streamed();
+    let left = 1;
+    server.storage.fault = (call) => {
+      if (call.method === method && left-- > 0) server.expireTokens();
+      return undefined;
+    };
+    const rows = await read('SELECT id FROM many', undefined, signal, opened);
+    expect(new Set(rows.map(([id]) => id)).size).toBe(5000);
+    expect(left).toBeLessThan(1);
+  });
+
+  test('one that is refused again is 28P01, and never printed', async () => {
+    await using opened = await streamed();
+    const seen: string[] = [];
+    server.storage.fault = ({ authorization = '' }) => {
+      seen.push(authorization.replace('Bearer ', ''));
+      return { code: 16, details: `Request had invalid authentication credentials. ${authorization}` };
+    };
+    const failure = await read('SELECT id FROM many', undefined, signal, opened).catch((thrown: unknown) => thrown);
+    expect(failure).toMatchObject({ sqlstate: '28P01', hint: expect.any(String) });
+    expect(new Set(seen).size).toBe(2);
+    for (const token of seen) expect(printed(failure)).not.toContain(token);
   });
 });

@@ -6,6 +6,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { Engine } from '../src/engine/engine.ts';
 import type { Session } from '../src/engine/session.ts';
 import { siloOptions } from './servers/bigquery/place.ts';
+import { Refusal } from './servers/bigquery/refusal.ts';
 import { type BigQueryTestServer, startBigQuery } from './servers/bigquery/server.ts';
 import { run } from './support/federation.ts';
 
@@ -148,5 +149,55 @@ describe('a bigquery silo', () => {
       message: expect.stringContaining('bytes billed'),
       hint: expect.stringContaining('max_bytes_billed'),
     });
+  });
+
+  test('two datasets of one project, seen by the same eyes, are one place', async () => {
+    await server.sql.run('CREATE SCHEMA shop');
+    await server.sql.run(
+      "CREATE TABLE shop.customers AS SELECT range AS id, 'customer ' || range AS name FROM range(3)",
+    );
+    const list = Object.entries({ ...siloOptions(server.url), dataset: 'shop' }).map(
+      ([name, value]) => `${name} '${value}'`,
+    );
+    await run(session, `CREATE SILO shop USING bigquery OPTIONS (${list.join(', ')})`);
+    const join = `SELECT c.name, count(*) FROM bq.orders o JOIN shop.customers c ON o.customer = c.id GROUP BY 1 ORDER BY 1`;
+    expect(await run(session, join)).toEqual([
+      ['customer 0', '4'],
+      ['customer 1', '4'],
+      ['customer 2', '4'],
+    ]);
+    const plan = await explain(join);
+    expect(plan).toMatch(/^Result at (bq|shop) /);
+    expect(plan).toMatch(/`(shop`\.`customers|test`\.`orders)`/);
+  });
+
+  test('the credentials are in no message, plan, listing or record', async () => {
+    const token = 'ya29.hunter2-hunter2-hunter2';
+    const list = Object.entries({ ...siloOptions(server.url), access_token: token }).map(
+      ([name, value]) => `${name} '${value}'`,
+    );
+    const seen: string[] = [];
+    const look = async (text: string) => {
+      const rows = await run(session, text).catch((thrown: Error) => [
+        [thrown.message, String(thrown.stack), JSON.stringify(thrown)],
+      ]);
+      seen.push(...rows.flat().map(String));
+    };
+    for (const text of [
+      `CREATE SILO guarded USING bigquery OPTIONS (${list.join(', ')})`,
+      'SHOW SILOS',
+      'SELECT * FROM causeway.silos',
+      'EXPLAIN ANALYZE SELECT * FROM guarded.orders',
+      'SELECT * FROM causeway.queries',
+      'SELECT no_such FROM guarded.orders',
+      "SELECT * FROM guarded.query('SELECT nonsense(')",
+    ]) {
+      await look(text);
+    }
+    server.fault = () => ({ refusal: new Refusal(403, 'accessDenied', `Access Denied for ${token}`) });
+    await look('SELECT max(id) FROM guarded.orders');
+    server.fault = () => undefined;
+    expect(seen.join('\n')).toContain('Access Denied for ***');
+    expect(seen.filter((text) => text.includes(token))).toEqual([]);
   });
 });

@@ -16,6 +16,7 @@ import { engineScope, parseSearchPath } from './scope.ts';
 import type { StatementContext } from './session.ts';
 import { SYSTEM_TABLES } from './system-tables.ts';
 import { inTimeZone } from './time-zone.ts';
+import { scoringLines } from './training/explain-scoring.ts';
 import type { StreamRows } from './training/open-trainers.ts';
 
 export interface BoundQuery extends BoundSelect {
@@ -23,6 +24,8 @@ export interface BoundQuery extends BoundSelect {
   readonly statement: BoundSelect;
   /** Everything that running the plan needs. */
   readonly run: RunContext;
+  /** What is asked of models, and where, a line each: for EXPLAIN. */
+  readonly scoring: () => Promise<readonly string[]>;
 }
 
 /** @param at where the query begins in the script */
@@ -43,6 +46,13 @@ export async function bindQuery(
   // A model's features must not depend on who trains or asks it from where.
   const zone = privilege === 'train' || context.feature === true ? undefined : settings.get('timezone');
   const bound = { ...written, plan: inTimeZone(written.plan, zone) };
+  const feature = async (query: string) => (await bindQuery(query, undefined, { ...context, feature: true })).plan;
+  const scoring = async (): Promise<readonly string[]> => {
+    if (functions.asked.length === 0) return [];
+    const policies = await engine.planner.policies(signal, access.roles);
+    const lines = functions.asked.map((asked) => scoringLines(engine, asked, feature, policies));
+    return (await Promise.all(lines)).flat();
+  };
   const memory = async (name: string): Promise<BatchResult> => {
     const computed = functions.compute(name, {
       signal,
@@ -52,7 +62,7 @@ export async function bindQuery(
       statement: context.text,
       backend: settings.own('causeway.training_backend') as BackendChoice,
       compute: (plan) => computeAlone(plan, context),
-      bind: async (query) => (await bindQuery(query, undefined, { ...context, feature: true })).plan,
+      bind: feature,
     });
     if (computed !== undefined) return computed;
     const system = SYSTEM_TABLES[name.replace(/^causeway\./, '')];
@@ -64,6 +74,7 @@ export async function bindQuery(
     statement: bound,
     plan: forExecution(bound.plan, context),
     run: { ...runContext(context), memory },
+    scoring,
   };
 }
 

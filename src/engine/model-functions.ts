@@ -16,6 +16,7 @@ import { batchResult, type Cell, columnsOf } from './rows.ts';
 import { requireModel } from './statements/models.ts';
 import { evaluateGroups, evaluateOn, storedEvaluation } from './training/evaluate.ts';
 import { explainModel } from './training/explain.ts';
+import type { AskedModel } from './training/explain-scoring.ts';
 import { forecast, type ScoringContext } from './training/forecast.ts';
 import { figureNames, figuresOf, quantileSuffix, type TargetMetrics } from './training/metrics.ts';
 import { predict } from './training/predict.ts';
@@ -28,6 +29,8 @@ export interface ModelFunctionContext extends ScoringContext {
 type Compute = (context: ModelFunctionContext) => Promise<BatchResult>;
 
 interface Bound {
+  readonly tells: AskedModel['tells'];
+  readonly query?: RelationalNode;
   readonly columns: readonly ResultColumn[];
   readonly rows: (context: ModelFunctionContext) => Promise<(readonly Cell[])[]>;
 }
@@ -46,6 +49,7 @@ export class ModelFunctions {
   readonly #engine: Engine;
   readonly #access: Access;
   readonly #calls = new Map<string, Compute>();
+  readonly #asked: AskedModel[] = [];
 
   constructor(engine: Engine, access: Access) {
     this.#engine = engine;
@@ -62,7 +66,8 @@ export class ModelFunctions {
     const modelNamed = modelName(call);
     this.#access.requireModel(modelNamed);
     const model = requireModel(this.#engine, modelNamed);
-    const { columns, rows } = binder(this.#engine, model, call);
+    const { columns, query, rows, tells } = binder(this.#engine, model, call);
+    this.#asked.push({ name: `ml.${call.name}`, model, tells, ...(query === undefined ? {} : { query }) });
     const name = `ml_${call.name}_${this.#calls.size + 1}`;
     this.#calls.set(name, async (context) => batchResult(columns, await rows(context)));
     return node({
@@ -70,6 +75,11 @@ export class ModelFunctions {
       name,
       columns: columns.map((column) => call.column(column.name, column.type)),
     });
+  }
+
+  /** What the statement asks of models, for EXPLAIN. */
+  get asked(): readonly AskedModel[] {
+    return this.#asked;
   }
 
   /** The rows of a memory table that `bind` made; undefined for another's name. */
@@ -84,6 +94,7 @@ function bindForecast(engine: Engine, model: StoredModel, call: ModelFunctionCal
   const samples = dropoutSamples(model, call);
   const steps = wholeNumber(call, 'horizon') ?? signature.sequence.horizon;
   return {
+    tells: 'rows',
     columns: [
       ...columnsOf({ silo: 'text' }),
       ...(signature.entity === undefined ? [] : [{ name: signature.entity.name, type: scalar('text') }]),
@@ -148,6 +159,8 @@ function bindPredict(engine: Engine, model: StoredModel, call: ModelFunctionCall
     );
   }
   return {
+    tells: 'rows',
+    query,
     columns: [
       ...columnsOf({ silo: 'text' }),
       ...(signature.entity === undefined ? [] : [{ name: signature.entity.name, type: scalar('text') }]),
@@ -178,6 +191,8 @@ function bindEvaluate(engine: Engine, model: StoredModel, call: ModelFunctionCal
   const by = groupColumn(model, call);
   const names = figureNames(model.signature.spec);
   return {
+    tells: by === undefined ? (query === undefined ? 'stored' : 'sums') : 'groups',
+    ...(query === undefined ? {} : { query }),
     columns: [
       ...columnsOf({ silo: 'text' }),
       ...(by === undefined ? [] : columnsOf({ [by]: 'text' })),
@@ -225,6 +240,8 @@ function bindExplain(engine: Engine, model: StoredModel, call: ModelFunctionCall
   takesOnly(call, []);
   const query = queryOf(call);
   return {
+    tells: 'sums',
+    ...(query === undefined ? {} : { query }),
     columns: columnsOf({
       silo: 'text',
       feature: 'text',

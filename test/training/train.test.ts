@@ -83,6 +83,26 @@ describe('TRAIN over three silos', () => {
     expect(Number(pooled?.[1])).toBeGreaterThan(0);
   });
 
+  test('EXPLAIN says where each silo’s rows would be scored, and computes nothing', async () => {
+    const explained = async (from: string): Promise<string> =>
+      (await sql(`EXPLAIN SELECT * FROM ${from}`))
+        .map(([line]) => line)
+        .join('\n')
+        .replaceAll(/\s+/g, ' ');
+    const query = '(SELECT ts, meter, load FROM readings)';
+    expect(await explained(`ml.predict('load', ${query})`)).toContain(
+      "ml.predict('load'), oslo: at the mediator, on rows that leave",
+    );
+    expect(await explained(`ml.evaluate('load', ${query})`)).toContain(
+      "ml.evaluate('load'), oslo: beside its rows; sums over windows leave",
+    );
+    expect(await explained(`ml.evaluate('load')`)).toContain(
+      "ml.evaluate('load'): stored with version 1, nothing is computed",
+    );
+    expect(await explained(`ml.forecast('load')`)).toContain("ml.forecast('load'), paris: at the mediator");
+    expect(await explained(`ml.explain('load')`)).toContain("ml.explain('load'), berlin: beside its rows");
+  });
+
   test('a classifier predicts probabilities, and refuses to forecast', async () => {
     const classes = `SELECT ts, meter, load, CASE WHEN load > 60 THEN 2 WHEN load > 40 THEN 1 ELSE 0 END AS level FROM readings`;
     await sql(`TRAIN OR REPLACE MODEL level PREDICT level FORECAST BY ts PER meter WINDOW 12

@@ -63,9 +63,12 @@ function linesOf<T>(
 
 async function explainSelect(query: QueryText, analyze: boolean, context: StatementContext): Promise<Explained> {
   const { settings } = context;
-  const { plan, run }: BoundQuery = await bindQuery(query.text, context.locate(query.offset), context);
+  const { plan, run, scoring }: BoundQuery = await bindQuery(query.text, context.locate(query.offset), context);
   const { planned: first, facts } = await planRows(plan, run, true);
-  const planned = { ...first, notices: [...first.notices, ...(await unmeasured(first, plan, context))] };
+  const planned = {
+    ...first,
+    notices: [...first.notices, ...(await scoring()), ...(await unmeasured(first, plan, context))],
+  };
   const objective = settings.own('causeway.optimize_for') as Objective;
   const prices = await dryRuns(planned.physical, run);
   if (!analyze) {

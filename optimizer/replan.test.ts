@@ -60,6 +60,7 @@ describe('isSurprising', () => {
     expect(isSurprising(100, { rows: 24, done: false })).toBe(false);
     expect(isSurprising(100, { rows: 401, done: false })).toBe(true);
     expect(isSurprising(undefined, { rows: 401, done: true })).toBe(false);
+    expect(isSurprising(40, { rows: 1, done: true }), 'a few rows').toBe(false);
   });
 });
 

@@ -30,6 +30,9 @@ const CLEARLY = 1.5;
 /** Seconds below which there is nothing to gain: planning takes some milliseconds itself. */
 const WORTH_PLANNING = 0.01;
 
+/** Fewer rows are no matter, whatever was expected. */
+const A_FEW = 64;
+
 /** A statement that was planned anew while it ran. */
 export interface Replanned extends PlannedStatement {
   readonly reason: string;
@@ -40,7 +43,9 @@ export interface Replanned extends PlannedStatement {
  * @param expected rows, or undefined where nobody knew
  */
 export const isSurprising = (expected: number | undefined, { rows, done }: FragmentProgress): boolean =>
-  expected !== undefined && (done ? qError(expected, rows) > FAR : rows > FAR * Math.max(1, expected));
+  expected !== undefined &&
+  Math.max(expected, rows) >= A_FEW &&
+  (done ? qError(expected, rows) > FAR : rows > FAR * Math.max(1, expected));
 
 /**
  * A better plan for the rest of a statement, or undefined when going on is as good. Fragments that are done keep their numbers

@@ -66,6 +66,23 @@ describe('a bigquery silo', () => {
     expect(notices).toEqual([expect.stringMatching(/^silo "big": the result is read page by page.*API disabled/)]);
   });
 
+  test('ANALYZE measures the columns, for what the dry run says', async () => {
+    expect((await explain('SELECT mw FROM bq.readings WHERE mw = 3')).replace(/\s+/g, ' ')).toContain(
+      'ANALYZE bq.readings reads the table for them',
+    );
+    const notices: string[] = [];
+    const rows = await run(session, 'ANALYZE bq.readings', { onNotice: ({ message }) => notices.push(message) });
+    expect(notices.join()).toMatch(/readings is read to measure them, for about [\d.e-]+ \(dry run: /);
+    const known = new Map(rows.map(([column, ...rest]) => [column, rest.map(Number)]));
+    expect(known.get('mw')?.slice(0, 3)).toEqual([DAYS * ROWS_A_DAY, expect.closeTo(7, -0.5), 0]);
+    const { statistics } = engine.planner;
+    const loaded = await statistics.load([{ silo: 'bq', table: 'readings' }], new AbortController().signal);
+    expect(loaded.of({ silo: 'bq', table: 'readings' })?.columns).toMatchObject({
+      mw: { min: 0, max: 6 },
+      day: { min: '2024-01-01', max: '2024-12-30' },
+    });
+  });
+
   test('exact numbers, records and lists as JSON', async () => {
     expect(await run(session, 'SELECT customer, sum("Net Amount") FROM bq.orders GROUP BY 1 ORDER BY 1')).toEqual([
       ['0', '18.00'],

@@ -5,6 +5,7 @@ import type {
   ColumnInfo,
   Fragment,
   FragmentResult,
+  Measurement,
   ResultColumn,
   Silo,
   SqlFragment,
@@ -14,8 +15,11 @@ import type {
   TableStatistics,
   WriteRequest,
 } from '../connector.ts';
+import { measurement } from '../measured-statistics.ts';
 import { bindParameters } from '../parameters.ts';
+import { dialectIdentifier } from '../quoting.ts';
 import type { TrainingStep } from '../training-step.ts';
+import { bigqueryDialect } from './capabilities.ts';
 import { columnsOf, readStatistics, readTables } from './catalog.ts';
 import { billed } from './cost.ts';
 import { destinationOf, dryRun, type Job, type JobPlace, type ResultPage, startJob } from './jobs.ts';
@@ -60,6 +64,12 @@ export class BigQuerySilo implements Silo {
 
   statistics({ schema, table }: TableName, signal: AbortSignal): Promise<TableStatistics | undefined> {
     return readStatistics(this.#place, schema ?? this.schema, table, signal);
+  }
+
+  measure({ columns, schema, table }: TableInfo): Measurement {
+    const identifier = (name: string) => dialectIdentifier(name, bigqueryDialect);
+    const from = schema === undefined ? identifier(table) : `${identifier(schema)}.${identifier(table)}`;
+    return measurement(from, columns, identifier, { distinct: 'APPROX_COUNT_DISTINCT($1)', length: 'LENGTH($1)' });
   }
 
   async run(fragment: Fragment, signal: AbortSignal): Promise<FragmentResult> {

@@ -82,10 +82,14 @@ function pricedSites({ legality, training }: TrainingShare, shape: TrainingShape
   const updates = legality.home?.message;
   return [
     { price: home, refused: updates },
-    ...(engine === undefined ? [] : [{ price: engine, refused: updates ?? training.engine?.refused }]),
+    ...(engine === undefined ? [] : [{ price: engine, refused: updates ?? refusedInside(training, shape) }]),
     { price: mediator, refused: legality.mediator },
   ];
 }
+
+/** A smaller update than the statement asks for is no engine's business either. */
+const refusedInside = ({ engine }: SiloTraining, { compression }: TrainingShape): string | undefined =>
+  engine?.refused ?? (compression === 'none' ? undefined : 'its engine sends whole updates');
 
 const WORDS: Readonly<Record<Objective, string>> = { time: 'time', egress: 'bytes', money: 'price' };
 

@@ -180,6 +180,22 @@ describe('training inside the engine of a silo', () => {
     }
   });
 
+  test('a cancel ends the call at the service', async () => {
+    const stop = new AbortController();
+    answering = async (job, signal) => {
+      if ((job as { readonly ask: string }).ask !== 'train') return referenceProcedure(server.sql)!(job, signal);
+      setTimeout(() => stop.abort(), 20);
+      await new Promise((_, fail) => signal.addEventListener('abort', () => fail(signal.reason)));
+    };
+    try {
+      const trained = run(session, TRAIN('m'), { signal: stop.signal });
+      await expect(trained).rejects.toMatchObject({ sqlstate: '57014' });
+      await expect.poll(() => server.running()).toBe(0);
+    } finally {
+      answering = undefined;
+    }
+  });
+
   test('a procedure that is not there is said by the service', async () => {
     const options = Object.entries({ ...siloOptions(server.url), training_procedure: 'NOT_THERE' });
     await sql(`CREATE SILO other USING snowflake OPTIONS (${options.map(([k, v]) => `${k} '${v}'`).join(', ')})`);

@@ -52,7 +52,9 @@ export function keyFilters(
     const { reader, by, column, key, wait, whole, most } = candidate;
     if (filters.has(reader) || waitsFor(by, reader, filters)) continue;
     const unasked = candidate.saves || wait <= QUICK * whole;
-    if (!wanted(candidate) && (!unasked || filters.has(by) || !candidate.pays)) continue;
+    // Who counts bytes waits for keys that wait for keys.
+    const chained = filters.has(by) && !(candidate.saves && around.objective !== 'time');
+    if (!wanted(candidate) && (!unasked || chained || !candidate.pays)) continue;
     filters.set(reader, {
       by,
       byColumn: by.columns.findIndex(({ id }) => id === key.id),
@@ -104,7 +106,7 @@ interface Candidate {
   readonly wait: number;
   readonly whole: number;
   readonly most: number;
-  /** True for a join that the search does not order, where the keys are expected to save more than they cost. */
+  /** The keys are expected to save more than they cost. For time that is true only of joins that the search does not order. */
   readonly saves: boolean;
   /** False where keys that are there already are too many: the reader need not be stopped for them. */
   readonly pays: boolean;
@@ -150,22 +152,36 @@ export function joinKeys(
 function* ofJoin(join: Join, around: KeySurroundings): Generator<Candidate> {
   for (const { side, own, other } of joinKeys(join)) {
     const reader = sourceOf(join[side], own, around);
-    const by = sourceOf(join[side === 'left' ? 'right' : 'left'], other, around);
-    if (reader === undefined || by === undefined || reader === by || !isSent(reader, around)) continue;
-    const candidate = priced(reader, by, own, other, join.type !== 'inner', around);
-    if (candidate !== undefined) yield candidate;
+    if (reader === undefined || !isSent(reader.plan, around)) continue;
+    for (const by of keySources(join[side === 'left' ? 'right' : 'left'], other, around)) {
+      if (reader.plan === by.plan) continue;
+      const candidate = priced(reader, by, join.type !== 'inner', around);
+      if (candidate !== undefined) yield candidate;
+    }
   }
 }
 
+/** A subtree, and a column of it. */
+interface Source {
+  readonly plan: RelationalNode;
+  readonly id: ColumnId;
+}
+
 /** The sent subtree from which the column comes, when dropping rows there drops just those rows here. */
-function sourceOf(plan: RelationalNode, id: ColumnId, around: KeySurroundings): RelationalNode | undefined {
+function sourceOf(plan: RelationalNode, id: ColumnId, around: KeySurroundings): Source | undefined {
   if (!plan.columns.some((column) => column.id === id)) return undefined;
-  if (isSent(plan, around) || around.arrived?.(plan) === true) return plan;
+  if (isSent(plan, around) || around.arrived?.(plan) === true) return { plan, id };
   switch (plan.kind) {
     case 'filter':
     case 'project':
     case 'sort':
       return sourceOf(plan.input, id, around);
+    case 'aggregate': {
+      // Without a group's rows there is no such group; the others stay as they are.
+      const group = plan.groups[plan.columns.findIndex((column) => column.id === id)];
+      const plain = plan.groupingSets === undefined && group?.kind === 'column';
+      return plain ? sourceOf(plan.input, group.id, around) : undefined;
+    }
     case 'join': {
       const keepsLeft = plan.type !== 'right' && plan.type !== 'full';
       const keepsRight = plan.type === 'inner' || plan.type === 'cross' || plan.type === 'right';
@@ -179,11 +195,28 @@ function sourceOf(plan: RelationalNode, id: ColumnId, around: KeySurroundings): 
   }
 }
 
+/** Where keys for the column may be had: its own source, and for who counts bytes whatever it must be equal to. */
+function* keySources(plan: RelationalNode, id: ColumnId, around: KeySurroundings): Generator<Source> {
+  const own = sourceOf(plan, id, around);
+  if (own !== undefined) yield own;
+  if (around.objective !== 'time' && !isSent(plan, around)) yield* equalSources(plan, id, around);
+}
+
+function* equalSources(plan: RelationalNode, id: ColumnId, around: KeySurroundings): Generator<Source> {
+  if (plan.kind === 'filter' || plan.kind === 'project' || plan.kind === 'sort') {
+    yield* equalSources(plan.input, id, around);
+  }
+  if (plan.kind !== 'join' || (plan.type !== 'inner' && plan.type !== 'semi') || isSent(plan, around)) return;
+  for (const { side, own, other } of joinKeys(plan)) {
+    // Every value of the column has a partner, which is one of these.
+    if (own === id) yield* keySources(plan[side === 'left' ? 'right' : 'left'], other, around);
+  }
+  for (const side of [plan.left, plan.right]) yield* equalSources(side, id, around);
+}
+
 function priced(
-  reader: RelationalNode,
-  by: RelationalNode,
-  own: ColumnId,
-  other: ColumnId,
+  { plan: reader, id: own }: Source,
+  { plan: by, id: other }: Source,
   unordered: boolean,
   around: KeySurroundings,
 ): Candidate | undefined {
@@ -219,7 +252,7 @@ function priced(
       : keys * bytesPerKey < SAVES * result.bytes;
   return {
     ...{ reader, by, column, key, wait, whole, most },
-    saves: unordered && saves,
+    saves: (unordered || objective !== 'time') && saves,
     pays: !arrived || keys <= most,
   };
 }

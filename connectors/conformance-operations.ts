@@ -1,10 +1,10 @@
 /**
  * Plans for the pushdown kit, one per relational operation, each with what a connector must have declared for it to be
- * pushed whole. All are over integers.
+ * pushed whole. These are over integers; conformance-typed.ts has those over other types.
  */
 import type { Column, Expression, SortKey, WindowFrame } from '../src/plan/expressions.ts';
 import { type JoinType, node, type RelationalNode, type Scan, type SetOperation } from '../src/plan/nodes.ts';
-import { scalar } from '../src/plan/types.ts';
+import { scalar, type TypeKind } from '../src/plan/types.ts';
 import { type Capabilities, type Operation, supportOf } from './capabilities.ts';
 import type { Lack } from './dialect.ts';
 
@@ -12,7 +12,9 @@ export interface OperationCase {
   readonly title: string;
   readonly plan: RelationalNode;
   readonly operations: readonly Operation[];
-  /** Functions over integers. */
+  /** The type it is over; integer when absent. */
+  readonly kind?: TypeKind;
+  /** Functions over that type. */
   readonly functions?: readonly string[];
   readonly aggregates?: readonly string[];
   /** Dialects without words for it. */
@@ -21,12 +23,12 @@ export interface OperationCase {
 
 /** True when all that the case needs is declared. */
 export const isDeclared = (
-  { operations, functions = [], aggregates = [], lack }: OperationCase,
+  { operations, kind = 'integer', functions = [], aggregates = [], lack }: OperationCase,
   capabilities: Capabilities,
 ): boolean =>
   operations.every((name) => capabilities.operations[name] === 'exact') &&
-  functions.every((name) => supportOf(capabilities.functions, name, 'integer') === 'exact') &&
-  aggregates.every((name) => supportOf(capabilities.aggregates, name, 'integer') === 'exact') &&
+  functions.every((name) => supportOf(capabilities.functions, name, kind) === 'exact') &&
+  aggregates.every((name) => supportOf(capabilities.aggregates, name, kind) === 'exact') &&
   (lack === undefined || capabilities.dialect?.lacks?.includes(lack) !== true);
 
 const integer = scalar('integer');
@@ -129,6 +131,32 @@ export function operationCases(scan: () => Scan): readonly OperationCase[] {
       body,
       columns: body.columns,
     });
+  };
+  const withValues = (): RelationalNode => {
+    const left = scan();
+    const right = node({ kind: 'values', rows: [[number(2)], [number(-3)], [number(2)]], columns: [column('v')] });
+    const on = compare('=', of(left, 1), of(right, 0));
+    return node({ kind: 'join', type: 'inner', left, right, on, columns: [...left.columns, ...right.columns] });
+  };
+  const lateral = (): RelationalNode => {
+    const [left, inner] = [scan(), scan()];
+    const own = filter(inner, compare('=', of(inner, 2), of(left, 1)));
+    const right = limit(sort(own, 0), 1);
+    const columns = [...left.columns, ...right.columns];
+    return node({ kind: 'join', type: 'cross', left, right, lateral: true, columns });
+  };
+  /** From key to key, by the third column and then by the second ones, until there is none. */
+  const recursive = (): RelationalNode => {
+    const [start, next] = [scan(), scan()];
+    const from = node({ kind: 'project', input: start, expressions: [of(start, 2)], columns: [column('x')] });
+    const reached = node({ kind: 'cte-reference', name: 'walk', columns: [column('x')] });
+    const on = compare('=', of(reached, 0), of(next, 0));
+    const columns = [...reached.columns, ...next.columns];
+    const step = node({ kind: 'join', type: 'inner', left: reached, right: next, on, columns });
+    const to = node({ kind: 'project', input: step, expressions: [of(next, 1)], columns: [column('x')] });
+    const body = node({ kind: 'cte-reference', name: 'walk', columns: [column('x')] });
+    const definition = unite('union', true, from, to);
+    return node({ kind: 'with', name: 'walk', recursive: true, definition, body, columns: body.columns });
   };
   const distinctOn = (): RelationalNode => {
     const input = sort(scan(), 2, 0);
@@ -253,6 +281,20 @@ export function operationCases(scan: () => Scan): readonly OperationCase[] {
       operations: ['filter', 'project', 'subquery'],
       functions: ['not', '<'],
       lack: 'quantified-subqueries',
+    },
+    { title: 'values', plan: withValues(), operations: ['join', 'values'], functions: ['='] },
+    {
+      title: 'lateral',
+      plan: lateral(),
+      operations: ['join', 'filter', 'sort', 'limit'],
+      functions: order,
+      lack: 'lateral',
+    },
+    {
+      title: 'a recursive CTE',
+      plan: recursive(),
+      operations: ['project', 'join', 'set-operation'],
+      functions: ['='],
     },
     { title: 'a CTE read twice', plan: twice(), operations: ['join'], functions: ['='] },
   ];

@@ -14,6 +14,7 @@ import { type Capabilities, callSupport, supportOf } from './capabilities.ts';
 import type { ConformancePlace } from './conformance.ts';
 import { isDeclared, operationCases } from './conformance-operations.ts';
 import { SAMPLE_TEXTS, sampleTable, TEXT_ARGUMENTS } from './conformance-samples.ts';
+import { typedCases } from './conformance-typed.ts';
 import type { Connector, Silo } from './connector.ts';
 
 /** Runs a plan over one silo called `silo`. */
@@ -90,7 +91,9 @@ export function pushdownConformance({ connector, open, runner, known = {}, decla
     test.each(aggregates)('aggregate $title', async ({ call }) => {
       await compare(aggregatePlan(scan, call), isPushed(call));
     });
-    const operations = operationCases(integerScans(capabilities.types));
+    const integers = scansOf(capabilities.types, 'integer', 3)!;
+    const typed = (kind: TypeKind) => scansOf(capabilities.types, kind, 2, true)?.();
+    const operations = [...operationCases(integers), ...typedCases(capabilities.types, typed)];
     const judged = operations
       .filter(({ title }) => known[`operation ${title}`] === undefined)
       .filter((operation) => declaredOnly !== true || isDeclared(operation, capabilities));
@@ -227,18 +230,25 @@ function scanSamples(types: readonly TypeKind[]): Scan {
   });
 }
 
-/** Scans of the key and two more integer columns, each with column ids of its own. */
-function integerScans(types: readonly TypeKind[]): () => Scan {
+/** Ids of scanned columns, each used once. */
+let scanned = 7000;
+
+/**
+ * Scans of `count` columns of a type, behind the key where asked for, each with column ids of its own; undefined where there are fewer.
+ * The first integer column is the key.
+ */
+function scansOf(types: readonly TypeKind[], kind: TypeKind, count: number, keyed = false): (() => Scan) | undefined {
   const { name, columns } = sampleTable(types);
-  const integers = columns.filter(({ type }) => type.kind === 'integer').slice(0, 3);
-  let ids = 7000;
+  const own = columns.filter(({ type }) => type.kind === kind).slice(0, count);
+  if (own.length < count) return undefined;
+  const chosen = keyed ? [columns[0]!, ...own] : own;
   return () =>
     node({
       kind: 'scan',
       silo: 'silo',
       table: name,
-      sourceColumns: integers.map((column) => column.name),
-      columns: integers.map((column) => ({ id: ids++, name: column.name, type: column.type })),
+      sourceColumns: chosen.map((column) => column.name),
+      columns: chosen.map((column) => ({ id: scanned++, name: column.name, type: column.type })),
     });
 }
 

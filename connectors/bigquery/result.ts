@@ -8,6 +8,8 @@ import { awaitJob, cancelJob, type Job, type ResultPage, resultPage } from './jo
 
 /** Rows that come with the statement's end. The service sends at most 20 MB at a time, whatever it is asked for. */
 const FIRST_ROWS = 10_000;
+/** The same where longer results are read in another way: the rows would come twice. */
+const FEW_ROWS = 2000;
 const PAGE_ROWS = 50_000;
 
 /**
@@ -17,19 +19,19 @@ const PAGE_ROWS = 50_000;
 export async function* readResult(
   job: Job,
   columns: readonly ResultColumn[],
-  large: (result: ResultPage) => Promise<AsyncIterable<RecordBatch> | undefined>,
+  large: ((result: ResultPage) => Promise<AsyncIterable<RecordBatch> | undefined>) | undefined,
   signal: AbortSignal,
 ): AsyncGenerator<RecordBatch, void, undefined> {
-  const first = await finished(job, signal);
-  const batches = first.pageToken === undefined ? undefined : await large(first);
+  const first = await finished(job, signal, large === undefined ? FIRST_ROWS : FEW_ROWS);
+  const batches = first.pageToken === undefined ? undefined : await large?.(first);
   if (batches !== undefined) yield* batches;
   else yield* rowBatches(columns, pagedRows(job, first, columns, signal));
 }
 
 /** Waits for the end of a statement, which is cancelled when the wait ends otherwise. */
-export async function finished(job: Job, signal: AbortSignal): Promise<ResultPage> {
+export async function finished(job: Job, signal: AbortSignal, rows = FIRST_ROWS): Promise<ResultPage> {
   try {
-    return await awaitJob(job, FIRST_ROWS, signal);
+    return await awaitJob(job, rows, signal);
   } catch (thrown) {
     // A statement that nobody waits for any more would run, and be billed, to its end.
     await cancelJob(job);

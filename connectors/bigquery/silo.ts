@@ -91,7 +91,7 @@ export class BigQuerySilo implements Silo {
     const job = await startJob(this.#place, bindParameters(fragment, quoted), signal);
     const ordered = /\bORDER\s+BY\b/i.test(text);
     const large = (result: ResultPage) => this.#large(job, result, ordered, columns, onNotice, signal);
-    yield* readResult(job, columns, large, signal);
+    yield* readResult(job, columns, this.#place.large && large, signal);
   }
 
   async #large(

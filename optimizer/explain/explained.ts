@@ -128,7 +128,7 @@ export function explained(
           }),
     };
   });
-  const told = cost.fragments.map(({ fragment, money }) => prices?.get(fragment)?.money ?? money);
+  const told = cost.fragments.map(({ fragment, money }) => (prices?.get(fragment)?.money ?? 0) + money);
   const sent = fragments.reduce((sum, { actual }) => sum + (actual?.bytes ?? 0), wasted);
   return {
     objective,

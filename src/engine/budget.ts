@@ -127,7 +127,8 @@ async function fragmentPrice(
   context: BudgetContext,
 ): Promise<SiloPrice> {
   const own = request.kind === 'sql' ? await dryRun(site, request.text, context) : undefined;
-  if (own !== undefined) return { silo: site, money: own.money, from: own.basis };
+  // What the owner asks for seconds and bytes (ALTER SILO) comes on top.
+  if (own !== undefined) return { silo: site, money: own.money + money, from: own.basis };
   await requirePrice(site, context.engine);
   return { silo: site, money, from: `about ${seconds.toPrecision(2)} s by the cost model` };
 }

@@ -32,10 +32,11 @@ go=$(command -v go || echo /usr/local/go/bin/go)
 if [ ! -x "$to/bigquery-emulator" ] && [ -x "$go" ]; then
   mkdir -p "$to/bigquery-emulator-module"
   printf 'module build\n\ngo 1.25\n\nrequire %s v0.8.1\n' "$emulator" >"$to/bigquery-emulator-module/go.mod"
-  (cd "$to/bigquery-emulator-module" && GOFLAGS='-mod=mod -p=1' "$go" build -o "$to/bigquery-emulator" "$emulator/cmd/bigquery-emulator" >&2)
+  # One package of it alone takes gigabytes and minutes to compile: one at a time, and not for ever.
+  (cd "$to/bigquery-emulator-module" && GOFLAGS='-mod=mod -p=1' timeout 1200 "$go" build -o "$to/bigquery-emulator" "$emulator/cmd/bigquery-emulator" >&2)
 fi
 if [ -x "$to/bigquery-emulator" ]; then
   echo "export BIGQUERY_EMULATOR=$to/bigquery-emulator"
 else
-  echo "no bigquery-emulator: go is absent, or its build failed" >&2
+  echo "no bigquery-emulator: go is absent, or its build failed or took over 20 minutes" >&2
 fi

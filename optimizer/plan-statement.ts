@@ -165,8 +165,11 @@ function cheapest(
   if (context.pushdown === 'off') return { best: required(plain) };
   const worth = (partial: Aggregate): boolean =>
     plain instanceof CausewayError || estimate(partial).rows < REDUCES * estimate(partial.input).rows;
-  // Each way to divide is one more search.
-  if (!(plain instanceof CausewayError) && plain.choice.considered > MOST_JOINS) return { best: plain };
+  // Each way to divide is one more search: not where the searches are long, nor where there is next to nothing to gain.
+  if (!(plain instanceof CausewayError)) {
+    const quick = objective === 'time' && plain.cost.seconds < 2 * CLEARLY_SECONDS;
+    if (quick || plain.choice.considered > MOST_JOINS) return { best: plain };
+  }
   let divided: Made | undefined;
   for (const each of eagerAggregations(plan, siteLookup(context), worth)) {
     const other = lawful(each);

@@ -71,6 +71,7 @@ const calls: Record<string, Template> = {
   '#': 'xor($1, $2)',
   '^': 'pg_power($1, $2)',
   power: 'pg_power($1, $2)',
+  'exp(double)': 'pg_exp($1)',
   ...Object.fromEntries(
     INTEGERS.map((kind) => [`cast(${kind}):numeric`, `CAST($1 AS DECIMAL(${INTEGER_DIGITS[kind]}, 0))`]),
   ),

@@ -11,7 +11,8 @@ export const POSTGRES_MACROS: readonly string[] = [
   `div(a, b) AS CASE WHEN b = 0 AND a IS NOT NULL THEN error('division by zero') ELSE trunc(pg_numeric_quotient(a::VARCHAR, b::VARCHAR))::DECIMAL(38, 0) END`,
   `pg_power(a, b) AS CASE WHEN a = 0 AND b < 0 THEN error('zero raised to a negative power is undefined')
      WHEN a < 0 AND b <> trunc(b) THEN error('a negative number raised to a non-integer power yields a complex result')
-     ELSE pow(a, b) END`,
+     WHEN isinf(pow(a, b)::DOUBLE) AND isfinite(a::DOUBLE) AND isfinite(b::DOUBLE) THEN error('value out of range: overflow') ELSE pow(a, b) END`,
+  `pg_exp(x) AS CASE WHEN isinf(exp(x)) AND isfinite(x) THEN error('value out of range: overflow') ELSE exp(x) END`,
   `width_bucket(x, low, high, n) AS CASE WHEN x IS NULL OR low IS NULL OR high IS NULL OR n IS NULL THEN NULL WHEN n <= 0 THEN error('count must be greater than zero')
      WHEN low = high THEN error('lower bound cannot equal upper bound')
      WHEN low < high

@@ -36,7 +36,7 @@ export async function runScript(
     });
     for await (const result of results) {
       formatter.begin(result.columns);
-      for await (const cells of resultRows(result)) formatter.row(cells);
+      for await (const cells of resultRows(result, session.settings.get('timezone'))) formatter.row(cells);
       formatter.end(result.tag);
     }
     return true;

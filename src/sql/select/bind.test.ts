@@ -199,6 +199,7 @@ describe('errors', () => {
     ['SELECT name + 1 FROM meters', '42883', 'operator does not exist: text + integer', 13],
     ['SELECT lowr(name) FROM meters', '42883', 'function lowr(text) does not exist', 8],
     ['SELECT lower(id) FROM meters', '42883', 'function lower(integer) does not exist', 8],
+    ["SELECT '1e400'::float8 FROM meters", '22003', '"1e400" is out of range for type double precision', 15],
     ['SELECT mod(1.5, true) FROM meters', '42883', 'function mod(numeric, boolean) does not exist', 8],
     ["SELECT id = 'abc' FROM meters", '22P02', 'invalid input syntax for type integer: "abc"', 11],
     ['SELECT * FROM meters WHERE id', '42804', 'argument of WHERE must be type boolean, not type integer', 28],

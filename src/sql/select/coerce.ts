@@ -68,6 +68,11 @@ export function explicitCast(
       position === undefined ? {} : { position },
     );
   }
+  // Digits that are written are read as the number they are meant for: 1e308 is beyond any decimal of the mediator.
+  if (expression.kind === 'literal' && expression.type.kind === 'numeric' && type.kind === 'double') {
+    const read = expression.value === null ? undefined : readLiteral(String(expression.value), type);
+    if (read !== undefined) return read;
+  }
   return sameType(expression.type, type) ? expression : cast(expression, type);
 }
 

@@ -53,7 +53,12 @@ export function readLiteral(text: string, type: SqlType, position?: Position): E
     case 'double': {
       if (/^(?:nan|[+-]?inf(?:inity)?)$/i.test(trimmed)) return undefined;
       if (!/^[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?$/.test(trimmed)) throw invalid();
-      return literal(Number(trimmed), type);
+      const value = Number(trimmed);
+      if (!Number.isFinite(type.kind === 'real' ? Math.fround(value) : value)) {
+        const message = `"${text}" is out of range for type ${typeName(type)}`;
+        throw new CausewayError(SQLSTATE.numericValueOutOfRange, message, at);
+      }
+      return literal(value, type);
     }
     case 'boolean': {
       const word = trimmed.toLowerCase();

@@ -5,6 +5,7 @@ import { type ConnectionOptions, connect as connectTls, type TLSSocket } from 'n
 import { type Client, createClient } from '@connectrpc/connect';
 import { createGrpcTransport, Http2SessionManager } from '@connectrpc/connect-node';
 import { CausewayError, messageOf, SQLSTATE } from '../plan/errors.ts';
+import { abortable } from './abortable.ts';
 import { COORDINATOR_NAME } from './authority.ts';
 import { AgentLink, type AgentMessage, type CoordinatorMessage } from './protocol/agent_pb.ts';
 import { openStream, STANDING_STREAM_HEADERS, STANDING_STREAM_PATH } from './standing-stream.ts';
@@ -66,7 +67,9 @@ export async function dial(options: DialOptions): Promise<Dialled> {
   return {
     client,
     async *converse(messages, signal) {
-      const stream = await sessionManager.request('POST', STANDING_STREAM_PATH, STANDING_STREAM_HEADERS, {});
+      // Of a connection that was lost since the greeting the manager would wait for another for ever.
+      const opening = sessionManager.request('POST', STANDING_STREAM_PATH, STANDING_STREAM_HEADERS, {});
+      const stream = await abortable(opening, signal);
       yield* openStream(stream, messages, signal);
     },
     socket,

@@ -27,6 +27,7 @@ import type { OwnerTerms } from '../engine/training/silo-trainer.ts';
 import { CausewayError, SQLSTATE } from '../plan/errors.ts';
 import type { RelationalNode } from '../plan/nodes.ts';
 import { tellsNames } from '../plan/training.ts';
+import { abortable } from './abortable.ts';
 import type { Method } from './calls.ts';
 import { Cores } from './cores.ts';
 import type { EgressGate } from './egress-gate.ts';
@@ -603,15 +604,6 @@ const inTheClear = ({ silo }: Job): CausewayError =>
   new CausewayError(SQLSTATE.policyViolation, `silo ${silo} sends no update in the clear: the job says secure`, {
     silo,
   });
-
-/** Waits for what goes on whoever waits for it. */
-function abortable<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
-  signal.throwIfAborted();
-  const { promise: aborted, reject } = Promise.withResolvers<never>();
-  const abort = (): void => reject(signal.reason);
-  signal.addEventListener('abort', abort, { once: true });
-  return Promise.race([promise, aborted]).finally(() => signal.removeEventListener('abort', abort));
-}
 
 function nothingElse(name: string): never {
   throw new CausewayError(SQLSTATE.featureNotSupported, `an agent has no memory table "${name}"`);

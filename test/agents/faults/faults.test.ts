@@ -226,7 +226,7 @@ afterAll(() => {
   );
 });
 
-describe.each(SIDES)('%s', (side) => {
+describe.concurrent.each(SIDES)('%s', (side) => {
   describe.each(POINTS)('%s', (point) => {
     test.concurrent.each(FAULTS)(
       '%s',

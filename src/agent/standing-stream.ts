@@ -47,14 +47,17 @@ export async function* openStream(
   signal: AbortSignal,
 ): AsyncGenerator<CoordinatorMessage> {
   let refusal: ConnectError | undefined;
-  const cancel = (): void => stream.close(constants.NGHTTP2_CANCEL);
+  const incoming = received(stream, CoordinatorMessageSchema);
+  const cancel = (): void => {
+    incoming.close();
+    stream.close(constants.NGHTTP2_CANCEL);
+  };
   signal.addEventListener('abort', cancel, { once: true });
   if (signal.aborted) cancel();
   stream.on('trailers', (trailers) => {
     const status = Number(trailers['grpc-status'] ?? 0);
     if (status !== 0) refusal = new ConnectError(decodeURIComponent(String(trailers['grpc-message'] ?? '')), status);
   });
-  const incoming = received(stream, CoordinatorMessageSchema);
   send(stream, messages).then(
     () => stream.end(),
     () => stream.close(constants.NGHTTP2_CANCEL),
@@ -83,10 +86,7 @@ async function send(stream: Http2Stream, messages: AsyncIterable<AgentMessage | 
   }
 }
 
-function received<M extends AgentMessage | CoordinatorMessage>(
-  stream: Http2Stream,
-  schema: GenMessage<M>,
-): AsyncIterable<M> {
+function received<M extends AgentMessage | CoordinatorMessage>(stream: Http2Stream, schema: GenMessage<M>): Outbox<M> {
   const arrived = new Outbox<M>(MOST_WAITING);
   const reader = new EnvelopeReader(schema);
   stream.on('data', (chunk: Uint8Array) => {

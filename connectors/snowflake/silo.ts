@@ -125,21 +125,24 @@ export class SnowflakeSilo implements Silo {
     if (travels === undefined) return yield* this.#rows(text, columns, signal);
     const staged = new StagedResult(stage!);
     try {
-      const files = await staged.unload(unloadQuery(text, travels), this.#ask(signal));
+      const files = await staged.unload(unloadQuery(text, travels), this.#ask(signal, true));
       yield* readFiles(files, columns, (path) => readQuery(path, columns, travels), errors, signal);
     } finally {
-      // An abort must not keep the files from going.
+      // An abort must not keep the files from going; nor may they be written after it, so it was waited for.
       await staged.remove(this.#ask(new AbortController().signal)).catch((thrown) => tell(staged.left(thrown)));
     }
   }
 
+  /** @param settled an aborted statement is waited for, until what it does has an end */
   async *#rows(
     text: string,
     columns: readonly ResultColumn[],
     signal: AbortSignal,
+    settled = false,
   ): AsyncGenerator<RecordBatch, void, undefined> {
     const { session, errors } = this.#place;
-    const statement = await session.submit(text, signal);
+    const unstoppable = new AbortController().signal;
+    const statement = await session.submit(text, settled ? unstoppable : signal);
     const place = { session, errors, queryId: statement.getQueryId(), signal };
     let running = true;
     try {
@@ -149,15 +152,16 @@ export class SnowflakeSilo implements Silo {
     } finally {
       // A statement that nobody waits for any more would run, and be billed, to its end.
       if (running) await abort(statement);
+      if (running && settled) await awaitResult({ ...place, signal: unstoppable }).catch(() => undefined);
     }
   }
 
   /** A statement's rows as texts. */
-  #ask(signal: AbortSignal): Ask {
+  #ask(signal: AbortSignal, settled = false): Ask {
     return async (text, names) => {
       const columns = names.map((name) => ({ name, type: scalar('text') }));
       const rows: (string | null)[][] = [];
-      for await (const batch of this.#rows(text, columns, signal)) {
+      for await (const batch of this.#rows(text, columns, signal, settled)) {
         const texts = batchTexts(batch, columns);
         for (let row = 0; row < batch.numRows; row++) rows.push(texts.map((read) => read(row)));
       }

@@ -47,14 +47,6 @@ export type OpenTrainer<T> = (
   signal: AbortSignal,
 ) => Promise<T>;
 
-/** Trainers in this process, on rows that are streamed here. Throws as {@link openAll}. */
-export const openTrainers = (
-  source: TrainerSource,
-  stream: StreamRows,
-  signal: AbortSignal,
-  backend: BackendChoice,
-): Promise<Trainers<LocalTrainer>> => openAll(source, openLocally(stream, backend), signal);
-
 /** What a silo in this process keeps between rounds. */
 export type Kept = Pick<LocalTrainerSpec, 'noiseKey' | 'residuals'>;
 

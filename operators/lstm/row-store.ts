@@ -3,6 +3,7 @@ import type { RecordBatch, Vector } from 'apache-arrow';
 import { CausewayError, SQLSTATE } from '../../src/plan/errors.ts';
 import { CategoryDictionary } from './category-dictionary.ts';
 import { readNumbers } from './column-reader.ts';
+import { GrowingBuffer } from './growing-buffer.ts';
 
 /** Names of the stream's columns, in their order: the time, the entity if there is one, the features. Only the order counts. */
 export interface RowColumns {
@@ -13,18 +14,6 @@ export interface RowColumns {
   readonly categories?: readonly boolean[];
 }
 
-/** Address space reserved per buffer, or less where that is limited; memory is taken only as rows come. */
-const RESERVED_BYTES = [2 ** 38, 2 ** 35, 2 ** 32];
-
-function growable([most, ...less]: readonly number[] = RESERVED_BYTES): SharedArrayBuffer {
-  try {
-    return new SharedArrayBuffer(0, { maxByteLength: most! });
-  } catch (thrown) {
-    if (less.length === 0) throw thrown;
-    return growable(less);
-  }
-}
-
 /**
  * Rows in the order they came. A feature is stored as its difference from `origin` (its first value), so that float32
  * keeps the spread of a column whose values are large; a category as its number in the column's dictionary. A row with a NULL among
@@ -32,8 +21,8 @@ function growable([most, ...less]: readonly number[] = RESERVED_BYTES): SharedAr
  */
 export class RowStore {
   readonly columns: RowColumns;
-  readonly #values = growable();
-  readonly #times = growable();
+  readonly #values = new GrowingBuffer('training rows');
+  readonly #times = new GrowingBuffer('times of training rows');
   /** Per feature: what was subtracted before rounding to float32. */
   readonly origin: Float64Array;
   /** Per feature with categories: what its numbers stand for. */
@@ -69,12 +58,12 @@ export class RowStore {
 
   /** Rows × features, row by row. */
   get values(): Float32Array {
-    return new Float32Array(this.#values, 0, this.#rows * this.columns.features.length);
+    return new Float32Array(this.#values.buffer, 0, this.#rows * this.columns.features.length);
   }
 
   /** Microseconds since 1970 UTC (or the plain number of an integer column), per row. */
   get times(): Float64Array {
-    return new Float64Array(this.#times, 0, this.#rows);
+    return new Float64Array(this.#times.buffer, 0, this.#rows);
   }
 
   /**
@@ -96,7 +85,8 @@ export class RowStore {
     readNumbers(column(0), time, at, incomplete);
     const firstFeature = entity === undefined ? 1 : 2;
     const read = features.map((name, f) => this.#readFeature(column(firstFeature + f), name, f, incomplete));
-    this.#reserve(this.#rows + numRows);
+    this.#values.reserve((this.#rows + numRows) * features.length * 4);
+    this.#times.reserve((this.#rows + numRows) * 8);
     const first = this.#rows;
     this.#place(at, incomplete, entity === undefined ? undefined : column(1));
     const width = features.length;
@@ -154,7 +144,7 @@ export class RowStore {
 
   /** Times, entities and breaks of the rows of a batch. */
   #place(at: Float64Array, incomplete: Uint8Array, entities: Vector | undefined): void {
-    const times = new Float64Array(this.#times, 0, this.#rows + at.length);
+    const times = new Float64Array(this.#times.buffer, 0, this.#rows + at.length);
     for (let row = 0; row < at.length; row++) {
       this.#received++;
       if (entities) this.#enter(String(entities.get(row)));
@@ -166,22 +156,6 @@ export class RowStore {
       if (this.#rows > this.entities.at(-1)!.start && at[row]! < times[this.#rows - 1]!) throw this.#unsorted();
       times[this.#rows++] = at[row]!;
     }
-  }
-
-  #reserve(rows: number): void {
-    const grow = (buffer: SharedArrayBuffer, bytes: number) => {
-      if (buffer.byteLength >= bytes) return;
-      try {
-        buffer.grow(Math.max(bytes, Math.ceil((buffer.byteLength * 1.25) / 65_536) * 65_536));
-      } catch (cause) {
-        throw new CausewayError(SQLSTATE.outOfMemory, `no memory for ${rows} training rows`, {
-          hint: 'Select fewer columns or a shorter time, or give the process more memory.',
-          cause,
-        });
-      }
-    };
-    grow(this.#values, rows * this.columns.features.length * 4);
-    grow(this.#times, rows * 8);
   }
 
   #enter(entity: string): void {

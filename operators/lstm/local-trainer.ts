@@ -13,25 +13,24 @@ import { decodeUpdate, encodeUpdate } from '../aggregate/compression/codec.ts';
 import type { Residuals } from '../aggregate/compression/residuals.ts';
 import type { Mechanism } from '../aggregate/privacy/rdp.ts';
 import { firstRow, type SequenceData } from './backend.ts';
-import { leastShare } from './change-share.ts';
 import type { BackendChoice } from './choose-backend.ts';
+import { checkClasses } from './classes.ts';
 import { differenceMoments } from './differences.ts';
 import type { Evaluation } from './evaluation.ts';
 import type { ExplainRequest, Explanation } from './explain.ts';
 import type { DropoutSamples, EntityForecast, ForecastRequest } from './forecast.ts';
-import { headOf, withHead } from './head-tuning.ts';
-import { isRegression, probabilities } from './losses.ts';
-import { initialWeights, targetOfOutput } from './model.ts';
+import { isRegression } from './losses.ts';
+import { type OwnTraining, personalise, trainAlone } from './own-model.ts';
+import { type Predictions, predictionsOf } from './predictions.ts';
 import { noiseSeed, runMechanism } from './private-training.ts';
-import { headBetween, provenPart } from './proven-head.ts';
 import { RowStore } from './row-store.ts';
-import { localScales, type Scales, scaleAt } from './scales.ts';
+import { localScales, type Scales } from './scales.ts';
 import { categoryCodes, scaleRows, toldStatistics } from './standardise.ts';
 import type { FeatureStatistics } from './statistics.ts';
 import { networkOf, type TrainedFeatures, trainedFeatures } from './trained-features.ts';
 import type { Aim, AloneRequest, Personal, PersonalRequest, TrainRequest, TrainResult } from './training-session.ts';
 import { TrainingThread } from './training-thread.ts';
-import { type Part, type Segment, segments, splitTimes, windowStarts } from './windows.ts';
+import { type Part, type Segment, segments, splitTimes, tooFewRows, windowStarts } from './windows.ts';
 
 export interface LocalTrainerSpec {
   readonly silo: string;
@@ -72,16 +71,6 @@ export interface TrainerSummary {
   readonly windows: Readonly<Record<Part, number>>;
   /** Bytes of the row buffer. */
   readonly bytes: number;
-}
-
-/** Predictions in original units, one per window. */
-export interface Predictions {
-  /** The entity of each window ('' without an entity column), and the time of the predicted row. */
-  readonly entities: readonly string[];
-  readonly times: Float64Array;
-  /** Windows × outputs, and windows × targets. */
-  readonly predicted: Float64Array;
-  readonly actual: Float64Array;
 }
 
 /** State after {@link LocalTrainer.standardise}. */
@@ -214,7 +203,13 @@ export class LocalTrainer implements AsyncDisposable {
         ? {}
         : { sequences: Uint32Array.from(this.#segments, ({ start }) => start) }),
     };
-    if (!isRegression(model)) this.#checkClasses(data, features, model);
+    if (!isRegression(model))
+      checkClasses(
+        silo,
+        data,
+        kept.map(({ feature }) => all[feature]!.name),
+        model,
+      );
     const thread = new TrainingThread({
       backend: this.#spec.backend ?? 'auto',
       ...(this.#spec.threads === undefined ? {} : { threads: this.#spec.threads }),
@@ -296,71 +291,22 @@ export class LocalTrainer implements AsyncDisposable {
    * What this silo would have without the others: the same training on its own rows, from the first weights of the seed.
    * The weights that are best on its validation part (without one: the last) are tested, and dropped.
    */
-  async trainAlone({ patience, rounds, ...local }: AloneRequest, signal: AbortSignal): Promise<Evaluation> {
-    let weights = initialWeights(this.model, local.seed);
-    let best = { loss: Number.POSITIVE_INFINITY, round: 0, weights };
-    for (let round = 1; round <= rounds && round - best.round <= patience; round++) {
-      weights = (await this.trainRound({ ...local, weights, round, rounds }, signal)).weights;
-      const { lossSum, lossWeight } = await this.evaluate(weights, 'validation', signal);
-      const loss = lossWeight === 0 ? 0 : lossSum / lossWeight;
-      if (loss < best.loss || lossWeight === 0) best = { loss, round, weights };
-    }
-    return (await this.#tested(best.weights, signal)).evaluation;
+  trainAlone(request: AloneRequest, signal: AbortSignal): Promise<Evaluation> {
+    return trainAlone(this.#own(), request, signal);
   }
 
   /**
    * Fine-tunes the head on this silo's rows, beginning with the federation's, to the one that is best on the silo's validation part; of a
    * regression it is kept as far as that part proves it. Without such a part the head is trained for one round.
    */
-  async personalise({ patience, rounds, weights, ...local }: PersonalRequest, signal: AbortSignal): Promise<Personal> {
-    const { model, thread } = this.#use();
-    const lossOf = async (head: Float32Array): Promise<number> => {
-      const { lossSum, lossWeight } = await this.evaluate(head, 'validation', signal);
-      return lossSum / lossWeight;
-    };
-    const validated = this.#windows.validation.length > 0;
-    let tuned = weights;
-    let best = { loss: validated ? await lossOf(weights) : Number.POSITIVE_INFINITY, round: 0, weights };
-    const most = validated ? rounds : 1;
-    for (let round = 1; round <= most && round - best.round <= patience; round++) {
-      tuned = (await thread.trainHead({ ...local, weights: tuned, round, rounds: most }, signal)).weights;
-      const loss = validated ? await lossOf(tuned) : 0;
-      if (loss < best.loss) best = { loss, round, weights: tuned };
-    }
-    const { offset, length } = headOf(model);
-    const headIn = (of: Float32Array): Float32Array => of.slice(offset, offset + length);
-    const part = best.round === 0 || !validated ? 1 : await this.#provenPart(weights, best.weights, signal);
-    const head = headBetween(headIn(weights), headIn(best.weights), part);
-    return { head, ...(await this.#tested(withHead(model, weights, head), signal)) };
+  personalise(request: PersonalRequest, signal: AbortSignal): Promise<Personal> {
+    return personalise(this.#own(), request, signal);
   }
 
-  /** How far the validation part proves the tuned head; a classifier's is taken as it is. */
-  async #provenPart(federated: Float32Array, tuned: Float32Array, signal: AbortSignal): Promise<number> {
+  #own(): OwnTraining {
     const { data, model, thread } = this.#use();
-    if (!isRegression(model)) return 1;
-    const starts = this.#windows.validation;
-    const outputs = {
-      starts,
-      federated: await thread.predict(federated, starts, signal),
-      tuned: await thread.predict(tuned, starts, signal),
-    };
-    const { difference, season = this.#spec.season ?? 0 } = thread.aim ?? {};
-    return provenPart(model, data, outputs, Math.max(data.horizon, season, difference?.lag ?? 0));
-  }
-
-  /** Errors on the test part; of a network of changes with as much of it as the validation part proves. */
-  async #tested(weights: Float32Array, signal: AbortSignal): Promise<Omit<Personal, 'head'>> {
-    const { thread } = this.#use();
-    const { aim } = thread;
-    if (aim?.difference === undefined) return { evaluation: await this.evaluate(weights, 'test', signal) };
-    try {
-      thread.aim = { ...aim, difference: { ...aim.difference, share: 1 } };
-      const share = leastShare((await this.evaluate(weights, 'validation', signal)).targets);
-      thread.aim = { ...aim, difference: { ...aim.difference, share } };
-      return { share, evaluation: await this.evaluate(weights, 'test', signal) };
-    } finally {
-      thread.aim = aim;
-    }
+    const { season = 0 } = this.#spec;
+    return { data, model, thread, season, validation: this.#windows.validation, trainer: this };
   }
 
   /** Sums of loss and errors on one part, for exact pooling over silos (`mergeEvaluations`). */
@@ -384,48 +330,21 @@ export class LocalTrainer implements AsyncDisposable {
     const vocabulary = features.vocabularies[column] ?? [];
     const names: readonly (string | undefined)[] =
       by === undefined
-        ? this.#entitiesOf(rows)
+        ? this.#store.entitiesOf(rows)
         : rows.map((row) => vocabulary[data.values[row * data.features + column]! - 1]);
     const groups = [...new Set(names)];
     const numbers = new Map(groups.map((name, number) => [name, number]));
-    const request = {
-      weights,
-      part,
-      groups: Uint32Array.from(names, (name) => numbers.get(name)!),
-      count: groups.length,
-    };
+    const numbered = Uint32Array.from(names, (name) => numbers.get(name)!);
+    const request = { weights, part, groups: numbered, count: groups.length };
     const evaluations = await thread.evaluateGroups(request, signal);
     return groups.map((name, i) => [name, evaluations[i]!]);
   }
 
   /** Predictions for every window of a part. A classifier's are probabilities: of the positive class, or of every class. */
   async predict(weights: Float32Array, part: Part, signal: AbortSignal): Promise<Predictions> {
-    const { data, model, scales, thread } = this.#use();
-    const { horizon, targets, values, window } = data;
+    const ready = this.#use();
     const starts = this.#windows[part];
-    const outputs = await thread.predict(weights, starts, signal);
-    const size = outputs.length / starts.length;
-    const regression = isRegression(model);
-    const predicted = new Float64Array(starts.length * model.outputs);
-    const actual = new Float64Array(starts.length * targets.length);
-    const rows = Array.from(starts, (start) => firstRow(data, start) + window - 1 + horizon);
-    rows.forEach((row, k) => {
-      const last = outputs.subarray((k + 1) * size - model.outputs, (k + 1) * size);
-      (regression ? last : probabilities(model, last)).forEach((value, o) => {
-        const { mean, deviation } = scaleAt(scales, row, targets[targetOfOutput(model, targets.length, o)]!);
-        predicted[k * model.outputs + o] = regression ? value * deviation + mean : value;
-      });
-      targets.forEach((column, i) => {
-        const { mean, deviation } = scaleAt(scales, row, column);
-        actual[k * targets.length + i] = values[row * data.features + column]! * deviation + mean;
-      });
-    });
-    return {
-      entities: this.#entitiesOf(rows),
-      times: Float64Array.from(rows, (row) => this.#store.times[row]!),
-      predicted,
-      actual,
-    };
+    return predictionsOf(ready, this.#store, starts, await ready.thread.predict(weights, starts, signal));
   }
 
   /** What the model looks at, as sums for exact pooling over silos (`mergeExplanations`, then `importances`). */
@@ -453,14 +372,8 @@ export class LocalTrainer implements AsyncDisposable {
         hint: 'Its prediction for every window is what ml.predict gives.',
       });
     }
-    const { entities } = this.#store;
-    const ends = entities.map((_, e) => entities[e + 1]?.start ?? this.#store.rows);
-    const last = entities.map(({ name, start }, e) => ({
-      name,
-      end: ends[e]!,
-      known: ends[e]! - Math.max(start, this.#unbrokenFrom(ends[e]!)),
-    }));
-    const { minWindow = this.#spec.sequence.window } = this.#spec.sequence;
+    const { maxGap, window, minWindow = window } = this.#spec.sequence;
+    const last = this.#store.lastRuns(maxGap);
     const request: ForecastRequest = {
       ...{ weights, steps, minWindow, entities: last },
       ...(future ? { future } : {}),
@@ -470,35 +383,12 @@ export class LocalTrainer implements AsyncDisposable {
   }
 
   /** Times of the last row of every entity, and the usual distance of its rows: what forecast steps are dated with. */
-  lastRows(): readonly { readonly entity: string; readonly time: number; readonly interval: number }[] {
-    const { entities, rows, times } = this.#store;
-    return entities.map(({ name, start }, e) => {
-      const end = entities[e + 1]?.start ?? rows;
-      const distances: number[] = [];
-      for (let row = Math.max(start + 1, end - 32); row < end; row++) distances.push(times[row]! - times[row - 1]!);
-      distances.sort((a, b) => a - b);
-      return { entity: name, time: times[end - 1]!, interval: distances[distances.length >> 1] ?? 0 };
-    });
+  lastRows(): ReturnType<RowStore['lastRows']> {
+    return this.#store.lastRows();
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#ready?.thread[Symbol.asyncDispose]();
-  }
-
-  /** Targets of a classifier are the numbers of classes. */
-  #checkClasses({ targets, values }: SequenceData, { kept }: TrainedFeatures, { loss, outputs }: ModelSpec): void {
-    const classes = loss === 'binary-cross-entropy' ? 2 : outputs;
-    for (const target of targets) {
-      for (let at = target; at < values.length; at += kept.length) {
-        const value = values[at]!;
-        if (Number.isInteger(value) && value >= 0 && value < classes) continue;
-        const name = this.#spec.features[kept[target]!]!.name;
-        throw new CausewayError(SQLSTATE.trainingFailed, `column "${name}" has the value ${value}, which is no class`, {
-          silo: this.#spec.silo,
-          hint: `Classes are 0 to ${classes - 1}; turn other values into them with CASE.`,
-        });
-      }
-    }
   }
 
   #use(): Ready {
@@ -507,33 +397,4 @@ export class LocalTrainer implements AsyncDisposable {
       hint: 'Call standardise with the merged statistics first.',
     });
   }
-
-  /** First row before `end` from which nothing is missing; split borders do not count. */
-  #unbrokenFrom(end: number): number {
-    const { breaks, times } = this.#store;
-    const maxGap = this.#spec.sequence.maxGap ?? Number.POSITIVE_INFINITY;
-    let row = end - 1;
-    while (row > 0 && !breaks.has(row) && times[row]! - times[row - 1]! <= maxGap) row--;
-    return row;
-  }
-
-  /** Of rows in ascending order. */
-  #entitiesOf(rows: readonly number[]): string[] {
-    const { entities } = this.#store;
-    let e = 0;
-    return rows.map((row) => {
-      while (e + 1 < entities.length && entities[e + 1]!.start <= row) e++;
-      return entities[e]!.name;
-    });
-  }
-}
-
-function tooFewRows(silo: string, rows: number, sequence: SequenceSpec, all: readonly Segment[]): CausewayError {
-  const { horizon, minWindow = sequence.window } = sequence;
-  const longest = all.reduce((most, s) => Math.max(most, s.part === 'train' ? s.end - s.start : 0), 0);
-  return new CausewayError(SQLSTATE.trainingFailed, `silo ${silo} has not one training window`, {
-    silo,
-    detail: `A window needs ${minWindow + horizon} consecutive rows (window ${minWindow}, horizon ${horizon}); the longest run among its ${rows} rows has ${longest} in the training part.`,
-    hint: 'Select more rows, or make WINDOW or HORIZON smaller.',
-  });
 }

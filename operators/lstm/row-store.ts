@@ -112,6 +112,44 @@ export class RowStore {
     }
   }
 
+  /** The entity of each of these rows, which ascend; '' without an entity column. */
+  entitiesOf(rows: readonly number[]): string[] {
+    let e = 0;
+    return rows.map((row) => {
+      while (e + 1 < this.entities.length && this.entities[e + 1]!.start <= row) e++;
+      return this.entities[e]!.name;
+    });
+  }
+
+  /** Times of the last row of every entity, and the usual distance of its rows. */
+  lastRows(): readonly { readonly entity: string; readonly time: number; readonly interval: number }[] {
+    const { times } = this;
+    return this.entities.map(({ name, start }, e) => {
+      const end = this.#endOf(e);
+      const distances: number[] = [];
+      for (let row = Math.max(start + 1, end - 32); row < end; row++) distances.push(times[row]! - times[row - 1]!);
+      distances.sort((a, b) => a - b);
+      return { entity: name, time: times[end - 1]!, interval: distances[distances.length >> 1] ?? 0 };
+    });
+  }
+
+  /** Where the rows of every entity end, and how many before that are without a NULL or a gap; split borders do not count. */
+  lastRuns(
+    maxGap = Number.POSITIVE_INFINITY,
+  ): { readonly name: string; readonly end: number; readonly known: number }[] {
+    const { times } = this;
+    return this.entities.map(({ name, start }, e) => {
+      const end = this.#endOf(e);
+      let row = end - 1;
+      while (row > start && !this.breaks.has(row) && times[row]! - times[row - 1]! <= maxGap) row--;
+      return { name, end, known: end - row };
+    });
+  }
+
+  #endOf(entity: number): number {
+    return this.entities[entity + 1]?.start ?? this.#rows;
+  }
+
   /** A column's numbers, checked, or its categories' numbers; marks the rows in which it is NULL. */
   #readFeature(vector: Vector, name: string, feature: number, incomplete: Uint8Array): Float64Array {
     const dictionary = this.dictionaries[feature];

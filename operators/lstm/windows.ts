@@ -1,4 +1,5 @@
 /** Windows as start offsets into the row buffer: never across an entity, a gap, a NULL row or a split border. */
+import { CausewayError, SQLSTATE } from '../../src/plan/errors.ts';
 import type { SequenceSpec, SplitSpec } from '../../src/plan/training.ts';
 
 export type Part = 'train' | 'validation' | 'test';
@@ -107,4 +108,15 @@ export function windowStarts(all: readonly Segment[], part: Part, sequence: Sequ
     for (let k = 0; k < counts[i]!; k++) starts[next++] = firstOf(segment) + k * stride;
   });
   return starts;
+}
+
+/** What is wrong with a silo's rows when none of them begins a training window. */
+export function tooFewRows(silo: string, rows: number, sequence: SequenceSpec, all: readonly Segment[]): CausewayError {
+  const { horizon, minWindow = sequence.window } = sequence;
+  const longest = all.reduce((most, s) => Math.max(most, s.part === 'train' ? s.end - s.start : 0), 0);
+  return new CausewayError(SQLSTATE.trainingFailed, `silo ${silo} has not one training window`, {
+    silo,
+    detail: `A window needs ${minWindow + horizon} consecutive rows (window ${minWindow}, horizon ${horizon}); the longest run among its ${rows} rows has ${longest} in the training part.`,
+    hint: 'Select more rows, or make WINDOW or HORIZON smaller.',
+  });
 }

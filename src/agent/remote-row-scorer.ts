@@ -1,6 +1,6 @@
 /** The coordinator's view of rows that their agent predicts: a model goes there, predictions come back instead of the rows. */
 import { type RecordBatch, RecordBatchReader } from 'apache-arrow';
-import type { Predictions } from '../../operators/lstm/local-trainer.ts';
+import type { Predictions } from '../../operators/lstm/predictions.ts';
 import type { FeatureStatistics } from '../../operators/lstm/statistics.ts';
 import { networkOf, type TrainedFeatures, trainedFeatures } from '../../operators/lstm/trained-features.ts';
 import type { Aim } from '../../operators/lstm/training-session.ts';

@@ -1,6 +1,6 @@
 /** What a model says of single rows, as Arrow batches on their way from an agent. */
 import { type RecordBatch, tableFromArrays } from 'apache-arrow';
-import type { Predictions } from '../../operators/lstm/local-trainer.ts';
+import type { Predictions } from '../../operators/lstm/predictions.ts';
 import type { ForecastStep } from '../engine/training/forecast-steps.ts';
 
 /** Rows of one chunk. */

@@ -1,6 +1,7 @@
 /** What a model says of one silo's single rows: at the mediator, where the rows have come, or beside them behind the silo's agent. */
 import type { RecordBatch } from 'apache-arrow';
-import type { LocalTrainer, LocalTrainerSpec, Predictions } from '../../../operators/lstm/local-trainer.ts';
+import type { LocalTrainer, LocalTrainerSpec } from '../../../operators/lstm/local-trainer.ts';
+import type { Predictions } from '../../../operators/lstm/predictions.ts';
 import type { FeatureStatistics } from '../../../operators/lstm/statistics.ts';
 import type { TrainedFeatures } from '../../../operators/lstm/trained-features.ts';
 import type { Aim } from '../../../operators/lstm/training-session.ts';

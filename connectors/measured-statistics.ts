@@ -1,12 +1,7 @@
 /** One statement that measures what a catalog does not know of a table's columns: bounds, distinct values, NULLs, widths. */
 import { scalar } from '../src/plan/types.ts';
-import type { ColumnInfo, ColumnStatistics, Measurement, ResultColumn } from './connector.ts';
-
-/** Engines that count distinct values approximately: how, and the length of a text. `$1` is the column. */
-export interface MeasuringWords {
-  readonly distinct: string;
-  readonly length: string;
-}
+import type { ColumnStatistics, Measurement, ResultColumn, TableInfo } from './connector.ts';
+import { dialectIdentifier } from './quoting.ts';
 
 /** Types whose bounds say something of a range. */
 const BOUNDED: readonly string[] = [
@@ -24,16 +19,12 @@ interface Measure {
   readonly expression: string;
 }
 
-/**
- * @param from the table as the silo's SQL names it
- * @param identifier a column as the silo's SQL names it
- */
 export function measurement(
-  from: string,
-  columns: readonly ColumnInfo[],
-  identifier: (name: string) => string,
-  words: MeasuringWords,
+  { columns, schema, table }: TableInfo,
+  dialect: Parameters<typeof dialectIdentifier>[1],
 ): Measurement {
+  const identifier = (name: string) => dialectIdentifier(name, dialect);
+  const from = schema === undefined ? identifier(table) : `${identifier(schema)}.${identifier(table)}`;
   const measures = columns.flatMap(({ name, type }): Measure[] => {
     const column = identifier(name);
     const measure = (
@@ -46,10 +37,10 @@ export function measurement(
     if (!BOUNDED.includes(type.kind) && !TEXTS.includes(type.kind)) return [measure('known', `COUNT(${column})`)];
     return [
       measure('known', `COUNT(${column})`),
-      measure('distinct', words.distinct.replace('$1', column)),
+      measure('distinct', `APPROX_COUNT_DISTINCT(${column})`),
       ...(BOUNDED.includes(type.kind)
         ? [measure('min', `MIN(${column})`, type), measure('max', `MAX(${column})`, type)]
-        : [measure('width', `AVG(${words.length.replace('$1', column)})`, scalar('double'))]),
+        : [measure('width', `AVG(LENGTH(${column}))`, scalar('double'))]),
     ];
   });
   const kinds = new Map(columns.map(({ name, type }) => [name, type.kind]));

@@ -17,7 +17,6 @@ import type {
 } from '../connector.ts';
 import { measurement } from '../measured-statistics.ts';
 import { bindParameters } from '../parameters.ts';
-import { dialectIdentifier } from '../quoting.ts';
 import type { TrainingStep } from '../training-step.ts';
 import { bigqueryDialect } from './capabilities.ts';
 import { columnsOf, readStatistics, readTables } from './catalog.ts';
@@ -66,10 +65,8 @@ export class BigQuerySilo implements Silo {
     return readStatistics(this.#place, schema ?? this.schema, table, signal);
   }
 
-  measure({ columns, schema, table }: TableInfo): Measurement {
-    const identifier = (name: string) => dialectIdentifier(name, bigqueryDialect);
-    const from = schema === undefined ? identifier(table) : `${identifier(schema)}.${identifier(table)}`;
-    return measurement(from, columns, identifier, { distinct: 'APPROX_COUNT_DISTINCT($1)', length: 'LENGTH($1)' });
+  measure(table: TableInfo): Measurement {
+    return measurement(table, bigqueryDialect);
   }
 
   async run(fragment: Fragment, signal: AbortSignal): Promise<FragmentResult> {

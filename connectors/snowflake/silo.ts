@@ -18,7 +18,7 @@ import type {
 } from '../connector.ts';
 import { measurement } from '../measured-statistics.ts';
 import { bindParameters } from '../parameters.ts';
-import { dialectIdentifier, foldedName } from '../quoting.ts';
+import { foldedName } from '../quoting.ts';
 import { batchTexts } from '../row-text.ts';
 import type { TrainingStep } from '../training-step.ts';
 import { snowflakeDialect } from './capabilities.ts';
@@ -68,10 +68,8 @@ export class SnowflakeSilo implements Silo {
     return readStatistics(this.#ask(signal), where, foldedName(table));
   }
 
-  measure({ columns, schema, table }: TableInfo): Measurement {
-    const identifier = (name: string) => dialectIdentifier(name, snowflakeDialect);
-    const from = schema === undefined ? identifier(table) : `${identifier(schema)}.${identifier(table)}`;
-    return measurement(from, columns, identifier, { distinct: 'APPROX_COUNT_DISTINCT($1)', length: 'LENGTH($1)' });
+  measure(table: TableInfo): Measurement {
+    return measurement(table, snowflakeDialect);
   }
 
   async run(fragment: Fragment, signal: AbortSignal): Promise<FragmentResult> {

@@ -1,12 +1,12 @@
 /** `causeway serve` and `causeway agent` as real processes, that may be killed, or run behind a network of their own. */
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import pg from 'pg';
 import { Catalog } from '../../src/catalog/catalog.ts';
+import { freePort } from '../support/free-port.ts';
 
 const CAUSEWAY = resolve(import.meta.dirname, '../../src/cli/main.ts');
 export const SILOS = ['berlin', 'oslo', 'paris'];
@@ -148,12 +148,4 @@ export class FederationOfProcesses implements AsyncDisposable {
     const connector = ['connector: files', 'options:', `  path: ${data}`, ''];
     writeFileSync(join(this.#work, silo, 'agent.yaml'), [...config, ...connector].join('\n'));
   }
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await new Promise((done) => server.once('listening', done));
-  const { port } = server.address() as { port: number };
-  await new Promise((done) => server.close(done));
-  return port;
 }

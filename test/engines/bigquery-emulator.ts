@@ -4,7 +4,7 @@ import { once } from 'node:events';
 import { bigquery } from '../../connectors/bigquery/connector.ts';
 import type { ProbeTable } from '../../connectors/conformance-probes.ts';
 import { rowBatches } from '../../connectors/row-batches.ts';
-import { freePort } from './free-port.ts';
+import { freePort } from '../support/free-port.ts';
 
 const PROJECT = 'acme';
 

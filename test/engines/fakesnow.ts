@@ -7,7 +7,7 @@ import { dialectIdentifier } from '../../connectors/quoting.ts';
 import { snowflakeDialect } from '../../connectors/snowflake/capabilities.ts';
 import { quoted } from '../../connectors/snowflake/spelling.ts';
 import { writtenType } from '../../connectors/snowflake/types.ts';
-import { freePort } from './free-port.ts';
+import { freePort } from '../support/free-port.ts';
 
 export interface FakeSnow extends AsyncDisposable {
   readonly url: string;

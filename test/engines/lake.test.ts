@@ -4,7 +4,6 @@
  */
 import { type ChildProcess, execFile, spawn } from 'node:child_process';
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -15,6 +14,7 @@ import { RETRY } from '../../connectors/lake/stores/retry.ts';
 import { s3Store } from '../../connectors/lake/stores/s3.ts';
 import { webHdfsStore } from '../../connectors/lake/stores/webhdfs.ts';
 import { rowBatches } from '../../connectors/row-batches.ts';
+import { freePort } from '../support/free-port.ts';
 import { rowsOf, scanOf, testDuck } from '../support/lake.ts';
 import { sampleBatches, sampleColumns } from '../support/sample-rows.ts';
 import { describeStore } from '../support/store-contract.ts';
@@ -50,14 +50,6 @@ async function answers(what: string, ask: () => Promise<boolean>): Promise<void>
     await sleep(500);
   }
   throw new Error(`${what} did not start within two minutes`);
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const { port } = server.address() as { port: number };
-  await new Promise((resolve) => server.close(resolve));
-  return port;
 }
 
 if (VERSITYGW === undefined) console.log('skipped: VERSITYGW does not name the versitygw program');

@@ -1,11 +1,11 @@
 /** A real MariaDB for tests, where Debian's mariadb-server is installed: one server, data in a temporary folder. */
 import { execFileSync, spawn } from 'node:child_process';
 import { chmodSync, mkdtempSync, rmSync } from 'node:fs';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
 import { createConnection } from 'mysql2/promise';
+import { freePort } from '../support/free-port.ts';
 
 export interface MariadbServer extends AsyncDisposable {
   readonly host: string;
@@ -66,16 +66,4 @@ export async function startMariadb(): Promise<MariadbServer> {
       rmSync(directory, { recursive: true, force: true });
     },
   };
-}
-
-function freePort(): Promise<number> {
-  return new Promise((done, fail) => {
-    const probe = createServer();
-    probe.listen(0, '127.0.0.1', () => {
-      const address = probe.address();
-      probe.close(() =>
-        address !== null && typeof address === 'object' ? done(address.port) : fail(new Error('no port')),
-      );
-    });
-  });
 }

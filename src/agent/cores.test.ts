@@ -57,3 +57,21 @@ test('without a quota nobody waits', async () => {
   await Promise.all(all);
   expect(cores.threads).toBeUndefined();
 });
+
+test.each([0, 1, 2, 3, 4, 5, 6, 7])(
+  'one who is cancelled %i ticks after a core is free takes nobody else’s place',
+  async (ticks) => {
+    const cores = new Cores(1);
+    const { ends, start } = counted(cores);
+    const first = start();
+    const stop = new AbortController();
+    const cancelled = cores.run(stop.signal, async () => undefined).catch(() => undefined);
+    const last = cores.run(signal, async () => 'had its turn');
+    await settled();
+    ends.shift()!();
+    for (let tick = 0; tick < ticks; tick++) await Promise.resolve();
+    stop.abort();
+    await Promise.all([first, cancelled]);
+    expect(await Promise.race([last, settled().then(() => 'lost its place')])).toBe('had its turn');
+  },
+);

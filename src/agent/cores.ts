@@ -33,7 +33,10 @@ export class Cores {
     }
     const { promise, reject, resolve } = Promise.withResolvers<void>();
     const leave = (): void => {
-      this.#waiting.splice(this.#waiting.indexOf(resolve), 1);
+      const at = this.#waiting.indexOf(resolve);
+      // It has just been given a core: nobody else must lose the place.
+      if (at === -1) return;
+      this.#waiting.splice(at, 1);
       reject(canceled(signal.reason));
     };
     this.#waiting.push(resolve);

@@ -19,11 +19,13 @@ export class Turns {
     const { promise, resolve } = Promise.withResolvers<boolean>();
     const mine = (): void => resolve(true);
     this.#waiting.push(mine);
-    const timer = setTimeout(() => resolve(false), this.#patienceMs);
+    const timer = setTimeout(() => {
+      this.#waiting.splice(this.#waiting.indexOf(mine), 1);
+      resolve(false);
+    }, this.#patienceMs);
     const granted = await promise;
     clearTimeout(timer);
     if (granted) return { [Symbol.dispose]: () => this.#release() };
-    this.#waiting.splice(this.#waiting.indexOf(mine), 1);
     return { [Symbol.dispose]: () => {} };
   }
 
